@@ -1,0 +1,48 @@
+# Everything a reader of the course or a developer does, one target each. `make help` lists them.
+PYTHON ?= python3
+PIP := .venv/bin/python -m pip --disable-pip-version-check
+LABKIT := .venv/bin/python -m labkit
+
+.PHONY: help lab test course data reader lint clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+lab: .venv/ready  ## set up, and open the course in JupyterLab
+	$(LABKIT) lab $(ARGS)
+
+test: .venv/ready .venv/colab/ready  ## set up, and run every check and test, each notebook included
+	$(LABKIT) test
+
+course: .venv/ready  ## run every lesson without a screen and print all figures
+	$(LABKIT) course
+
+data: .venv/ready  ## rebuild the course's data, byte for byte
+	$(LABKIT) data build
+
+reader: .venv/ready  ## train the course's own language model from scratch
+	$(LABKIT) reader train $(ARGS)
+
+lint: .venv/ready  ## check style and types
+	$(LABKIT) lint
+
+clean:  ## remove everything that was set up or built
+	rm -rf .venv build dist
+
+# torch comes first, so that no other package chooses its version.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labkit needs Python 3.11 or newer: name one with make PYTHON=...")'
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	$(PIP) install -q -c constraints.txt torch
+	$(PIP) install -q -c constraints.txt -e '.[test]'
+	touch $@
+
+# A second environment with the versions that Google Colab carries, for the test of the wheel there.
+.venv/colab/ready: .venv/ready tests/colab/constraints.txt
+	test -x .venv/colab/bin/python || $(PYTHON) -m venv .venv/colab
+	.venv/colab/bin/python -m pip --disable-pip-version-check install -q -c tests/colab/constraints.txt torch
+	.venv/colab/bin/python tests/colab/requirements.py > .venv/colab/requirements.txt
+	.venv/colab/bin/python -m pip --disable-pip-version-check install -q -c tests/colab/constraints.txt \
+		-r .venv/colab/requirements.txt
+	touch $@

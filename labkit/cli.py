@@ -1,0 +1,132 @@
+"""The command line: everything the Makefile does, also where there is no make.
+
+Floor 4.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from labkit import paths
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 when it succeeded. Errors that a user can mend are one sentence, not a traceback."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and not getattr(options, "passes_on", False):
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    options.rest = rest
+    try:
+        return int(options.run(options) or 0)
+    except (FileNotFoundError, ValueError, RuntimeError) as cause:
+        print(f"labkit: {cause}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="labkit", description=__doc__.splitlines()[0] if __doc__ else None)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def add(name: str, run: Callable[[argparse.Namespace], int | None], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    add("lab", _lab, "open the course in JupyterLab (further arguments go to JupyterLab)").set_defaults(passes_on=True)
+    add("test", _test, "run every check and test, each notebook included")
+    add("lint", _lint, "check style and types")
+    add("course", _course, "run every lesson and print all figures")
+    data = add("data", _data, "build, describe or verify the course's data")
+    data.add_argument("action", choices=("build", "describe", "verify"), nargs="?", default="build")
+    reader = add("reader", _reader, "train or evaluate the reader")
+    reader.add_argument("action", choices=("train", "evaluate"), nargs="?", default="train")
+    reader.add_argument("--out", type=Path, help="folder of the trained reader (build/reader)")
+    reader.add_argument("--minutes", type=float, default=60, help="training time")
+    reader.add_argument("--json", action="store_true", help="print figures as JSON")
+    return parser
+
+
+def _root() -> Path:
+    root = paths.checkout()
+    if root is None:
+        raise FileNotFoundError("This command needs the course's checkout: clone it and run the command there.")
+    return root
+
+
+def _call(*command: str | Path, **environment: str) -> int:
+    """Run a step from the checkout's root, its command printed, offline and with one thread a process."""
+    print("$", " ".join(str(c) for c in command), flush=True)
+    return subprocess.run([str(c) for c in command], cwd=_root(), env=os.environ | environment, check=False).returncode
+
+
+def _lab(options: argparse.Namespace) -> int:
+    folder = (paths.checkout() or Path(__file__).resolve().parent) / "notebooks"
+    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--notebook-dir={folder}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    return subprocess.run([*command, *options.rest], check=False).returncode
+
+
+def _lint(_: argparse.Namespace) -> int:
+    steps = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "labkit"))
+    return max(_call(sys.executable, "-m", *step) for step in steps)
+
+
+def _test(options: argparse.Namespace) -> int:
+    offline = {
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONPATH": str(_root() / "tests" / "offline"),
+        "OMP_NUM_THREADS": "1",
+    }
+    notebooks = ("--nbval-lax", "--nbval-cell-timeout=600", "--nbval-sanitize-with", "tests/nbval.cfg")
+    pytest = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q")
+    return max(
+        _lint(options),
+        _call(*pytest, "tests", **offline),
+        _call(*pytest, "notebooks", *notebooks, "-p", "no:cacheprovider", **offline),
+    )
+
+
+def _course(_: argparse.Namespace) -> None:
+    from labkit import course
+
+    course.run()
+    print()
+    print(course.figures_table())
+    print(f"\nExecuted lessons and report: {paths.build() / 'course'}")
+
+
+def _data(options: argparse.Namespace) -> int:
+    if options.action == "build":
+        from labkit.making.data import build
+
+        build.main(_root() / "data")
+        return 0
+    from labkit.making.data import checks
+
+    if options.action == "describe":
+        print(checks.describe(paths.data()))
+        return 0
+    problems = checks.verify(paths.data())
+    print("\n".join(problems) or "The data is complete and unchanged.")
+    return 1 if problems else 0
+
+
+def _reader(options: argparse.Namespace) -> None:
+    if options.action == "train":
+        from labkit.making.reader import train
+
+        train.train(options.out or paths.build() / "reader", minutes=options.minutes)
+        return
+    from labkit.making.reader import evaluate
+
+    figures = evaluate.evaluate(options.out or paths.reader())
+    print(json.dumps(figures, indent=1) if options.json else evaluate.table(figures))

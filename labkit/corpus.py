@@ -1,0 +1,363 @@
+"""Corpus: the course's documents and questions, and any folder of your own.
+
+Floor 1. A document is plain text with an id; where something stands in it is a span of
+characters, so that evidence, chunks and citations can be compared exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit import paths
+
+if TYPE_CHECKING:
+    from llama_index.core.schema import Document as LlamaDocument
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters `start` to `end` (exclusive) of a document."""
+
+    document: str
+    start: int
+    end: int
+
+    def overlap(self, other: Span) -> int:
+        """Number of characters that both spans hold."""
+        if self.document != other.document:
+            return 0
+        return max(0, min(self.end, other.end) - max(self.start, other.start))
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document of the corpus.
+
+    Attributes:
+        id: short and unique ("C017", "C017-A1", "R-acme", "playbook", or a file's path).
+        title: how a person would name it.
+        text: canonical plain text; spans count its characters.
+        metadata: what else is known (kind, date, parties, split ...).
+    """
+
+    id: str
+    title: str
+    text: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def quote(self, span: Span) -> str:
+        """The text of a span of this document."""
+        return self.text[span.start : span.end]
+
+    def to_llama_index(self) -> LlamaDocument:
+        """The document for LlamaIndex; embedders see its text only, the generator also its title."""
+        from llama_index.core.schema import Document as LlamaDocument
+
+        return LlamaDocument(
+            id_=self.id,
+            text=self.text,
+            metadata={"document": self.id, "title": self.title},
+            excluded_embed_metadata_keys=["document", "title"],
+            excluded_llm_metadata_keys=["document"],
+        )
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its known answer and the known place of it.
+
+    Attributes:
+        answer: None where the corpus does not hold one; then a refusal is right.
+        aliases: further accepted spellings.
+        items: gold set of a `list` question, each member as its accepted spellings.
+        fields: accepted values by field, for `summarise` and `classify`.
+        evidence: the spans that prove the answer; documents: ids, the first names the cluster.
+        half: "new" or "seen" in the test split, else None.
+        stratum: "known", "held-out wording" or "held-out style".
+    """
+
+    id: str
+    task: str
+    question: str
+    answer: str | None
+    aliases: tuple[str, ...]
+    items: tuple[tuple[str, ...], ...]
+    fields: Mapping[str, tuple[str, ...]]
+    evidence: tuple[Span, ...]
+    documents: tuple[str, ...]
+    category: str | None
+    wording: str
+    reference: str | None
+    half: str | None
+    stratum: str
+    ambiguous: bool
+    split: str
+    followup: Mapping[str, Any] | None = None
+    standalone: str | None = None
+
+    @property
+    def cluster(self) -> str:
+        """The contract that intervals cluster by: the first document, without its amendments."""
+        return self.documents[0].split("-A")[0] if self.documents else self.id
+
+    def accepted(self) -> tuple[str, ...]:
+        """Every spelling that counts as right."""
+        return () if self.answer is None else (self.answer, *self.aliases)
+
+
+# ------------------------------------------------------------------------- the course's data
+
+
+@cache
+def _checksums(folder: Path) -> dict[str, str]:
+    lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    return {name.lstrip("*"): digest for digest, name in (line.split(maxsplit=1) for line in lines if line)}
+
+
+def read_checked(name: str) -> str:
+    """Text of a file of the course's data, its checksum verified.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+        ValueError: its content is not what was shipped.
+    """
+    folder = paths.data()
+    repair = "Restore it with `git checkout data`, or install labkit again."
+    if not (folder / name).exists():
+        raise FileNotFoundError(f"The data file {name} is missing from {folder}. {repair}")
+    content = (folder / name).read_bytes()
+    expected = _checksums(folder).get(name)
+    if expected is None:
+        raise ValueError(f"The data file {name} is not listed in SHA256SUMS. {repair}")
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise ValueError(f"The data file {name} differs from what was shipped (its checksum does not match). {repair}")
+    return content.decode("utf-8")
+
+
+def _records(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in read_checked(name).splitlines() if line]
+
+
+def contract_records() -> list[dict[str, Any]]:
+    """What is known of every contract and amendment: parties, dates, clauses with their spans."""
+    return _records("contracts.jsonl")
+
+
+def company_records() -> list[dict[str, Any]]:
+    """The company registry: parents, former names, officers, seats."""
+    return _records("companies.jsonl")
+
+
+def load_documents(
+    split: str | None = None, kinds: Sequence[str] = ("contract", "amendment", "register", "playbook")
+) -> list[Document]:
+    """The course's documents: contracts, amendments, register extracts and the playbook.
+
+    Args:
+        split: only contracts and amendments of "train", "dev" or "test"; all of them by default,
+            as in a real archive. Register extracts and playbook belong to every split.
+        kinds: which sorts of document.
+
+    Raises:
+        ValueError: an unknown split or sort, or a file that does not match its checksum.
+        FileNotFoundError: a file is missing.
+    """
+    if split is not None and split not in SPLITS:
+        raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
+    makers: dict[str, Callable[[], list[Document]]] = {
+        "contract": lambda: _contracts(split, amendments=False),
+        "amendment": lambda: _contracts(split, amendments=True),
+        "register": _register,
+        "playbook": lambda: [Document("playbook", "The house's playbook", read_checked("playbook.md"), {})],
+    }
+    if unknown := [k for k in kinds if k not in makers]:
+        raise ValueError(f"There are no documents of sort {unknown[0]!r}: choose among {', '.join(makers)}.")
+    return [document for kind in kinds for document in makers[kind]()]
+
+
+def _contracts(split: str | None, amendments: bool) -> list[Document]:
+    documents = []
+    for record in contract_records():
+        if bool(record["amends"]) != amendments or split not in (None, record["split"]):
+            continue
+        metadata = {k: v for k, v in record.items() if k not in ("id", "title", "clauses")}
+        text = read_checked(f"contracts/{record['id']}.txt")
+        documents.append(Document(record["id"], record["title"], text, metadata))
+    return documents
+
+
+def _register() -> list[Document]:
+    return [
+        Document(f"R-{r['id']}", f"Register extract: {r['name']}", r["text"], {"company": r["id"]})
+        for r in company_records()
+    ]
+
+
+def load_questions(split: str, task: str | Sequence[str] | None = None, *, open_test: bool = False) -> list[Question]:
+    """Questions of a split, in the order of the file.
+
+    Args:
+        split: "train", "dev" or "test".
+        task: only this task, or these tasks.
+        open_test: the test split is for the benchmark; a lesson that looks at it has no test left.
+
+    Raises:
+        ValueError: an unknown split or task, or the test split without `open_test`.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
+    if split == "test" and not open_test:
+        raise ValueError("The test split is opened by `make benchmark` alone: work on 'train' and 'dev'.")
+    questions = [_question(r) for r in _records(f"questions/{split}.jsonl")]
+    if task is None:
+        return questions
+    wanted = [task] if isinstance(task, str) else list(task)
+    tasks = {q.task for q in questions}
+    if unknown := [t for t in wanted if t not in tasks]:
+        raise ValueError(f"There is no task {unknown[0]!r}: choose among {', '.join(sorted(tasks))}.")
+    return [q for q in questions if q.task in wanted]
+
+
+def _question(record: Mapping[str, Any]) -> Question:
+    names = Question.__dataclass_fields__
+    values = {k: v for k, v in record.items() if k in names}
+    values["aliases"] = tuple(record["aliases"])
+    values["items"] = tuple(tuple(i) for i in record["items"])
+    values["fields"] = {k: tuple(v) for k, v in record["fields"].items()}
+    values["evidence"] = tuple(Span(e["document"], e["start"], e["end"]) for e in record["evidence"])
+    values["documents"] = tuple(record["documents"])
+    return Question(**values)
+
+
+# ---------------------------------------------------------------------------- your own folder
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What was read from a folder: the good files as documents, the bad ones with the reason."""
+
+    documents: list[Document]
+    problems: dict[str, str]
+
+    def report(self) -> str:
+        """One line for what was read, one for each file that was not."""
+        lines = [f"{len(self.documents)} documents read, {len(self.problems)} files left out."]
+        return "\n".join(lines + [f"- {name}: {why}" for name, why in self.problems.items()])
+
+
+def load_folder(folder: str | Path) -> Folder:
+    """Read every PDF, DOCX, HTML, Markdown and text file below a folder.
+
+    Good files are kept, bad ones reported. PDFs are read by pypdf, DOCX by python-docx, HTML by
+    Beautiful Soup, text in another encoding by charset-normalizer (`pip install "labkit[files]"`).
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: it holds no file that can be read; the message names the reasons.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(root)!r}: check the path.")
+    documents: list[Document] = []
+    problems: dict[str, str] = {}
+    for path in _files(root):
+        name = path.relative_to(root).as_posix()
+        try:
+            text = _READERS[path.suffix.lower()](path).strip()
+        except Exception as cause:  # one bad file must not cost the others
+            problems[name] = _reason(cause)
+            continue
+        if text:
+            documents.append(Document(name, path.stem, text, {"path": str(path)}))
+        else:
+            problems[name] = "it holds no text; a scanned document needs text recognition (OCR) first."
+    if not documents:
+        reasons = "; ".join(f"{n}: {w}" for n, w in problems.items()) or "it is empty"
+        kinds = ", ".join(_READERS)
+        raise ValueError(f"The folder {str(root)!r} holds no document that can be read ({reasons}). Put {kinds} there.")
+    return Folder(documents, problems)
+
+
+def _files(root: Path) -> Iterable[Path]:
+    return sorted(p for p in root.rglob("*") if p.is_file() and p.suffix.lower() in _READERS)
+
+
+def _reason(cause: Exception) -> str:
+    if isinstance(cause, ImportError):
+        return 'a library is missing: run `pip install "labkit[files]"`.'
+    if isinstance(cause, ValueError) and getattr(cause, "labkit", False):
+        return str(cause)
+    return f"it cannot be read ({type(cause).__name__}: {cause}); open it, save it again, and retry."
+
+
+class _BadFile(ValueError):
+    labkit = True
+
+
+def _read_pdf(path: Path) -> str:
+    import logging
+
+    from pypdf import PdfReader
+
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    reader = PdfReader(path)
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise _BadFile("it is encrypted; save a copy without a password.")
+    return "\n\n".join(page.extract_text() for page in reader.pages)
+
+
+def _read_docx(path: Path) -> str:
+    from docx import Document as open_docx
+    from docx.table import Table
+
+    blocks = []
+    for block in open_docx(str(path)).iter_inner_content():
+        if isinstance(block, Table):
+            blocks += [": ".join(cell.text for cell in row.cells) for row in block.rows]
+        else:
+            blocks.append(block.text)
+    return "\n\n".join(b for b in blocks if b.strip())
+
+
+def _read_html(path: Path) -> str:
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(path.read_bytes(), "html.parser")
+    for tag in soup(["script", "style", "nav"]):
+        tag.decompose()
+    return soup.get_text("\n", strip=True)
+
+
+# Guessing among every encoding there is goes wrong on short texts.
+_ENCODINGS = ["utf_16", "utf_32", "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "gb18030", "big5"]
+
+
+def _read_text(path: Path) -> str:
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        from charset_normalizer import from_bytes
+
+        best = from_bytes(content, cp_isolation=_ENCODINGS).best()
+        if best is None:
+            raise _BadFile("its encoding is not known; save it as UTF-8.") from None
+        return str(best)
+
+
+_READERS: dict[str, Callable[[Path], str]] = {
+    ".pdf": _read_pdf,
+    ".docx": _read_docx,
+    ".html": _read_html,
+    ".htm": _read_html,
+    ".md": _read_text,
+    ".txt": _read_text,
+}

@@ -1,0 +1,226 @@
+"""The machinery of the lessons: checked exercises, recorded figures, running every lesson.
+
+Floor 4. `check` judges an answer to an exercise, `record` keeps a lesson's figures, `run` executes
+the lessons without a screen and gathers their figures in one table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from labkit import paths
+
+# ---------------------------------------------------------------------------------- exercises
+
+
+def check(exercise: str, answer: Any = None) -> None:
+    """Judge the answer to an exercise, and hint where it is not right yet.
+
+    Args:
+        exercise: its number, such as "01.2".
+        answer: what you found; `...` or nothing while it is not answered.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    from labkit.exercises import EXERCISES
+
+    if exercise not in EXERCISES:
+        raise ValueError(f"There is no exercise {exercise!r}: choose one of {', '.join(sorted(EXERCISES))}.")
+    if answer is None or answer is ...:
+        print(f"{exercise}: not answered yet.")
+        return
+    hint = _judge(EXERCISES[exercise], answer)
+    print(f"{exercise}: right." if hint is None else f"{exercise}: not yet. {hint}")
+
+
+def _judge(judge: Callable[[Any], str | None], answer: Any) -> str | None:
+    """The hint for an answer; one that the judge cannot even read gets a hint, not a traceback."""
+    try:
+        return judge(answer)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as cause:
+        return f"The answer has another form than the exercise asks for ({type(cause).__name__}: {cause})."
+
+
+# ------------------------------------------------------------------------------------ records
+
+
+def record(lesson: str, timings: Mapping[str, float] | None = None, **figures: Any) -> Path:
+    """Write a lesson's figures to `build/results/<lesson>.json`.
+
+    Figures of an earlier call for the same lesson stay, unless they are named again. Timings are
+    kept under their own key: everything else is the same in two runs on one machine.
+
+    Args:
+        lesson: its number, "01".
+        timings: seconds (or other quantities that depend on the machine) by name.
+        figures: numbers, intervals, texts, or lists of rows.
+
+    Returns:
+        The file.
+
+    Raises:
+        TypeError: a figure is nothing that JSON can hold.
+    """
+    path = paths.results() / f"{lesson}.json"
+    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known |= {name: _plain(value) for name, value in figures.items()}
+    if timings:
+        known["timings"] = known.get("timings", {}) | {name: _plain(value) for name, value in timings.items()}
+    paths.write_atomic(path, json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    return path
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it: dataclasses and tables become dictionaries, nan becomes null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain(dataclasses.asdict(value))
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return _plain(value.to_dict(orient="records"))
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "item"):  # numpy scalars
+        value = value.item()
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 6)
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    raise TypeError(f"A figure of type {type(value).__name__} cannot be recorded: give numbers, text, or rows of them.")
+
+
+def figures_table() -> str:
+    """Every recorded figure as one text table: lesson, figure, value, interval."""
+    rows = [("lesson", "figure", "value", "95 % interval")]
+    for path in sorted(paths.results().glob("*.json")):
+        for name, value, span in _rows(json.loads(path.read_text(encoding="utf-8"))):
+            rows.append((path.stem, name, value, span))
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(r, widths, strict=True)).rstrip() for r in rows)
+
+
+def _rows(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    for name, value in figures.items():
+        if isinstance(value, Mapping) and {"value", "low", "high"} <= set(value):
+            span = "" if value["low"] is None else f"{value['low']:.3f} to {value['high']:.3f}"
+            yield prefix + name, _number(value["value"]), span
+        elif isinstance(value, Mapping):
+            yield from _rows(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            for i, row in enumerate(value):
+                label = row.get("name", i) if isinstance(row, Mapping) else i
+                cells = {k: v for k, v in row.items() if k != "name"} if isinstance(row, Mapping) else {"": row}
+                yield from _rows(cells, f"{prefix}{name}.{label}.")
+        else:
+            yield prefix + name, _number(value), ""
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+# -------------------------------------------------------------------------- running the lessons
+
+
+def notebooks(folder: Path | None = None) -> list[Path]:
+    """The lessons, in order.
+
+    Raises:
+        FileNotFoundError: there are no lessons where labkit looks.
+    """
+    root = folder or (paths.checkout() or Path(__file__).resolve().parent) / "notebooks"
+    found = sorted(root.glob("*.ipynb"))
+    if not found:
+        raise FileNotFoundError(f"There are no lessons in {root}: run this in the course's checkout.")
+    return found
+
+
+def run(folder: Path | None = None, timeout: int = 600) -> list[Path]:
+    """Execute every lesson, leave the executed notebooks, one HTML report and the figures.
+
+    Args:
+        folder: of the lessons, by default the course's own.
+        timeout: seconds a cell may take.
+
+    Returns:
+        The executed notebooks, in `build/course/`.
+
+    Raises:
+        RuntimeError: a lesson failed; the message names lesson and error, the others are kept.
+    """
+    output = paths.build() / "course"
+    output.mkdir(parents=True, exist_ok=True)
+    for old in paths.results().glob("*.json"):
+        old.unlink()
+    executed, failures = [], []
+    for number, path in enumerate(lessons := notebooks(folder), start=1):
+        print(f"[{number}/{len(lessons)}] {path.stem} ...", end=" ", flush=True)
+        start = time.monotonic()
+        error = _execute(path, output / path.name, timeout)
+        print(f"{time.monotonic() - start:.0f} s" if error is None else f"failed: {error}")
+        executed.append(output / path.name)
+        if error is not None:
+            failures.append(f"{path.stem}: {error}")
+    _report(executed, output / "course.html")
+    if failures:
+        raise RuntimeError("These lessons failed: " + "; ".join(failures))
+    return executed
+
+
+def _execute(source: Path, target: Path, timeout: int) -> str | None:
+    """Run one notebook into `target`; the first line of its error, or None."""
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = nbformat.read(source, as_version=4)
+    client = NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": str(source.parent)}})
+    error = None
+    try:
+        client.execute()
+    except CellExecutionError as cause:
+        error = f"{cause.ename}: {cause.evalue}"
+    nbformat.write(notebook, target)
+    return error
+
+
+def _report(executed: list[Path], target: Path) -> None:
+    """All executed lessons in one HTML page, one after the other."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    book = nbformat.v4.new_notebook()
+    for path in executed:
+        book.cells += nbformat.read(path, as_version=4).cells
+    for index, cell in enumerate(book.cells):
+        cell["id"] = f"cell-{index}"
+    body, _ = HTMLExporter(embed_images=True).from_notebook_node(book, resources={"metadata": {"name": "labkit"}})
+    paths.write_atomic(target, body)
+
+
+def machine() -> dict[str, str | int | float]:
+    """What this computer offers: processor, memory, GPU, bfloat16, versions; printed by lesson 00."""
+    import os
+    import platform
+
+    import torch
+
+    from labkit import models
+
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9 if hasattr(os, "sysconf") else 0.0
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "memory (GB)": round(gigabytes, 1),
+        "gpu": gpu,
+        "bfloat16": "native" if models.native_bf16() else "emulated",
+    }

@@ -1,0 +1,409 @@
+"""Metrics: how good are answers and retrieved passages, and how sure are we?
+
+Floor 1. Scores of single questions go in, means with intervals come out. Intervals come from a
+bootstrap clustered by contract: questions about one contract share its wording and its traps, so
+they are not independent.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from labkit.corpus import Question, Span
+from labkit.prompts import Answer
+
+# ------------------------------------------------------------------------------------ answers
+
+
+def normalise(text: str) -> str:
+    """Lower case, no articles, no punctuation that carries no meaning, single spaces.
+
+    After SQuAD's normalisation (Rajpurkar et al. 2016), but a decimal point and the percent sign
+    stay: `1.5 %` and `15` are different answers. Digits lose their thousands separators.
+    """
+    text = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("\N{NO-BREAK SPACE}", " ")
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
+    text = re.sub(r"\s*%", "%", text)
+    text = re.sub(r"(?<!\d)\.|\.(?!\d)", " ", text)
+    text = "".join(" " if c in string.punctuation and c not in ".%" else c for c in text)
+    return " ".join(w for w in text.split() if w not in {"a", "an", "the"})
+
+
+def exact_match(answer: str, accepted: Iterable[str]) -> float:
+    """1.0 when the answer equals one of the accepted spellings after normalisation, else 0.0."""
+    given = normalise(answer)
+    return float(any(given == normalise(a) for a in accepted))
+
+
+def token_f1(answer: str, accepted: Iterable[str]) -> float:
+    """Best F1 of shared words over the accepted spellings (Rajpurkar et al. 2016)."""
+    return max((_f1(normalise(answer).split(), normalise(a).split()) for a in accepted), default=0.0)
+
+
+def _f1(given: Sequence[str], wanted: Sequence[str]) -> float:
+    shared = sum((Counter(given) & Counter(wanted)).values())
+    if not given or not wanted or not shared:
+        return 0.0
+    precision, recall = shared / len(given), shared / len(wanted)
+    return 2 * precision * recall / (precision + recall)
+
+
+def set_f1(answer: str, items: Sequence[Sequence[str]]) -> float:
+    """F1 between the members named in an answer and a gold set.
+
+    Args:
+        answer: members separated by commas, semicolons, line breaks or "and".
+        items: the gold set, each member as its accepted spellings.
+    """
+    given = [normalise(part) for part in re.split(r"[;\n,]|\band\b", answer) if normalise(part)]
+    gold = [{normalise(spelling) for spelling in spellings} for spellings in items]
+    found = sum(any(part in spellings for part in given) for spellings in gold)
+    right = sum(any(part in spellings for spellings in gold) for part in given)
+    if not found or not right:
+        return 0.0
+    precision, recall = right / len(given), found / len(gold)
+    return 2 * precision * recall / (precision + recall)
+
+
+def field_f1(answer: str, fields: Mapping[str, Sequence[str]]) -> float:
+    """F1 over the fields of a term sheet written as `field: value` lines.
+
+    A field counts as right when its value equals an accepted spelling; a field that the answer
+    adds lowers precision, one that it leaves out lowers recall.
+    """
+    lines = [part.split(":", 1) for part in re.split(r"[;\n]", answer) if ":" in part]
+    given = {normalise(name): value for name, value in lines}
+    right = sum(exact_match(given.get(normalise(name), ""), accepted) for name, accepted in fields.items())
+    if not given or not right:
+        return 0.0
+    precision, recall = right / len(given), right / len(fields)
+    return 2 * precision * recall / (precision + recall)
+
+
+@dataclass(frozen=True)
+class AnswerScore:
+    """One question's scores.
+
+    `exact_match` and `token_f1` count a refusal as right exactly when the question cannot be
+    answered. `citation` is None where nothing was cited or nothing could be.
+    """
+
+    exact_match: float
+    token_f1: float
+    citation: float | None
+    refused: bool
+    should_refuse: bool
+
+
+def score_answer(question: Question, answer: Answer, cited: Sequence[Span] = ()) -> AnswerScore:
+    """Score one answer by its task.
+
+    Args:
+        question: with its accepted spellings, items or fields.
+        answer: the model's reply, taken apart by `prompts.parse_answer`.
+        cited: where the cited passages stand, in the order of `answer.citations`.
+    """
+    should_refuse = question.answer is None
+    if should_refuse or answer.refused:
+        right = float(should_refuse and answer.refused)
+        return AnswerScore(right, right, None, answer.refused, should_refuse)
+    if question.items:
+        f1 = set_f1(answer.text, question.items)
+        exact = float(f1 == 1.0)
+    elif question.task == "summarise":
+        f1 = field_f1(answer.text, question.fields)
+        exact = float(f1 == 1.0)
+    else:
+        f1 = token_f1(answer.text, question.accepted())
+        exact = exact_match(answer.text, question.accepted())
+    citation = float(any(_covers(c, e) for c in cited for e in question.evidence)) if cited else 0.0
+    return AnswerScore(exact, f1, citation, False, False)
+
+
+def _covers(passage: Span, evidence: Span, share: float = 0.5) -> bool:
+    """Whether a passage holds at least `share` of a piece of evidence."""
+    return passage.overlap(evidence) >= share * max(1, evidence.end - evidence.start)
+
+
+# ---------------------------------------------------------------------------------- retrieval
+
+
+@dataclass(frozen=True)
+class RetrievalScore:
+    """One question's retrieval scores, each between 0 and 1.
+
+    Attributes:
+        evidence_recall: share of the evidence's characters inside the first passages that fit
+            into the token budget.
+        recall_at_k: share of the pieces of evidence found among the first k passages.
+        mrr: 1 / rank of the first passage with evidence, 0 if there is none.
+        ndcg: normalised discounted cumulative gain over the pieces of evidence.
+        wrong_document_rate: share of the first k passages that come from another document.
+    """
+
+    evidence_recall: float
+    recall_at_k: float
+    mrr: float
+    ndcg: float
+    wrong_document_rate: float
+
+
+def evidence_recall(
+    evidence: Sequence[Span], passages: Sequence[Span], tokens: Sequence[int], budget: int = 1000
+) -> float:
+    """Share of the evidence's characters in the first passages that fit a token budget together.
+
+    A budget compares small chunks with large ones fairly, which a number of passages does not.
+    """
+    taken: list[Span] = []
+    used = 0
+    for passage, size in zip(passages, tokens, strict=True):
+        if used + size > budget:
+            break
+        used += size
+        taken.append(passage)
+    total = sum(e.end - e.start for e in evidence)
+    covered = sum(_covered(e, taken) for e in evidence)
+    return covered / total if total else 0.0
+
+
+def _covered(evidence: Span, passages: Sequence[Span]) -> int:
+    """Characters of `evidence` inside any passage; overlapping passages count once."""
+    mask = np.zeros(evidence.end - evidence.start, dtype=bool)
+    for p in passages:
+        if p.document == evidence.document:
+            mask[max(0, p.start - evidence.start) : max(0, p.end - evidence.start)] = True
+    return int(mask.sum())
+
+
+def score_retrieval(
+    questions: Sequence[Question],
+    passages: Sequence[Sequence[Span]],
+    tokens: Sequence[Sequence[int]],
+    k: int = 5,
+    budget: int = 1000,
+) -> list[RetrievalScore | None]:
+    """Score ranked passages against the evidence, question by question.
+
+    Recall, reciprocal rank and nDCG are computed by ir-measures (MacAvaney et al. 2022) over
+    pieces of evidence: a passage counts as the pieces it newly covers by at least half.
+
+    Args:
+        questions: n questions.
+        passages: n ranked lists of passages.
+        tokens: n lists of the passages' lengths in tokens.
+        k: cut-off of recall, nDCG and the wrong-document rate.
+        budget: tokens for `evidence_recall`.
+
+    Returns:
+        n scores; None where a question has no evidence (it cannot be answered).
+    """
+    import ir_measures
+    from ir_measures import RR, R, nDCG
+
+    qrels, run = [], []
+    for number, (question, ranked) in enumerate(zip(questions, passages, strict=True)):
+        pieces = {f"e{j}": e for j, e in enumerate(question.evidence)}
+        qrels += [ir_measures.Qrel(str(number), name, 1) for name in pieces]
+        names = _as_evidence(pieces, ranked)
+        run += [ir_measures.ScoredDoc(str(number), n, -float(rank)) for rank, names_ in names for n in names_]
+    measures = {R @ k: "recall_at_k", RR: "mrr", nDCG @ k: "ndcg"}
+    table: dict[str, dict[str, float]] = {}
+    if qrels:
+        for metric in ir_measures.iter_calc(list(measures), qrels, run):
+            table.setdefault(metric.query_id, {})[measures[metric.measure]] = float(metric.value)
+    return [
+        _retrieval_score(q, ranked, sizes, table.get(str(i), {}), k, budget)
+        for i, (q, ranked, sizes) in enumerate(zip(questions, passages, tokens, strict=True))
+    ]
+
+
+def _as_evidence(pieces: Mapping[str, Span], ranked: Sequence[Span]) -> list[tuple[int, list[str]]]:
+    """For each rank, the pieces of evidence newly covered there, or one name for a miss."""
+    seen: set[str] = set()
+    names = []
+    for rank, passage in enumerate(ranked, start=1):
+        new = [n for n, e in pieces.items() if n not in seen and _covers(passage, e)]
+        seen.update(new)
+        names.append((rank, new or [f"miss{rank}"]))
+    return names
+
+
+def _retrieval_score(
+    question: Question,
+    ranked: Sequence[Span],
+    sizes: Sequence[int],
+    found: Mapping[str, float],
+    k: int,
+    budget: int,
+) -> RetrievalScore | None:
+    if not question.evidence:
+        return None
+    right = {e.document for e in question.evidence}
+    wrong = [p.document not in right for p in ranked[:k]]
+    return RetrievalScore(
+        evidence_recall=evidence_recall(question.evidence, ranked, sizes, budget),
+        recall_at_k=found.get("recall_at_k", 0.0),
+        mrr=found.get("mrr", 0.0),
+        ndcg=found.get("ndcg", 0.0),
+        wrong_document_rate=float(np.mean(wrong)) if wrong else 1.0,
+    )
+
+
+# ---------------------------------------------------------------------------------- intervals
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean, or another statistic, with its 95 % interval.
+
+    Attributes:
+        value, low, high: the statistic and its interval, nan where nothing was measured.
+        n: questions. clusters: contracts.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    clusters: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+    def as_dict(self) -> dict[str, float | int]:
+        """Plain numbers, for a record."""
+        return asdict(self)
+
+
+Statistic = Callable[..., np.ndarray]
+
+
+def clustered_bootstrap(
+    tallies: np.ndarray, clusters: Sequence[str], statistic: Statistic, resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """Percentile interval of a statistic of sums, resampling whole clusters.
+
+    Args:
+        tallies: shape (n, m): what each question adds to each of m sums.
+        clusters: n names; questions of one name are drawn together.
+        statistic: takes m arrays of sums, gives the statistic (for a mean: `lambda s, c: s / c`).
+        resamples, seed: of the bootstrap (scipy.stats.bootstrap).
+
+    Raises:
+        ValueError: numbers of rows differ.
+    """
+    tallies = np.asarray(tallies, dtype=float)
+    if len(tallies) != len(clusters):
+        raise ValueError(f"{len(tallies)} rows but {len(clusters)} clusters: give one cluster name a row.")
+    names, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    if len(names) == 0:
+        return Interval(float("nan"), float("nan"), float("nan"), 0, 0)
+    sums = np.zeros((len(names), tallies.shape[1]))
+    np.add.at(sums, index, tallies)
+    value = float(statistic(*sums.sum(axis=0)))
+    if len(names) == 1:
+        return Interval(value, float("nan"), float("nan"), len(tallies), 1)
+    low, high = _bootstrap(sums, statistic, resamples, seed)
+    return Interval(value, low, high, len(tallies), len(names))
+
+
+def _bootstrap(sums: np.ndarray, statistic: Statistic, resamples: int, seed: int) -> tuple[float, float]:
+    from scipy.stats import bootstrap
+
+    def of_sums(*columns: np.ndarray, axis: int = -1) -> np.ndarray:
+        return statistic(*(c.sum(axis=axis) for c in columns))
+
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # equal scores give an interval of length 0, which is right
+        drawn = bootstrap(
+            tuple(sums.T),
+            of_sums,
+            paired=True,
+            vectorized=True,
+            n_resamples=resamples,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).bootstrap_distribution
+    return float(np.nanpercentile(drawn, 2.5)), float(np.nanpercentile(drawn, 97.5))
+
+
+def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    return np.asarray(top, dtype=float) / np.asarray(bottom, dtype=float)
+
+
+def mean_interval(
+    values: Sequence[float | None], clusters: Sequence[str], resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """Mean with its clustered interval; None counts as not measured and is left out."""
+    kept = [(v, c) for v, c in zip(values, clusters, strict=True) if v is not None]
+    tallies = np.array([[v, 1.0] for v, _ in kept]).reshape(-1, 2)
+    return clustered_bootstrap(tallies, [c for _, c in kept], _ratio, resamples, seed)
+
+
+def paired_difference(
+    new: Sequence[float], old: Sequence[float], clusters: Sequence[str], resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """Mean of `new - old` on the same questions, with its clustered interval.
+
+    Raises:
+        ValueError: the two are not of the same length.
+    """
+    if len(new) != len(old):
+        raise ValueError(f"{len(new)} scores against {len(old)}: a paired comparison needs the same questions.")
+    return mean_interval([a - b for a, b in zip(new, old, strict=True)], clusters, resamples, seed)
+
+
+def refusal_f1(scores: Sequence[AnswerScore], clusters: Sequence[str], seed: int = 0) -> Interval:
+    """F1 of refusing: precision over the questions refused, recall over those to refuse."""
+    tallies = np.array(
+        [
+            [
+                s.refused and s.should_refuse,
+                s.refused and not s.should_refuse,
+                s.should_refuse and not s.refused,
+            ]
+            for s in scores
+        ],
+        dtype=float,
+    ).reshape(-1, 3)
+
+    def f1(hit: np.ndarray, wrong: np.ndarray, missed: np.ndarray) -> np.ndarray:
+        bottom = np.asarray(2 * hit + wrong + missed, dtype=float)
+        return np.where(bottom > 0, 2 * hit / np.where(bottom > 0, bottom, 1), np.nan)
+
+    return clustered_bootstrap(tallies, clusters, f1, seed=seed)
+
+
+def summarise_answers(scores: Sequence[AnswerScore], clusters: Sequence[str]) -> dict[str, Interval]:
+    """Exact match, token F1, citation accuracy and refusal F1, each with its interval."""
+    return {
+        "exact_match": mean_interval([s.exact_match for s in scores], clusters),
+        "token_f1": mean_interval([s.token_f1 for s in scores], clusters),
+        "citation_accuracy": mean_interval([s.citation for s in scores], clusters),
+        "refusal_f1": refusal_f1(scores, clusters),
+    }
+
+
+def summarise_retrieval(
+    scores: Sequence[RetrievalScore | None], clusters: Sequence[str], k: int = 5, budget: int = 1000
+) -> dict[str, Interval]:
+    """The retrieval metrics' means with intervals, over the questions that have evidence."""
+
+    def column(name: str) -> Interval:
+        return mean_interval([getattr(s, name) if s else None for s in scores], clusters)
+
+    return {
+        f"evidence_recall_{budget}": column("evidence_recall"),
+        f"recall_at_{k}": column("recall_at_k"),
+        "mrr": column("mrr"),
+        f"ndcg_at_{k}": column("ndcg"),
+        f"wrong_document_rate_at_{k}": column("wrong_document_rate"),
+    }

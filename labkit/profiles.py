@@ -1,0 +1,125 @@
+"""Profiles: which models run here, and at what size.
+
+Floor 0. `embedded` is the default everywhere: it needs no key, no network and no GPU, and the
+numbers in the lessons are its numbers. Another profile is chosen by one setting, `LABKIT_PROFILE`
+or `profiles.get("cpu")`; any model replaces the generator or the embedder through `LABKIT_MODEL`
+and `LABKIT_EMBEDDER` (a Hugging Face id or a local folder).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+READER = "reader"
+MINILM = "all-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model by name, pinned.
+
+    Attributes:
+        id: Hugging Face id, local folder, or one of the two that labkit carries (`READER`, `MINILM`).
+        revision: commit of the hub repository, None for a local model.
+        licence: licence of the weights.
+        gigabytes: what loading it the first time downloads; 0 for a model that is shipped.
+    """
+
+    id: str
+    revision: str | None = None
+    licence: str = "see the model's page"
+    gigabytes: float = 0.0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Models and sizes for one kind of machine.
+
+    Attributes:
+        name: what `LABKIT_PROFILE` names.
+        generator, embedder: the models.
+        dtype: "fp32", "fp16", "bf16", or "auto" (bf16 where the processor has it, else fp32).
+        quantization: None, "int8" or "nf4" (bitsandbytes).
+        max_length: longest prompt plus answer, in tokens.
+        max_new_tokens: longest answer, in tokens.
+        batch_size: prompts generated together.
+        top_k: passages given to the generator.
+        chunk_tokens: size of a chunk, in tokens of LlamaIndex's default tokenizer.
+        lora_rank, epochs: for the fine-tuning lessons.
+        sample: questions a lesson evaluates, None for all of them.
+        tried: where somebody has run it, empty when nobody has.
+        minutes: what a lesson takes, roughly, on that machine; None when nobody has measured it.
+    """
+
+    name: str
+    generator: Model
+    embedder: Model
+    dtype: str = "auto"
+    quantization: str | None = None
+    max_length: int = 1280
+    max_new_tokens: int = 40
+    batch_size: int = 32
+    top_k: int = 5
+    chunk_tokens: int = 128
+    lora_rank: int = 16
+    epochs: int = 12
+    sample: int | None = None
+    tried: str = ""
+    minutes: float | None = None
+
+    def describe(self) -> str:
+        """One paragraph: models, what will be downloaded, how long it takes, where it was tried."""
+        size = self.generator.gigabytes + self.embedder.gigabytes
+        download = f"downloads about {size:.1f} GB the first time" if size else "downloads nothing"
+        quantized = f" in {self.quantization}" if self.quantization else ""
+        time = f"about {self.minutes:g} minutes a lesson" if self.minutes else "time not yet measured"
+        tried = f"tried on {self.tried}" if self.tried else "not yet tried on this hardware"
+        return (
+            f"profile {self.name}: generator {self.generator.id}{quantized} ({self.generator.licence}), "
+            f"embedder {self.embedder.id} ({self.embedder.licence}); {download}; {time}; {tried}."
+        )
+
+
+_MINILM = Model(MINILM, licence="Apache-2.0")
+_BGE_SMALL = Model("BAAI/bge-small-en-v1.5", "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a", "MIT", 0.1)
+_QWEN_HALF = Model("Qwen/Qwen2.5-0.5B-Instruct", "7ae557604adf67be50417f59c2c2f167def9a775", "Apache-2.0", 1.0)
+_QWEN_4B = Model("Qwen/Qwen3-4B-Instruct-2507", "cdbee75f17c01a7cc42f958dc650907174af0554", "Apache-2.0", 8.1)
+_QWEN_7B = Model("Qwen/Qwen2.5-7B-Instruct", "a09a35458c702b33eeacc393d103063234e8bc28", "Apache-2.0", 15.2)
+
+PROFILES: dict[str, Profile] = {
+    p.name: p
+    for p in (
+        Profile(
+            "embedded",
+            Model(READER, licence="Apache-2.0"),
+            _MINILM,
+            "fp32",
+            tried="2 cores, no GPU",
+            minutes=1.5,
+        ),
+        Profile("cpu", _QWEN_HALF, _BGE_SMALL, max_length=4096, batch_size=4, max_new_tokens=48, sample=60),
+        Profile("t4", _QWEN_4B, _BGE_SMALL, "fp16", "nf4", 4096, 48, 8, sample=200, epochs=3),
+        Profile("gpu24", _QWEN_7B, _BGE_SMALL, "bf16", "nf4", 8192, 48, 16, epochs=3),
+        Profile("gpu80", _QWEN_7B, _BGE_SMALL, "bf16", None, 8192, 48, 64, epochs=3),
+    )
+}
+
+
+def get(name: str | None = None) -> Profile:
+    """The profile of that name; by default the one `LABKIT_PROFILE` names, else `embedded`.
+
+    `LABKIT_MODEL` and `LABKIT_EMBEDDER` replace its generator and its embedder.
+
+    Raises:
+        ValueError: no profile has that name; the message lists those there are.
+    """
+    name = name or os.environ.get("LABKIT_PROFILE") or "embedded"
+    if name not in PROFILES:
+        raise ValueError(f"There is no profile {name!r}: choose one of {', '.join(PROFILES)}.")
+    profile = PROFILES[name]
+    if model := os.environ.get("LABKIT_MODEL"):
+        profile = replace(profile, generator=Model(model), tried="")
+    if embedder := os.environ.get("LABKIT_EMBEDDER"):
+        profile = replace(profile, embedder=Model(embedder), tried="")
+    return profile
