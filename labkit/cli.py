@@ -45,8 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     add("course", _course, "run every lesson and print all figures")
     data = add("data", _data, "build, describe or verify the course's data")
     data.add_argument("action", choices=("build", "describe", "verify"), nargs="?", default="build")
-    reader = add("reader", _reader, "train or evaluate the reader")
-    reader.add_argument("action", choices=("train", "evaluate"), nargs="?", default="train")
+    reader = add("reader", _reader, "train or evaluate the reader, or ship a trained one with the course")
+    reader.add_argument("action", choices=("train", "evaluate", "ship"), nargs="?", default="train")
     reader.add_argument("--out", type=Path, help="folder of the trained reader (build/reader)")
     reader.add_argument("--minutes", type=float, default=60, help="training time")
     reader.add_argument("--json", action="store_true", help="print figures as JSON")
@@ -68,7 +68,9 @@ def _call(*command: str | Path, **environment: str) -> int:
 
 def _lab(options: argparse.Namespace) -> int:
     folder = (paths.checkout() or Path(__file__).resolve().parent) / "notebooks"
-    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--notebook-dir={folder}"]
+    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1"]
+    if not any("notebook-dir" in a or "root_dir" in a for a in options.rest):
+        command.append(f"--notebook-dir={folder}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     return subprocess.run([*command, *options.rest], check=False).returncode
@@ -84,14 +86,17 @@ def _test(options: argparse.Namespace) -> int:
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONPATH": str(_root() / "tests" / "offline"),
+        # Two threads each for two jobs on two cores stall one another.
         "OMP_NUM_THREADS": "1",
+        # Notebooks run first and fill it, so that the browser tests need not embed anew.
+        "LABKIT_CACHE": str(paths.cache()),
     }
     notebooks = ("--nbval-lax", "--nbval-cell-timeout=600", "--nbval-sanitize-with", "tests/nbval.cfg")
     pytest = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q")
     return max(
         _lint(options),
-        _call(*pytest, "tests", **offline),
         _call(*pytest, "notebooks", *notebooks, "-p", "no:cacheprovider", **offline),
+        _call(*pytest, "tests", **offline),
     )
 
 
@@ -126,7 +131,13 @@ def _reader(options: argparse.Namespace) -> None:
 
         train.train(options.out or paths.build() / "reader", minutes=options.minutes)
         return
+    if options.action == "ship":
+        from labkit.making.reader import train
+
+        train.ship((options.out or paths.build() / "reader") / "model", _root() / "data" / "models" / "reader")
+        return
     from labkit.making.reader import evaluate
 
-    figures = evaluate.evaluate(options.out or paths.reader())
+    folder = options.out or paths.reader()
+    figures = evaluate.evaluate(folder) | evaluate.course_dev(folder)
     print(json.dumps(figures, indent=1) if options.json else evaluate.table(figures))

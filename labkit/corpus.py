@@ -6,11 +6,9 @@ characters, so that evidence, chunks and citations can be compared exactly.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,30 +114,9 @@ class Question:
 # ------------------------------------------------------------------------- the course's data
 
 
-@cache
-def _checksums(folder: Path) -> dict[str, str]:
-    lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    return {name.lstrip("*"): digest for digest, name in (line.split(maxsplit=1) for line in lines if line)}
-
-
 def read_checked(name: str) -> str:
-    """Text of a file of the course's data, its checksum verified.
-
-    Raises:
-        FileNotFoundError: the file is missing.
-        ValueError: its content is not what was shipped.
-    """
-    folder = paths.data()
-    repair = "Restore it with `git checkout data`, or install labkit again."
-    if not (folder / name).exists():
-        raise FileNotFoundError(f"The data file {name} is missing from {folder}. {repair}")
-    content = (folder / name).read_bytes()
-    expected = _checksums(folder).get(name)
-    if expected is None:
-        raise ValueError(f"The data file {name} is not listed in SHA256SUMS. {repair}")
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise ValueError(f"The data file {name} differs from what was shipped (its checksum does not match). {repair}")
-    return content.decode("utf-8")
+    """Text of a file of the course's data; errors as in `paths.read_checked`."""
+    return paths.read_checked(name).decode("utf-8")
 
 
 def _records(name: str) -> list[dict[str, Any]]:

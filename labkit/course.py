@@ -87,10 +87,10 @@ def _plain(value: Any) -> Any:
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
-    if hasattr(value, "item"):  # numpy scalars
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # numpy scalars
         value = value.item()
     if isinstance(value, float):
-        return None if math.isnan(value) else round(value, 6)
+        return round(value, 6) if math.isfinite(value) else None
     if value is None or isinstance(value, str | int | bool):
         return value
     raise TypeError(f"A figure of type {type(value).__name__} cannot be recorded: give numbers, text, or rows of them.")
@@ -178,7 +178,7 @@ def _execute(source: Path, target: Path, timeout: int) -> str | None:
     """Run one notebook into `target`; the first line of its error, or None."""
     import nbformat
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     notebook = nbformat.read(source, as_version=4)
     client = NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": str(source.parent)}})
@@ -187,6 +187,8 @@ def _execute(source: Path, target: Path, timeout: int) -> str | None:
         client.execute()
     except CellExecutionError as cause:
         error = f"{cause.ename}: {cause.evalue}"
+    except (CellTimeoutError, DeadKernelError) as cause:
+        error = f"{type(cause).__name__}: {str(cause).splitlines()[0]}"
     nbformat.write(notebook, target)
     return error
 
@@ -203,6 +205,29 @@ def _report(executed: list[Path], target: Path) -> None:
         cell["id"] = f"cell-{index}"
     body, _ = HTMLExporter(embed_images=True).from_notebook_node(book, resources={"metadata": {"name": "labkit"}})
     paths.write_atomic(target, body)
+
+
+def show(figure: Any, alt: str) -> None:
+    """Show a plot with a text description, for those who cannot see it.
+
+    Args:
+        figure: a matplotlib figure.
+        alt: what a reader should take from it, figures included.
+
+    Raises:
+        ValueError: the description is empty.
+    """
+    if not alt.strip():
+        raise ValueError("Describe the plot in words: alt is empty.")
+    import io
+
+    import matplotlib.pyplot as plt
+    from IPython.display import Image, display
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    plt.close(figure)
+    display(Image(buffer.getvalue(), format="png"), metadata={"image/png": {"alt": alt}})
 
 
 def machine() -> dict[str, str | int | float]:

@@ -83,7 +83,10 @@ def _unreachable(kind: str, name: str, setting: str, cause: Exception) -> ValueE
 
 
 def _generator_path(model: profiles.Model) -> str:
-    return str(paths.reader()) if model.id == profiles.READER else model.id
+    if model.id != profiles.READER:
+        return model.id
+    paths.check_folder(paths.reader())
+    return str(paths.reader())
 
 
 @dataclass

@@ -6,10 +6,16 @@ Floor 0. The data stands beside the package in a checkout (`data/`) and inside i
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
+
+SUMS = "SHA256SUMS"
+_REPAIR = "Restore it with `git checkout data`, or install labkit again."
 
 
 def data() -> Path:
@@ -26,7 +32,7 @@ def data() -> Path:
             return Path(override).resolve()
         raise FileNotFoundError(f"LABKIT_DATA names {override!r}, which is no folder: correct it or unset it.")
     for folder in (_PACKAGE / "data", _PACKAGE.parent / "data"):
-        if (folder / "SHA256SUMS").exists():
+        if (folder / SUMS).exists():
             return folder
     raise FileNotFoundError("The course's data is missing: reinstall labkit, or set LABKIT_DATA to its folder.")
 
@@ -56,8 +62,9 @@ def results() -> Path:
 
 
 def cache() -> Path:
-    """Folder of caches keyed by content; safe to delete at any time."""
-    folder = build() / "cache"
+    """Folder of caches keyed by content, `build/cache` or `LABKIT_CACHE`; safe to delete at any time."""
+    override = os.environ.get("LABKIT_CACHE")
+    folder = Path(override) if override else build() / "cache"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -65,6 +72,49 @@ def cache() -> Path:
 def reader() -> Path:
     """Folder of the course's own small language model ("the reader")."""
     return data() / "models" / "reader"
+
+
+@lru_cache
+def _checksums(folder: Path) -> dict[str, str]:
+    if not (folder / SUMS).exists():
+        raise FileNotFoundError(f"{folder} holds no {SUMS}. {_REPAIR}")
+    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    return {name.lstrip("*"): digest for digest, name in (line.split(maxsplit=1) for line in lines if line)}
+
+
+def read_checked(name: str, folder: Path | None = None) -> bytes:
+    """Content of a file of the course's data, its checksum verified.
+
+    Args:
+        name: the file below `folder`; folder: one that holds a SHA256SUMS, by default the data.
+
+    Raises:
+        FileNotFoundError: the file is missing.
+        ValueError: its content is not what was shipped.
+    """
+    folder = folder or data()
+    if not (folder / name).exists():
+        raise FileNotFoundError(f"The data file {name} is missing from {folder}. {_REPAIR}")
+    content = (folder / name).read_bytes()
+    expected = _checksums(folder).get(name)
+    if expected is None:
+        raise ValueError(f"The data file {name} is not listed in {SUMS}. {_REPAIR}")
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise ValueError(f"The data file {name} is not what was shipped: its checksum does not match. {_REPAIR}")
+    return content
+
+
+def check_folder(folder: Path) -> None:
+    """Verify every file that a folder's SHA256SUMS lists; errors as in `read_checked`."""
+    for name in _checksums(folder):
+        read_checked(name, folder)
+
+
+def write_checksums(folder: Path, names: Sequence[str]) -> None:
+    """Write a folder's SHA256SUMS over the named files."""
+    lines = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in sorted(names)]
+    write_atomic(folder / SUMS, "".join(lines))
+    _checksums.cache_clear()
 
 
 def write_atomic(path: Path, text: str) -> None:

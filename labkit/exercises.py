@@ -1,0 +1,111 @@
+"""The exercises' judges: each takes an answer and returns a hint, or None when the answer is right.
+
+Floor 4. What is expected is computed from the course's data, never written down here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from labkit import corpus, metrics, rag
+from labkit.prompts import parse_answer
+
+Judge = Callable[[Any], str | None]
+EXERCISES: dict[str, Judge] = {}
+
+# What lessons 00 and 01 ask about; their notebooks name the same.
+FIRST_CONTRACT = "C047"
+FIRST_QUESTION = "dev-0018"
+
+
+def exercise(number: str) -> Callable[[Judge], Judge]:
+    """Register the judge of an exercise."""
+
+    def register(judge: Judge) -> Judge:
+        EXERCISES[number] = judge
+        return judge
+
+    return register
+
+
+@cache
+def _dev() -> list[corpus.Question]:
+    return [q for q in corpus.load_questions("dev", ["lookup", "unanswerable"]) if q.followup is None]
+
+
+def _first_question() -> corpus.Question:
+    return next(q for q in _dev() if q.id == FIRST_QUESTION)
+
+
+@exercise("00.1")
+def _(answer: Any) -> str | None:
+    contracts = corpus.load_documents("dev", kinds=("contract",))
+    if int(answer) == len(contracts):
+        return None
+    if int(answer) == len(corpus.load_documents("dev", kinds=("contract", "amendment"))):
+        return "That counts the amendments too: give kinds=('contract',)."
+    return "Count the documents of corpus.load_documents('dev', kinds=('contract',))."
+
+
+@exercise("00.2")
+def _(answer: Any) -> str | None:
+    if not isinstance(answer, str):
+        return "Give the text of the reply: pipeline.ask(...).reply."
+    record = next(r for r in corpus.contract_records() if r["id"] == FIRST_CONTRACT)
+    law = next(c for c in record["clauses"] if c["category"] == "governing_law")
+    if metrics.exact_match(parse_answer(answer).text, [law["value"], *law["aliases"]]):
+        return None
+    return "That is not the governing law of this contract. Ask in other words, for example which law applies to it."
+
+
+@exercise("00.3")
+def _(answer: Any) -> str | None:
+    evidence = _first_question().evidence[0]
+    return None if int(answer) == evidence.end - evidence.start else "A span ends before `end`: subtract its start."
+
+
+@exercise("01.1")
+def _(answer: Any) -> str | None:
+    if str(answer) == "USD 2,000,000":
+        return "That is the same text: change letters or signs, but not what it says."
+    if metrics.exact_match(str(answer), ["USD 2,000,000"]):
+        return None
+    return "It does not count as equal. Case, articles and thousands separators do not matter; words and digits do."
+
+
+@exercise("01.2")
+def _(answer: Any) -> str | None:
+    expected = _mean_recall(20)
+    if abs(float(answer) - expected) < 0.005:
+        return None
+    if abs(float(answer) - _mean_recall(5)) < 0.005:
+        return "That is the recall at 5: retrieve 20 chunks, and give k=20 to metrics.score_retrieval."
+    return "Average recall_at_k over the questions whose score is not None."
+
+
+@cache
+def _mean_recall(k: int) -> float:
+    from labkit import models
+
+    index = rag.VectorIndex(rag.chunk(corpus.load_documents(), tokens=128), models.load_embedder())
+    hits = index.retrieve([q.question for q in _dev()], top_k=k)
+    spans = [[rag.span_of(h.node) for h in found] for found in hits]
+    sizes = [[1] * len(found) for found in hits]
+    scores = [s.recall_at_k for s in metrics.score_retrieval(_dev(), spans, sizes, k=k) if s is not None]
+    return sum(scores) / len(scores)
+
+
+@exercise("01.3")
+def _(answer: Any) -> str | None:
+    from labkit import models
+
+    question = _first_question()
+    own = [d for d in corpus.load_documents() if d.id == question.documents[0]]
+    index = rag.VectorIndex(rag.chunk(own, tokens=128), models.load_embedder())
+    hits = index.retrieve([question.question], top_k=5)[0]
+    score = metrics.score_retrieval([question], [[rag.span_of(h.node) for h in hits]], [[1] * len(hits)], k=5)[0]
+    if score is not None and abs(float(answer) - score.recall_at_k) < 0.005:
+        return None
+    return "Chunk only the document whose id is question.documents[0], retrieve five chunks, and score them with k=5."
