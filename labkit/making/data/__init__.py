@@ -1,0 +1,1 @@
+"""The world behind `data/`: companies, contracts, questions and feedback, made from a seed."""
