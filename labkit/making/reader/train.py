@@ -1,0 +1,394 @@
+"""Pretraining of the reader from scratch: Muon and AdamW, a curriculum, checkpoints, a log.
+
+The stream of examples is a function of the step alone and the schedule counts trained time, so a
+run that was killed goes on from its checkpoint as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from labkit import paths
+from labkit.making.reader import batches, tokenizer
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+LIMIT_MB = 20.0
+SAY = functools.partial(print, flush=True)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training run.
+
+    Attributes:
+        hidden, layers, heads, inner: shape of the Llama model.
+        tokens: tokens a step. muon, adam: peak learning rates.
+        warmup, decay: shares of the run with rising and with falling learning rate.
+        phases: shares of the run at which contexts of up to 3 and of up to 8 passages begin.
+        checkpoint_s, evaluate_s: seconds of training between checkpoints and between evaluations.
+        questions: questions in each short evaluation.
+    """
+
+    hidden: int = 256
+    layers: int = 6
+    heads: int = 4
+    inner: int = 704
+    tokens: int = 4096
+    muon: float = 0.02
+    adam: float = 3e-3
+    warmup: float = 0.01
+    decay: float = 0.5
+    phases: tuple[float, float] = (0.2, 0.75)
+    checkpoint_s: float = 180.0
+    evaluate_s: float = 900.0
+    questions: int = 100
+    vocabulary_groups: int = 4000
+    seed: int = 1
+
+
+def new_model(recipe: Recipe, vocabulary: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """A Llama model of the recipe's shape with fresh weights."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(recipe.seed)
+    shape: Any = LlamaConfig
+    config = shape(
+        vocab_size=len(vocabulary),
+        hidden_size=recipe.hidden,
+        intermediate_size=recipe.inner,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads,
+        num_key_value_heads=recipe.heads,
+        max_position_embeddings=tokenizer.MAX_TOKENS,
+        tie_word_embeddings=True,
+        bos_token_id=vocabulary.bos_token_id,
+        eos_token_id=vocabulary.eos_token_id,
+        pad_token_id=vocabulary.pad_token_id,
+        attn_implementation="sdpa",
+    )
+    return LlamaForCausalLM(config)
+
+
+def attention_mask(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Additive mask (rows, 1, length, length): a token sees the context and its own branch, no later token."""
+    import torch
+
+    length = branch.shape[1]
+    key, query = branch[:, None, None, :], branch[:, None, :, None]
+    causal = torch.ones(length, length, dtype=torch.bool, device=branch.device).tril()
+    seen = causal & ((key == 0) | (key == query))
+    return torch.zeros(seen.shape, dtype=dtype, device=branch.device).masked_fill_(~seen, -1e4)
+
+
+def learning_rate(progress: float, recipe: Recipe) -> float:
+    """Share of the peak learning rate at `progress` (0 to 1): a trapezoid."""
+    rise = progress / recipe.warmup if recipe.warmup > 0 else 1.0
+    fall = (1.0 - progress) / recipe.decay if recipe.decay > 0 else 1.0
+    return max(0.0, min(1.0, rise, fall))
+
+
+def level_at(progress: float, recipe: Recipe) -> int:
+    """Index of the curriculum's level at `progress`."""
+    return sum(progress >= start for start in recipe.phases)
+
+
+class Trainer:
+    """One training run: model, optimisers, place in the stream, log."""
+
+    def __init__(self, out: Path, recipe: Recipe, *, minutes: float | None, steps: int | None, compiled: bool) -> None:
+        import torch
+
+        from labkit import models
+
+        self.out, self.recipe, self.minutes, self.steps_wanted = out, recipe, minutes, steps
+        self.device = torch.device(models.device())
+        self.dtype = torch.bfloat16 if models.native_bf16() else torch.float32
+        out.mkdir(parents=True, exist_ok=True)
+        self.vocabulary = self._vocabulary()
+        self.model = new_model(recipe, self.vocabulary)
+        cast(Any, self.model).to(self.device)
+        self.step, self.trained_s, self.tokens_seen, self.making_s = 0, 0.0, 0, 0.0
+        self.macro, self.place, self.level = 0, 0, 0
+        self.reply_loss = 0.0
+        self._batches: list[batches.Batch] = []
+        self._optimisers = self._new_optimisers()
+        self._loss = self._build_loss(compiled)
+        self._checkpointed_s = self._evaluated_s = 0.0
+
+    def _vocabulary(self) -> PreTrainedTokenizerFast:
+        folder = self.out / "tokenizer"
+        if not (folder / "tokenizer.json").exists():
+            made = tokenizer.train_tokenizer(self.recipe.vocabulary_groups)
+            made.save_pretrained(folder)
+        return tokenizer.load_tokenizer(folder)
+
+    def _new_optimisers(self) -> list[torch.optim.Optimizer]:
+        import torch
+
+        hidden = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
+        others = [p for n, p in self.model.named_parameters() if not (p.ndim == 2 and "embed" not in n)]
+        muon = torch.optim.Muon(hidden, lr=self.recipe.muon, momentum=0.95, adjust_lr_fn="original")
+        adam = torch.optim.AdamW(others, lr=self.recipe.adam, betas=(0.9, 0.95), weight_decay=0.01)
+        return [muon, adam]
+
+    def _build_loss(self, compiled: bool) -> Callable[..., torch.Tensor]:
+        import torch
+
+        model: Any = self.model
+        if compiled:
+            # Compiled layer by layer: the layers share code, so a new row length costs seconds.
+            torch._dynamo.config.recompile_limit = 64
+            for layer in model.model.layers:
+                layer.forward = torch.compile(layer.forward, dynamic=False)
+
+        def loss(batch: batches.Batch) -> torch.Tensor:
+            def put(array: Any) -> torch.Tensor:
+                return torch.from_numpy(array).to(self.device)
+
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+                mask = attention_mask(put(batch.branch), self.dtype)
+                states = model.model(
+                    input_ids=put(batch.tokens), attention_mask=mask, position_ids=put(batch.position), use_cache=False
+                ).last_hidden_state
+                logits = model.lm_head(states.reshape(-1, states.shape[-1])[put(batch.chosen)])
+            each = torch.nn.functional.cross_entropy(logits.float(), put(batch.target), reduction="none")
+            weight = put(batch.weight)
+            self.reply_loss = float(each.detach()[weight >= 1].mean())
+            return (each * weight).sum() / weight.sum()
+
+        return loss
+
+    def progress(self) -> float:
+        """Share of the run that is done, by steps or by trained time."""
+        if self.steps_wanted is not None:
+            return min(1.0, self.step / self.steps_wanted)
+        assert self.minutes is not None
+        return min(1.0, self.trained_s / (60.0 * self.minutes))
+
+    def _next_batch(self) -> batches.Batch:
+        if self._batches and self.place >= len(self._batches):
+            self.macro, self.place, self._batches = self.macro + 1, 0, []
+        if not self._batches:
+            if self.place == 0:
+                self.level = level_at(self.progress(), self.recipe)
+            start = time.perf_counter()
+            self._batches = batches.macro(self.recipe.seed, self.macro, self.level, self.vocabulary, self.recipe.tokens)
+            self.making_s += time.perf_counter() - start
+        self.place += 1
+        return self._batches[self.place - 1]
+
+    def train_step(self) -> dict[str, float]:
+        """One step; returns the figures for the log."""
+        import torch
+
+        start = time.perf_counter()
+        share = learning_rate(self.progress(), self.recipe)
+        peaks = (self.recipe.muon, self.recipe.adam)
+        for optimiser, peak in zip(self._optimisers, peaks, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = peak * share
+        batch = self._next_batch()
+        loss = self._loss(batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimiser in self._optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        value = float(loss.detach())
+        if value != value:
+            raise RuntimeError("The loss is no number any more: lower the learning rates and start again.")
+        self.step += 1
+        self.tokens_seen += batch.used
+        self.trained_s += time.perf_counter() - start
+        return {"loss": value, "reply_loss": self.reply_loss, "muon": peaks[0] * share, "adam": peaks[1] * share}
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Append a row to log.jsonl."""
+        figures = {"step": self.step, "tokens": self.tokens_seen, "seconds": round(self.trained_s, 1), **row}
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(figures) + "\n")
+
+    def save_checkpoint(self) -> None:
+        """Write the checkpoint in one step, so that a kill leaves the old one or the new one."""
+        import torch
+
+        state = {
+            "model": self.model.state_dict(),
+            "optimisers": [o.state_dict() for o in self._optimisers],
+            "recipe": asdict(self.recipe),
+            "place": [self.step, self.trained_s, self.tokens_seen, self.making_s, self.macro, self.place, self.level],
+        }
+        temporary = self.out / "checkpoint.tmp"
+        torch.save(state, temporary)
+        os.replace(temporary, self.out / "checkpoint.pt")
+        self._checkpointed_s = self.trained_s
+
+    def load_checkpoint(self) -> bool:
+        """Go on from the checkpoint where there is one.
+
+        Raises:
+            ValueError: the checkpoint was made by another recipe.
+        """
+        import torch
+
+        path = self.out / "checkpoint.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["recipe"] != asdict(self.recipe):
+            raise ValueError(f"The checkpoint in {self.out} has other settings: use another folder or resume=False.")
+        self.model.load_state_dict(state["model"])
+        for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.step, self.trained_s, self.tokens_seen, self.making_s, self.macro, self.place, self.level = state["place"]
+        if self.place:
+            self._batches = batches.macro(self.recipe.seed, self.macro, self.level, self.vocabulary, self.recipe.tokens)
+        self._checkpointed_s = self._evaluated_s = self.trained_s
+        return True
+
+    def short_evaluation(self) -> dict[str, float]:
+        """Exact match on held-out worlds: one and three passages, known and held-out wordings."""
+        from labkit.making.reader import evaluate
+
+        figures = {}
+        # A copy that is not compiled: generation changes its shapes with every token.
+        reader = self._shipped()
+        for passages in (1, 3):
+            for wording in ("known", "both"):
+                scored = evaluate.score(
+                    reader, self.vocabulary, passages=passages, wording=wording, n=self.recipe.questions
+                )
+                figures[f"em_{passages}_{wording}"] = scored["exact_match"]
+                figures[f"refused_{passages}_{wording}"] = scored["wrongly_refused"]
+        return figures
+
+    def _shipped(self) -> LlamaForCausalLM:
+        """A copy of the model as it is shipped: weights in bfloat16, its generation settings."""
+        import torch
+        from transformers import GenerationConfig, LlamaForCausalLM
+
+        copy = LlamaForCausalLM(self.model.config)
+        copy.load_state_dict(self.model.state_dict())
+        copy.generation_config = GenerationConfig(
+            bos_token_id=self.vocabulary.bos_token_id, eos_token_id=self.vocabulary.eos_token_id,
+            pad_token_id=self.vocabulary.pad_token_id, do_sample=False, max_new_tokens=40,
+        )  # fmt: skip
+        cast(Any, copy).to(self.device, torch.bfloat16)
+        return copy.eval()
+
+    def save_model(self) -> Path:
+        """Weights in bfloat16, tokenizer, generation settings and log, ready for `from_pretrained`.
+
+        Raises:
+            ValueError: the weights are larger than the course may carry.
+        """
+        folder = self.out / "model"
+        self._shipped().save_pretrained(folder)
+        self.vocabulary.save_pretrained(folder)
+        size = (folder / "model.safetensors").stat().st_size / 1e6
+        if size > LIMIT_MB:
+            raise ValueError(f"The weights take {size:.1f} MB; at most {LIMIT_MB:.0f} MB fit: make the model smaller.")
+        (folder / "training_log.jsonl").write_bytes((self.out / "log.jsonl").read_bytes())
+        return folder
+
+
+def train(
+    out: Path,
+    minutes: float | None = 60.0,
+    *,
+    steps: int | None = None,
+    threads: int = 2,
+    resume: bool = True,
+    compiled: bool = True,
+    recipe: Recipe | None = None,
+    say: Callable[[str], None] = SAY,
+) -> Path:
+    """Train the reader and save it.
+
+    Args:
+        out: folder for checkpoint, log and the finished model (`out/model`).
+        minutes: trained time; `steps` overrides it. threads: of PyTorch.
+        resume: go on from a checkpoint in `out`. compiled: use torch.compile.
+        recipe: settings; the shipped reader's by default. say: shows progress.
+
+    Returns:
+        Folder of the finished model.
+
+    Raises:
+        ValueError: neither minutes nor steps are given, or a checkpoint does not fit the recipe.
+    """
+    import torch
+
+    if steps is None and minutes is None:
+        raise ValueError("Say how long to train: give minutes or steps.")
+    torch.set_num_threads(threads)
+    run = Trainer(out, recipe or Recipe(), minutes=minutes, steps=steps, compiled=compiled)
+    if resume and run.load_checkpoint():
+        say(f"going on from step {run.step}, {run.trained_s / 60:.1f} min trained")
+    else:
+        (out / "log.jsonl").write_text("", encoding="utf-8")
+    millions = sum(p.numel() for p in run.model.parameters()) / 1e6
+    say(f"{millions:.2f} M parameters, {len(run.vocabulary)} tokens in the vocabulary, {run.device}, {run.dtype}")
+    losses: list[float] = []
+    replies: list[float] = []
+    mark = (run.trained_s, run.tokens_seen)
+    while run.progress() < 1.0:
+        figures = run.train_step()
+        losses.append(figures["loss"])
+        replies.append(figures["reply_loss"])
+        if run.step % 25 == 0:
+            seconds, seen = run.trained_s - mark[0], run.tokens_seen - mark[1]
+            mark = (run.trained_s, run.tokens_seen)
+            row = {**figures, "loss": sum(losses) / len(losses), "tokens_per_s": seen / seconds, "level": run.level,
+                   "making_share": run.making_s / run.trained_s}  # fmt: skip
+            losses.clear()
+            replies.clear()
+            run.log(row)
+            say(
+                f"step {run.step:5d}  {run.trained_s / 60:5.1f} min  loss {row['loss']:.3f}  "
+                f"reply {row['reply_loss']:.3f}  {row['tokens_per_s']:.0f} tokens/s  level {run.level}  "
+                f"making {row['making_share']:.1%}"
+            )
+        if run.trained_s - run._checkpointed_s >= run.recipe.checkpoint_s:
+            run.save_checkpoint()
+        if run.trained_s - run._evaluated_s >= run.recipe.evaluate_s:
+            run._evaluated_s = run.trained_s
+            scores = run.short_evaluation()
+            run.log({"evaluation": scores})
+            say("  ".join(f"{k} {v:.2f}" for k, v in scores.items()))
+    run.save_checkpoint()
+    scores = run.short_evaluation()
+    run.log({"evaluation": scores})
+    say("  ".join(f"{k} {v:.2f}" for k, v in scores.items()))
+    return run.save_model()
+
+
+def ship(model: Path, target: Path) -> None:
+    """Put a finished model into the course, with checksums; its README.md there stays.
+
+    Args:
+        model: folder that `train` returned. target: `data/models/reader` of the checkout.
+
+    Raises:
+        FileNotFoundError: there is no finished model.
+    """
+    if not (model / "model.safetensors").exists():
+        raise FileNotFoundError(f"There is no finished model in {model}: train one first.")
+    target.mkdir(parents=True, exist_ok=True)
+    for source in sorted(model.iterdir()):
+        temporary = target / f".{source.name}.tmp"
+        shutil.copyfile(source, temporary)
+        temporary.replace(target / source.name)
+    paths.write_checksums(target, [p.name for p in target.iterdir() if p.name != paths.SUMS])
