@@ -1,0 +1,44 @@
+"""Shared by all tests: the network is cut off, nothing is written outside a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import runpy
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Also where pytest is started by hand, without `labkit test`.
+runpy.run_path(str(ROOT / "tests" / "offline" / "sitecustomize.py"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results and caches of the tests stay out of the checkout."""
+    folder = tmp_path_factory.mktemp("build")
+    os.environ["LABKIT_BUILD"] = str(folder)
+    import torch
+
+    torch.set_num_threads(1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def embedder():
+    """The shipped embedder."""
+    from labkit import models
+
+    return models.load_embedder()
+
+
+@pytest.fixture(scope="session")
+def reader():
+    """The shipped reader."""
+    from labkit import models
+
+    return models.load_generator()

@@ -1,0 +1,148 @@
+"""Loading: the course's data with its checksums, and any folder with its bad files."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from labkit import corpus, paths
+
+
+@pytest.fixture
+def copied_data(tmp_path, monkeypatch):
+    """A copy of the data (without the reader) that a test may damage."""
+    folder = tmp_path / "data"
+    shutil.copytree(paths.data(), folder, ignore=shutil.ignore_patterns("models"))
+    monkeypatch.setenv("LABKIT_DATA", str(folder))
+    paths._checksums.cache_clear()
+    yield folder
+    paths._checksums.cache_clear()
+
+
+def test_documents_and_questions_load():
+    documents = {d.id: d for d in corpus.load_documents()}
+    assert {"playbook"} < set(documents)
+    for question in corpus.load_questions("dev"):
+        for span in question.evidence:
+            assert documents[span.document].quote(span).strip()
+
+
+def test_splits_select_contracts():
+    dev = corpus.load_documents("dev", kinds=("contract", "amendment"))
+    assert dev and all(d.metadata["split"] == "dev" for d in dev)
+    with pytest.raises(ValueError, match="train, dev, test"):
+        corpus.load_documents("validation")
+    with pytest.raises(ValueError, match="register"):
+        corpus.load_documents(kinds=("emails",))
+
+
+def test_the_test_split_stays_closed():
+    with pytest.raises(ValueError, match="make benchmark"):
+        corpus.load_questions("test")
+    with pytest.raises(ValueError, match="lookup"):
+        corpus.load_questions("dev", task="poetry")
+
+
+def test_a_missing_file_says_what_to_do(copied_data):
+    (copied_data / "playbook.md").unlink()
+    with pytest.raises(FileNotFoundError, match="git checkout data"):
+        corpus.load_documents(kinds=("playbook",))
+
+
+def test_a_changed_file_is_refused(copied_data):
+    path = copied_data / "questions" / "dev.jsonl"
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="checksum"):
+        corpus.load_questions("dev")
+
+
+def test_a_wrong_data_folder_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(FileNotFoundError, match="LABKIT_DATA"):
+        paths.data()
+
+
+def test_a_damaged_reader_is_refused(tmp_path, monkeypatch):
+    from labkit import models
+
+    folder = tmp_path / "data"
+    shutil.copytree(paths.data(), folder, ignore=shutil.ignore_patterns("contracts", "questions"))
+    monkeypatch.setenv("LABKIT_DATA", str(folder))
+    weights = folder / "models" / "reader" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match="checksum"):
+        models.load_generator()
+    weights.unlink()
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
+        models.load_generator()
+
+
+# ------------------------------------------------------------------------------- own folders
+
+
+def _pdf(path, password=None):
+    from reportlab.lib.pdfencrypt import StandardEncryption
+    from reportlab.pdfgen.canvas import Canvas
+
+    canvas = Canvas(str(path), encrypt=StandardEncryption(password, password) if password else None)
+    canvas.drawString(72, 720, "The deposit is EUR 5,000.")
+    canvas.save()
+
+
+def _docx(path):
+    from docx import Document
+
+    document = Document()
+    document.add_paragraph("The term is three years.")
+    row = document.add_table(rows=1, cols=2).rows[0]
+    row.cells[0].text, row.cells[1].text = "Payment", "30 days"
+    document.save(str(path))
+
+
+def test_a_folder_keeps_the_good_files_and_reports_the_bad(tmp_path):
+    _pdf(tmp_path / "good.pdf")
+    _pdf(tmp_path / "locked.pdf", password="secret")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 nothing more")
+    _docx(tmp_path / "good.docx")
+    (tmp_path / "broken.docx").write_bytes(b"no archive")
+    (tmp_path / "page.html").write_text("<h1>Lease</h1><script>x()</script><p>Rent is due.</p>", encoding="utf-8")
+    (tmp_path / "empty.txt").write_text("  ")
+    (tmp_path / "old.txt").write_bytes("Die Kündigungsfrist beträgt drei Monate für beide Verträge.".encode("cp1252"))
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "note.md").write_text("# Note\n\nAll is well.", encoding="utf-8")
+    read = corpus.load_folder(tmp_path)
+    texts = {d.id: d.text for d in read.documents}
+    assert set(texts) == {"good.pdf", "good.docx", "page.html", "old.txt", "sub/note.md"}
+    assert "EUR 5,000" in texts["good.pdf"] and "Payment: 30 days" in texts["good.docx"]
+    assert "x()" not in texts["page.html"] and "Kündigungsfrist beträgt" in texts["old.txt"]
+    assert set(read.problems) == {"locked.pdf", "broken.pdf", "broken.docx", "empty.txt"}
+    assert "password" in read.problems["locked.pdf"] and "OCR" in read.problems["empty.txt"]
+    assert "4 files left out" in read.report()
+
+
+def test_an_empty_or_missing_folder_says_what_to_do(tmp_path):
+    with pytest.raises(ValueError, match="empty"):
+        corpus.load_folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match="check the path"):
+        corpus.load_folder(tmp_path / "nowhere")
+    (tmp_path / "broken.pdf").write_bytes(b"no pdf")
+    with pytest.raises(ValueError, match=r"broken\.pdf"):
+        corpus.load_folder(tmp_path)
+
+
+def test_a_missing_library_is_named(tmp_path, monkeypatch):
+    _pdf(tmp_path / "good.pdf")
+    (tmp_path / "note.txt").write_text("fine")
+    monkeypatch.setitem(__import__("sys").modules, "pypdf", None)
+    assert "labkit[files]" in corpus.load_folder(tmp_path).problems["good.pdf"]
+
+
+def test_the_courses_pdf_docx_and_html_copies_read_like_the_canonical_text():
+    for kind in ("pdf", "docx", "html"):
+        copies = corpus.load_folder(paths.data() / "contracts" / kind)
+        assert not copies.problems
+        for copy in copies.documents:
+            canonical = corpus.read_checked(f"contracts/{copy.title}.txt")
+            words = set(canonical.split())
+            assert len(words & set(copy.text.split())) > 0.85 * len(words)

@@ -1,0 +1,159 @@
+import math
+
+import numpy as np
+import pytest
+
+from labkit import metrics
+from labkit.corpus import Question, Span
+from labkit.prompts import parse_answer
+
+EVIDENCE = (Span("C1", 100, 200),)
+
+
+def make_question(answer="45 days", evidence=EVIDENCE, **changes):
+    values = dict(
+        id="q1",
+        task="lookup",
+        question="How long?",
+        answer=answer,
+        aliases=("forty-five (45) days",),
+        items=(),
+        fields={},
+        evidence=tuple(evidence),
+        documents=("C1",),
+        category="payment_term",
+        wording="w",
+        reference=None,
+        half=None,
+        stratum="known",
+        ambiguous=False,
+        split="dev",
+    )
+    return Question(**(values | changes))
+
+
+@pytest.mark.parametrize(
+    ("given", "accepted", "right"),
+    [
+        ("45 days", ["45 days"], 1),
+        ("The 45 days.", ["45 days"], 1),
+        ("USD 2,000,000", ["USD 2000000"], 1),
+        ("1.5 %", ["1.5%"], 1),
+        ("15%", ["1.5%"], 0),
+        ("forty-five (45) days", ["45 days", "forty-five (45) days"], 1),
+        ("54 days", ["45 days"], 0),
+        ("", ["45 days"], 0),
+    ],
+)
+def test_exact_match(given, accepted, right):
+    assert metrics.exact_match(given, accepted) == right
+
+
+def test_token_f1_takes_the_best_spelling():
+    assert metrics.token_f1("forty-five days", ["45 days", "forty-five (45) days"]) == pytest.approx(6 / 7)
+    assert metrics.token_f1("nothing alike", ["45 days"]) == 0
+
+
+def test_set_f1():
+    gold = [["Alva", "Alva Ltd"], ["Bero"]]
+    assert metrics.set_f1("Alva Ltd, Bero", gold) == 1
+    assert metrics.set_f1("Alva and Cero", gold) == pytest.approx(0.5)
+    assert metrics.set_f1("Cero", gold) == 0
+
+
+def test_field_f1_counts_missing_and_added_fields():
+    fields = {"term": ["3 years"], "law": ["Norway"]}
+    assert metrics.field_f1("term: 3 years\nlaw: Norway", fields) == 1
+    assert metrics.field_f1("term: 3 years", fields) == pytest.approx(2 / 3)
+    assert metrics.field_f1("term: 3 years\nlaw: Norway\nfee: 5", fields) == pytest.approx(0.8)
+
+
+def test_refusals_are_right_only_where_there_is_no_answer():
+    refusal = parse_answer("I don't know.")
+    assert metrics.score_answer(make_question(), refusal).exact_match == 0
+    assert metrics.score_answer(make_question(answer=None, evidence=()), refusal).exact_match == 1
+    assert metrics.score_answer(make_question(answer=None, evidence=()), parse_answer("45 days [1]")).exact_match == 0
+
+
+def test_citation_needs_half_of_the_evidence():
+    answer = parse_answer("45 days [1]")
+    assert metrics.score_answer(make_question(), answer, [Span("C1", 0, 150)]).citation == 1
+    assert metrics.score_answer(make_question(), answer, [Span("C1", 0, 140)]).citation == 0
+    assert metrics.score_answer(make_question(), answer, [Span("C2", 100, 200)]).citation == 0
+    assert metrics.score_answer(make_question(), parse_answer("45 days"), []).citation == 0
+
+
+def test_evidence_recall_respects_the_budget_and_counts_overlap_once():
+    evidence = [Span("C1", 100, 200)]
+    passages = [Span("C1", 0, 150), Span("C1", 120, 160), Span("C1", 160, 300)]
+    assert metrics.evidence_recall(evidence, passages, [400, 400, 400], 1000) == pytest.approx(0.6)
+    assert metrics.evidence_recall(evidence, passages, [400, 400, 200], 1000) == 1
+    assert metrics.evidence_recall(evidence, passages, [1001, 1, 1], 1000) == 0
+
+
+def test_retrieval_scores():
+    question = make_question(evidence=(Span("C1", 100, 200), Span("C2", 0, 50)), documents=("C1", "C2"))
+    ranked = [Span("C3", 0, 500), Span("C1", 90, 210), Span("C1", 90, 210)]
+    score = metrics.score_retrieval([question], [ranked], [[10, 10, 10]], k=5)[0]
+    assert score is not None
+    assert (score.recall_at_k, score.mrr) == (0.5, 0.5)
+    assert score.wrong_document_rate == pytest.approx(1 / 3)
+    assert score.evidence_recall == pytest.approx(100 / 150)
+
+
+def test_questions_without_evidence_have_no_retrieval_score():
+    assert metrics.score_retrieval([make_question(answer=None, evidence=())], [[Span("C1", 0, 1)]], [[1]]) == [None]
+
+
+def test_nothing_retrieved_scores_zero():
+    score = metrics.score_retrieval([make_question()], [[]], [[]])[0]
+    assert score is not None and score.recall_at_k == 0 and score.wrong_document_rate == 1
+
+
+def test_intervals_cover_and_clustering_widens_them():
+    rng = np.random.default_rng(0)
+    clustered, naive, covered = [], [], 0
+    for seed in range(60):
+        effect = rng.normal(0, 1, 30)
+        values = np.repeat(effect, 10) + rng.normal(0, 0.1, 300)
+        names = [str(i) for i in np.repeat(np.arange(30), 10)]
+        interval = metrics.mean_interval(list(values), names, resamples=300, seed=seed)
+        covered += interval.low <= 0 <= interval.high
+        clustered.append(interval.high - interval.low)
+        alone = metrics.mean_interval(list(values), [str(i) for i in range(300)], resamples=300, seed=seed)
+        naive.append(alone.high - alone.low)
+    assert 51 <= covered <= 60  # 95 % nominal; percentile intervals of 30 clusters run a little short
+    assert np.mean(clustered) > 2.5 * np.mean(naive)
+
+
+def test_an_a_a_comparison_is_zero_and_a_shift_is_found():
+    rng = np.random.default_rng(1)
+    values = list(rng.random(200))
+    names = [str(i // 5) for i in range(200)]
+    same = metrics.paired_difference(values, values, names)
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    shifted = metrics.paired_difference([v + 0.1 for v in values], values, names)
+    assert shifted.low == pytest.approx(0.1)
+
+
+def test_bootstrap_is_repeatable_and_one_cluster_has_no_interval():
+    values, names = [0.0, 1.0, 1.0, 0.0, 1.0], list("aabbc")
+    assert metrics.mean_interval(values, names) == metrics.mean_interval(values, names)
+    single = metrics.mean_interval([0.0, 1.0], ["a", "a"])
+    assert single.value == 0.5 and math.isnan(single.low)
+    assert math.isnan(metrics.mean_interval([None], ["a"]).value)
+
+
+def test_paired_comparison_of_different_questions_is_refused():
+    with pytest.raises(ValueError, match="same questions"):
+        metrics.paired_difference([1.0], [1.0, 0.0], ["a", "b"])
+
+
+def test_refusal_f1():
+    scores = [
+        metrics.AnswerScore(1, 1, None, refused=True, should_refuse=True),
+        metrics.AnswerScore(0, 0, None, refused=True, should_refuse=False),
+        metrics.AnswerScore(0, 0, None, refused=False, should_refuse=True),
+        metrics.AnswerScore(1, 1, 1.0, refused=False, should_refuse=False),
+    ]
+    assert metrics.refusal_f1(scores, list("abcd")).value == 0.5
