@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -72,6 +73,21 @@ def _quantization_config(name: str | None, dtype: Any) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
     )
+
+
+@contextmanager
+def _quiet_loading(path: str) -> Iterator[None]:
+    """No bar while the weights of a local folder are read; models from the hub keep theirs."""
+    from transformers.utils import logging as transformers_logging
+
+    if not Path(path).is_dir() or not transformers_logging.is_progress_bar_enabled():
+        yield
+        return
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.enable_progress_bar()
 
 
 def _unreachable(kind: str, name: str, setting: str, cause: Exception) -> ValueError:
@@ -271,14 +287,15 @@ def _load_causal(
 
     path = _generator_path(model)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision)
-        network = AutoModelForCausalLM.from_pretrained(
-            path,
-            revision=model.revision,
-            dtype=dtype,
-            quantization_config=quantization,
-            device_map={"": torch.device(device())},
-        )
+        with _quiet_loading(path):
+            tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision)
+            network = AutoModelForCausalLM.from_pretrained(
+                path,
+                revision=model.revision,
+                dtype=dtype,
+                quantization_config=quantization,
+                device_map={"": torch.device(device())},
+            )
     except (OSError, ValueError, ImportError) as cause:
         raise _unreachable("model", model.id, "LABKIT_MODEL", cause) from cause
     tokenizer.padding_side = "left"
@@ -411,8 +428,10 @@ def load_embedder(
     logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
     from sentence_transformers import SentenceTransformer
 
+    path = _embedder_path(wanted)
     try:
-        network = SentenceTransformer(_embedder_path(wanted), revision=wanted.revision, device=device())
+        with _quiet_loading(path):
+            network = SentenceTransformer(path, revision=wanted.revision, device=device())
     except (OSError, ValueError, ImportError) as cause:
         raise _unreachable("embedder", wanted.id, "LABKIT_EMBEDDER", cause) from cause
     # A local folder may change under its name, so only pinned models keep their vectors.
