@@ -1,5 +1,7 @@
 # Everything a reader of the course or a developer does, one target each. `make help` lists them.
 PYTHON ?= python3
+# The nightly run on newest versions sets this to /dev/null.
+CONSTRAINTS ?= constraints.txt
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 
@@ -34,8 +36,8 @@ clean:  ## remove everything that was set up or built
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labkit needs Python 3.11 or newer: name one with make PYTHON=...")'
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	$(PIP) install -q -c constraints.txt torch
-	$(PIP) install -q -c constraints.txt -e '.[test]'
+	$(PIP) install -q -c $(CONSTRAINTS) torch
+	$(PIP) install -q -c $(CONSTRAINTS) -e '.[test]'
 	touch $@
 
 # A second environment with the versions that Google Colab carries, for the test of the wheel there.

@@ -15,7 +15,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 __version__ = "0.1.0"
 
-_ROOMS = ("corpus", "course", "metrics", "models", "paths", "profiles", "prompts", "rag", "widgets")
+_ROOMS = ("corpus", "course", "metrics", "models", "paths", "profiles", "prompts", "rag")
 
 if TYPE_CHECKING:
     from labkit import corpus, course, metrics, models, paths, profiles, prompts, rag

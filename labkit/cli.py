@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
+    add("help", lambda _: parser.print_help(), "list the commands")
     add("lab", _lab, "open the course in JupyterLab (further arguments go to JupyterLab)").set_defaults(passes_on=True)
     add("test", _test, "run every check and test, each notebook included")
     add("lint", _lint, "check style and types")
@@ -61,13 +63,24 @@ def _root() -> Path:
 
 
 def _call(*command: str | Path, **environment: str) -> int:
-    """Run a step from the checkout's root, its command printed, offline and with one thread a process."""
+    """Run a step from the checkout's root, its command printed; its exit code."""
     print("$", " ".join(str(c) for c in command), flush=True)
     return subprocess.run([str(c) for c in command], cwd=_root(), env=os.environ | environment, check=False).returncode
 
 
+def _lessons() -> Path:
+    """The checkout's lessons; where labkit was installed from a wheel, a copy of them to work in."""
+    if root := paths.checkout():
+        return root / "notebooks"
+    folder = Path.cwd() / "labkit-course"
+    if not folder.exists():
+        shutil.copytree(Path(__file__).resolve().parent / "notebooks", folder)
+        print(f"The lessons were copied to {folder}.")
+    return folder
+
+
 def _lab(options: argparse.Namespace) -> int:
-    folder = (paths.checkout() or Path(__file__).resolve().parent) / "notebooks"
+    folder = _lessons()
     command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1"]
     if not any("notebook-dir" in a or "root_dir" in a for a in options.rest):
         command.append(f"--notebook-dir={folder}")
@@ -78,7 +91,12 @@ def _lab(options: argparse.Namespace) -> int:
 
 def _lint(_: argparse.Namespace) -> int:
     steps = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "labkit"))
-    return max(_call(sys.executable, "-m", *step) for step in steps)
+    return _failed([_call(sys.executable, "-m", *step) for step in steps])
+
+
+def _failed(codes: Sequence[int]) -> int:
+    """1 when a step failed; a step that was killed has a negative code."""
+    return int(any(code != 0 for code in codes))
 
 
 def _test(options: argparse.Namespace) -> int:
@@ -90,23 +108,26 @@ def _test(options: argparse.Namespace) -> int:
         "OMP_NUM_THREADS": "1",
         # Notebooks run first and fill it, so that the browser tests need not embed anew.
         "LABKIT_CACHE": str(paths.cache()),
+        # A student's own results stay as they are.
+        "LABKIT_BUILD": str(paths.build() / "test"),
     }
     notebooks = ("--nbval-lax", "--nbval-cell-timeout=600", "--nbval-sanitize-with", "tests/nbval.cfg")
     pytest = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q")
-    return max(
+    codes = [
         _lint(options),
         _call(*pytest, "notebooks", *notebooks, "-p", "no:cacheprovider", **offline),
         _call(*pytest, "tests", **offline),
-    )
+    ]
+    return _failed(codes)
 
 
 def _course(_: argparse.Namespace) -> None:
     from labkit import course
 
-    course.run()
-    print()
-    print(course.figures_table())
-    print(f"\nExecuted lessons and report: {paths.build() / 'course'}")
+    try:
+        course.run(_lessons())
+    finally:
+        print(f"\n{course.figures_table()}\n\nExecuted lessons and report: {paths.build() / 'course'}")
 
 
 def _data(options: argparse.Namespace) -> int:

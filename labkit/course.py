@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from labkit import paths
+from labkit import paths, profiles
 
 # ---------------------------------------------------------------------------------- exercises
 
@@ -54,8 +55,9 @@ def _judge(judge: Callable[[Any], str | None], answer: Any) -> str | None:
 def record(lesson: str, timings: Mapping[str, float] | None = None, **figures: Any) -> Path:
     """Write a lesson's figures to `build/results/<lesson>.json`.
 
-    Figures of an earlier call for the same lesson stay, unless they are named again. Timings are
-    kept under their own key: everything else is the same in two runs on one machine.
+    Figures of an earlier call for the same lesson stay, unless they are named again or were made
+    with other models. Timings are kept under their own key: everything else is the same in two
+    runs on one machine.
 
     Args:
         lesson: its number, "01".
@@ -70,6 +72,10 @@ def record(lesson: str, timings: Mapping[str, float] | None = None, **figures: A
     """
     path = paths.results() / f"{lesson}.json"
     known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    profile = profiles.get()
+    made_with = {"profile": profile.name, "generator": profile.generator.id, "embedder": profile.embedder.id}
+    if known.get("made_with") != made_with:
+        known = {"made_with": made_with}
     known |= {name: _plain(value) for name, value in figures.items()}
     if timings:
         known["timings"] = known.get("timings", {}) | {name: _plain(value) for name, value in timings.items()}
@@ -108,6 +114,8 @@ def figures_table() -> str:
 
 def _rows(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
     for name, value in figures.items():
+        if name == "made_with":
+            continue
         if isinstance(value, Mapping) and {"value", "low", "high"} <= set(value):
             span = "" if value["low"] is None else f"{value['low']:.3f} to {value['high']:.3f}"
             yield prefix + name, _number(value["value"]), span
@@ -116,8 +124,8 @@ def _rows(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
         elif isinstance(value, list):
             for i, row in enumerate(value):
                 label = row.get("name", i) if isinstance(row, Mapping) else i
-                cells = {k: v for k, v in row.items() if k != "name"} if isinstance(row, Mapping) else {"": row}
-                yield from _rows(cells, f"{prefix}{name}.{label}.")
+                cells = {k: v for k, v in row.items() if k != "name"} if isinstance(row, Mapping) else {str(label): row}
+                yield from _rows(cells, f"{prefix}{name}.{label}." if isinstance(row, Mapping) else f"{prefix}{name}.")
         else:
             yield prefix + name, _number(value), ""
 
@@ -136,7 +144,7 @@ def notebooks(folder: Path | None = None) -> list[Path]:
         FileNotFoundError: there are no lessons where labkit looks.
     """
     root = folder or (paths.checkout() or Path(__file__).resolve().parent) / "notebooks"
-    found = sorted(root.glob("*.ipynb"))
+    found = sorted(root.glob("[0-9A]*_*.ipynb"))  # not a student's Untitled.ipynb
     if not found:
         raise FileNotFoundError(f"There are no lessons in {root}: run this in the course's checkout.")
     return found
@@ -155,12 +163,14 @@ def run(folder: Path | None = None, timeout: int = 600) -> list[Path]:
     Raises:
         RuntimeError: a lesson failed; the message names lesson and error, the others are kept.
     """
+    lessons = notebooks(folder)
     output = paths.build() / "course"
     output.mkdir(parents=True, exist_ok=True)
+    os.environ["LABKIT_BUILD"] = str(paths.build())  # a kernel starts in another folder
     for old in paths.results().glob("*.json"):
         old.unlink()
     executed, failures = [], []
-    for number, path in enumerate(lessons := notebooks(folder), start=1):
+    for number, path in enumerate(lessons, start=1):
         print(f"[{number}/{len(lessons)}] {path.stem} ...", end=" ", flush=True)
         start = time.monotonic()
         error = _execute(path, output / path.name, timeout)
@@ -232,7 +242,6 @@ def show(figure: Any, alt: str) -> None:
 
 def machine() -> dict[str, str | int | float]:
     """What this computer offers: processor, memory, GPU, bfloat16, versions; printed by lesson 00."""
-    import os
     import platform
 
     import torch

@@ -16,8 +16,8 @@ Judge = Callable[[Any], str | None]
 EXERCISES: dict[str, Judge] = {}
 
 # What lessons 00 and 01 ask about; their notebooks name the same.
-FIRST_CONTRACT = "C047"
-FIRST_QUESTION = "dev-0018"
+FIRST_CONTRACT = "C049"
+FIRST_QUESTION = "dev-0096"
 
 
 def exercise(number: str) -> Callable[[Judge], Judge]:

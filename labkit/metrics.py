@@ -62,14 +62,23 @@ def set_f1(answer: str, items: Sequence[Sequence[str]]) -> float:
         answer: members separated by commas, semicolons, line breaks or "and".
         items: the gold set, each member as its accepted spellings.
     """
-    given = [normalise(part) for part in re.split(r"[;\n,]|\band\b", answer) if normalise(part)]
-    gold = [{normalise(spelling) for spelling in spellings} for spellings in items]
-    found = sum(any(part in spellings for part in given) for spellings in gold)
-    right = sum(any(part in spellings for spellings in gold) for part in given)
-    if not found or not right:
+    text = normalise(re.sub(r"[;\n,]", f" {_PART} ", answer))
+    spelled = {normalise(s): number for number, spellings in enumerate(items) for s in spellings}
+    found: set[int] = set()
+    # Gold names first, longest first: "Gorse and Pike" is one company and not two.
+    for name in sorted(spelled, key=lambda n: (-len(n), n)):
+        pattern = rf"(?<!\S){re.sub(' ', f'(?: {_PART})? ', re.escape(name).replace(chr(92) + ' ', ' '))}(?!\S)"
+        text, times = re.subn(pattern, _PART, text)
+        if times:
+            found.add(spelled[name])
+    wrong = sum(bool(part.strip()) for part in re.split(rf"{_PART}|\band\b", text))
+    if not found:
         return 0.0
-    precision, recall = right / len(given), found / len(gold)
+    precision, recall = len(found) / (len(found) + wrong), len(found) / len(items)
     return 2 * precision * recall / (precision + recall)
+
+
+_PART = "\N{SECTION SIGN}"  # parts the members of a set; no letter, so that normalisation leaves it alone
 
 
 def field_f1(answer: str, fields: Mapping[str, Sequence[str]]) -> float:
@@ -92,7 +101,8 @@ class AnswerScore:
     """One question's scores.
 
     `exact_match` and `token_f1` count a refusal as right exactly when the question cannot be
-    answered. `citation` is None where nothing was cited or nothing could be.
+    answered. `citation` is the share of the cited passages that hold evidence, 0 where an answer
+    cites nothing, None for refusals and questions without an answer.
     """
 
     exact_match: float
@@ -123,7 +133,8 @@ def score_answer(question: Question, answer: Answer, cited: Sequence[Span] = ())
     else:
         f1 = token_f1(answer.text, question.accepted())
         exact = exact_match(answer.text, question.accepted())
-    citation = float(any(_covers(c, e) for c in cited for e in question.evidence)) if cited else 0.0
+    holding = [any(_covers(c, e) for e in question.evidence) for c in cited]
+    citation = sum(holding) / len(holding) if holding else 0.0
     return AnswerScore(exact, f1, citation, False, False)
 
 
@@ -192,8 +203,10 @@ def score_retrieval(
 ) -> list[RetrievalScore | None]:
     """Score ranked passages against the evidence, question by question.
 
-    Recall, reciprocal rank and nDCG are computed by ir-measures (MacAvaney et al. 2022) over
-    pieces of evidence: a passage counts as the pieces it newly covers by at least half.
+    A passage is relevant when it covers at least half of a piece of evidence that no passage
+    before it covered; reciprocal rank and nDCG of relevant passages are computed by ir-measures
+    (MacAvaney et al. 2022), pieces that were not found count as relevant passages that are missing.
+    Recall is the share of the pieces found, as one passage may hold several.
 
     Args:
         questions: n questions.
@@ -206,34 +219,36 @@ def score_retrieval(
         n scores; None where a question has no evidence (it cannot be answered).
     """
     import ir_measures
-    from ir_measures import RR, R, nDCG
+    from ir_measures import RR, nDCG
 
-    qrels, run = [], []
+    qrels, run, recall = [], [], []
     for number, (question, ranked) in enumerate(zip(questions, passages, strict=True)):
-        pieces = {f"e{j}": e for j, e in enumerate(question.evidence)}
-        qrels += [ir_measures.Qrel(str(number), name, 1) for name in pieces]
-        names = _as_evidence(pieces, ranked)
-        run += [ir_measures.ScoredDoc(str(number), n, -float(rank)) for rank, names_ in names for n in names_]
-    measures = {R @ k: "recall_at_k", RR: "mrr", nDCG @ k: "ndcg"}
+        new = _newly_covered(question.evidence, ranked)
+        missing = len(question.evidence) - sum(new)
+        qrels += [ir_measures.Qrel(str(number), f"r{i}", 1) for i, n in enumerate(new) if n]
+        qrels += [ir_measures.Qrel(str(number), f"missing{i}", 1) for i in range(missing)]
+        run += [ir_measures.ScoredDoc(str(number), f"r{i}", -float(i)) for i in range(len(ranked))]
+        recall.append(sum(new[:k]) / max(1, len(question.evidence)))
+    measures = {RR: "mrr", nDCG @ k: "ndcg"}
     table: dict[str, dict[str, float]] = {}
     if qrels:
         for metric in ir_measures.iter_calc(list(measures), qrels, run):
             table.setdefault(metric.query_id, {})[measures[metric.measure]] = float(metric.value)
     return [
-        _retrieval_score(q, ranked, sizes, table.get(str(i), {}), k, budget)
+        _retrieval_score(q, ranked, sizes, table.get(str(i), {}) | {"recall_at_k": recall[i]}, k, budget)
         for i, (q, ranked, sizes) in enumerate(zip(questions, passages, tokens, strict=True))
     ]
 
 
-def _as_evidence(pieces: Mapping[str, Span], ranked: Sequence[Span]) -> list[tuple[int, list[str]]]:
-    """For each rank, the pieces of evidence newly covered there, or one name for a miss."""
-    seen: set[str] = set()
-    names = []
-    for rank, passage in enumerate(ranked, start=1):
-        new = [n for n, e in pieces.items() if n not in seen and _covers(passage, e)]
-        seen.update(new)
-        names.append((rank, new or [f"miss{rank}"]))
-    return names
+def _newly_covered(evidence: Sequence[Span], ranked: Sequence[Span]) -> list[int]:
+    """For each passage, how many pieces of evidence it covers that no passage before it did."""
+    seen: set[int] = set()
+    counts = []
+    for passage in ranked:
+        new = {i for i, e in enumerate(evidence) if i not in seen and _covers(passage, e)}
+        seen |= new
+        counts.append(len(new))
+    return counts
 
 
 def _retrieval_score(
@@ -290,6 +305,9 @@ def clustered_bootstrap(
     tallies: np.ndarray, clusters: Sequence[str], statistic: Statistic, resamples: int = 2000, seed: int = 0
 ) -> Interval:
     """Percentile interval of a statistic of sums, resampling whole clusters.
+
+    With few clusters such an interval is a little short: with 16, as in dev, about 92 of 100 rather
+    than 95 hold the true value.
 
     Args:
         tallies: shape (n, m): what each question adds to each of m sums.

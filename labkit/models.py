@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -91,10 +93,16 @@ def _quiet_loading(path: str) -> Iterator[None]:
 
 
 def _unreachable(kind: str, name: str, setting: str, cause: Exception) -> ValueError:
+    if isinstance(cause, ImportError):
+        advice = "a library that it needs is missing: install it, or choose another model"
+    elif Path(name).is_dir():
+        advice = "its folder is there, but something in it is missing or damaged: copy the model again"
+    else:
+        advice = "it is neither a folder here nor a model that the hub gave: check the name and the network"
+    details = str(cause).splitlines()[0] if str(cause) else "no details"
     return ValueError(
-        f"The {kind} {name!r} could not be loaded: it is neither a folder here nor a model that the hub gave. "
-        f"Check the name and the network, or unset {setting} to use the one that labkit carries. "
-        f"({type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no details'})"
+        f"The {kind} {name!r} could not be loaded: {advice}, or unset {setting} to use the one that labkit carries. "
+        f"({type(cause).__name__}: {details})"
     )
 
 
@@ -283,6 +291,7 @@ def _load_causal(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Weights and tokenizer, tokenizer padded on the left as batched generation needs."""
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     path = _generator_path(model)
@@ -296,7 +305,7 @@ def _load_causal(
                 quantization_config=quantization,
                 device_map={"": torch.device(device())},
             )
-    except (OSError, ValueError, ImportError) as cause:
+    except (OSError, ValueError, ImportError, SafetensorError) as cause:
         raise _unreachable("model", model.id, "LABKIT_MODEL", cause) from cause
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
@@ -390,7 +399,7 @@ class Embedder:
                 try:
                     with np.load(self._file()) as stored:
                         self._known = {k.tobytes(): v for k, v in zip(stored["keys"], stored["vectors"], strict=True)}
-                except (OSError, ValueError, KeyError):
+                except (OSError, ValueError, KeyError, EOFError, BadZipFile):
                     self._known = {}  # a damaged cache is only a cache: embed again
         return self._known
 
@@ -399,7 +408,7 @@ class Embedder:
             return
         path = self._file()
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{id(self)}.tmp.npz")
+        temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
         keys = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(len(known), 16)
         np.savez(temporary, keys=keys, vectors=np.stack(list(known.values())))
         temporary.replace(path)
@@ -426,13 +435,14 @@ def load_embedder(
     if not isinstance(wanted, profiles.Model):
         wanted = profiles.Model(str(wanted))
     logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
     path = _embedder_path(wanted)
     try:
         with _quiet_loading(path):
             network = SentenceTransformer(path, revision=wanted.revision, device=device())
-    except (OSError, ValueError, ImportError) as cause:
+    except (OSError, ValueError, ImportError, SafetensorError) as cause:
         raise _unreachable("embedder", wanted.id, "LABKIT_EMBEDDER", cause) from cause
     # A local folder may change under its name, so only pinned models keep their vectors.
     pinned = wanted.id == profiles.MINILM or wanted.revision is not None

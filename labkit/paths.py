@@ -49,7 +49,7 @@ def build() -> Path:
     `LABKIT_BUILD` overrides it; in a checkout it is `build/` at the root, elsewhere `./build`.
     """
     override = os.environ.get("LABKIT_BUILD")
-    folder = Path(override) if override else (checkout() or Path.cwd()) / "build"
+    folder = (Path(override) if override else (checkout() or Path.cwd()) / "build").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -64,7 +64,7 @@ def results() -> Path:
 def cache() -> Path:
     """Folder of caches keyed by content, `build/cache` or `LABKIT_CACHE`; safe to delete at any time."""
     override = os.environ.get("LABKIT_CACHE")
-    folder = Path(override) if override else build() / "cache"
+    folder = Path(override).resolve() if override else build() / "cache"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

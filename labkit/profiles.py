@@ -23,13 +23,13 @@ class Model:
         id: Hugging Face id, local folder, or one of the two that labkit carries (`READER`, `MINILM`).
         revision: commit of the hub repository, None for a local model.
         licence: licence of the weights.
-        gigabytes: what loading it the first time downloads; 0 for a model that is shipped.
+        gigabytes: what loading it the first time downloads; 0 for a model that is shipped, None if not known.
     """
 
     id: str
     revision: str | None = None
     licence: str = "see the model's page"
-    gigabytes: float = 0.0
+    gigabytes: float | None = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,11 @@ class Profile:
 
     def describe(self) -> str:
         """One paragraph: models, what will be downloaded, how long it takes, where it was tried."""
-        size = self.generator.gigabytes + self.embedder.gigabytes
+        sizes = (self.generator.gigabytes, self.embedder.gigabytes)
+        size = sum(s or 0 for s in sizes)
         download = f"downloads about {size:.1f} GB the first time" if size else "downloads nothing"
+        if None in sizes:
+            download = "what it downloads is not known beforehand"
         quantized = f" in {self.quantization}" if self.quantization else ""
         time = f"about {self.minutes:g} minutes a lesson" if self.minutes else "time not yet measured"
         tried = f"tried on {self.tried}" if self.tried else "not yet tried on this hardware"
@@ -119,7 +122,9 @@ def get(name: str | None = None) -> Profile:
         raise ValueError(f"There is no profile {name!r}: choose one of {', '.join(PROFILES)}.")
     profile = PROFILES[name]
     if model := os.environ.get("LABKIT_MODEL"):
-        profile = replace(profile, generator=Model(model), tried="")
+        profile = replace(profile, generator=Model(model, gigabytes=None), tried="", minutes=None)
+        if profile.name == "embedded":  # its sizes are the reader's
+            profile = replace(profile, dtype="auto", max_length=4096, batch_size=8)
     if embedder := os.environ.get("LABKIT_EMBEDDER"):
-        profile = replace(profile, embedder=Model(embedder), tried="")
+        profile = replace(profile, embedder=Model(embedder, gigabytes=None), tried="", minutes=None)
     return profile

@@ -64,13 +64,19 @@ def answer_messages(question: str, passages: Sequence[Passage]) -> list[Message]
     ]
 
 
-_CITATION = re.compile(r"\s*\[(\d+)\]")
-_REFUSED = re.compile(r"\bI (?:don'?t|do not) know\b|\bnot (?:stated|specified|mentioned)\b", re.IGNORECASE)
+_CITATION = re.compile(r"[ \t]*\[(\d+(?:\s*[,;]\s*\d+)*)\]")
+# A refusal opens the reply: "not mentioned" in the middle of an answer is part of the answer.
+_REFUSED = re.compile(
+    r"^(?:sorry,? )?(?:but )?(?:I (?:don'?t|do not) know|(?:it is|this is|that is)? ?not (?:stated|specified|mentioned)"
+    r"|the passages? (?:do|does) not (?:say|state|contain|mention|specify))\b",
+    re.IGNORECASE,
+)
 
 
 def parse_answer(reply: str) -> Answer:
-    """Take a reply apart into answer, citations and refusal."""
-    citations = tuple(dict.fromkeys(int(n) for n in _CITATION.findall(reply)))
-    text = re.sub(r"\s+", " ", _CITATION.sub("", reply)).strip()
+    """Take a reply apart into answer, citations and refusal; line breaks stay, they part a term sheet's fields."""
+    cited = [int(n) for group in _CITATION.findall(reply) for n in re.findall(r"\d+", group)]
+    citations = tuple(dict.fromkeys(cited))
+    text = re.sub(r"[ \t]+", " ", _CITATION.sub("", reply)).strip()
     refused = not text or _REFUSED.search(text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")) is not None
     return Answer(text=text, citations=citations, refused=refused)

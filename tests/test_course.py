@@ -86,7 +86,9 @@ def load(path: Path) -> dict[str, Any]:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
 
-    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    figures = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    assert set(figures.pop("made_with")) == {"profile", "generator", "embedder"}
+    return figures
 
 
 def test_figures_are_recorded_as_json(build: Path):
@@ -225,3 +227,9 @@ def test_a_lesson_whose_kernel_dies_or_hangs_is_named_too(fault: str, tmp_path: 
     with pytest.raises(RuntimeError, match="00_a: "):
         course.run(tmp_path / "nb", timeout=5)
     assert nbformat.read(build / "course" / "01_b.ipynb", as_version=4).cells[0].outputs[0].text == "still run\n"
+
+
+def test_figures_of_other_models_do_not_mix(monkeypatch):
+    course.record("77", a=1)
+    monkeypatch.setenv("LABKIT_MODEL", "another/model")
+    assert load(course.record("77", b=2)) == {"b": 2}

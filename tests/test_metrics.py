@@ -59,6 +59,24 @@ def test_set_f1():
     assert metrics.set_f1("Alva Ltd, Bero", gold) == 1
     assert metrics.set_f1("Alva and Cero", gold) == pytest.approx(0.5)
     assert metrics.set_f1("Cero", gold) == 0
+    assert metrics.set_f1("Alva, Alva Ltd, Cero", gold) == pytest.approx(0.5)
+
+
+def test_set_f1_keeps_names_together():
+    gold = [["Gorse and Pike", "Gorse and Pike Inc."], ["Barnes, Cole and Sons"]]
+    assert metrics.set_f1("Gorse and Pike Inc. and Barnes, Cole and Sons", gold) == 1
+    assert metrics.set_f1("Gorse, Pike", gold) == 0
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_every_gold_answer_scores_one_as_a_reply(split):
+    from labkit import corpus
+
+    for question in corpus.load_questions(split):
+        reply = "I don't know." if question.answer is None else f"{question.answer} [1]"
+        score = metrics.score_answer(question, parse_answer(reply), question.evidence[:1])
+        assert score.exact_match == 1, (question.id, reply)
+        assert score.citation == (None if question.answer is None else 1), question.id
 
 
 def test_field_f1_counts_missing_and_added_fields():
@@ -80,6 +98,7 @@ def test_citation_needs_half_of_the_evidence():
     assert metrics.score_answer(make_question(), answer, [Span("C1", 0, 150)]).citation == 1
     assert metrics.score_answer(make_question(), answer, [Span("C1", 0, 140)]).citation == 0
     assert metrics.score_answer(make_question(), answer, [Span("C2", 100, 200)]).citation == 0
+    assert metrics.score_answer(make_question(), answer, [Span("C1", 0, 200), Span("C2", 0, 9)]).citation == 0.5
     assert metrics.score_answer(make_question(), parse_answer("45 days"), []).citation == 0
 
 
@@ -101,6 +120,17 @@ def test_retrieval_scores():
     assert score.evidence_recall == pytest.approx(100 / 150)
 
 
+def test_one_passage_may_hold_several_pieces():
+    question = make_question(evidence=(Span("C1", 0, 10), Span("C1", 20, 30), Span("C1", 500, 510)))
+    ranked = [Span("C2", 0, 9), Span("C1", 0, 100), Span("C3", 0, 9), Span("C3", 9, 20), Span("C1", 490, 520)]
+    score = metrics.score_retrieval([question], [ranked], [[10] * 5], k=5)[0]
+    assert score is not None and score.recall_at_k == 1 and score.mrr == 0.5
+    first_two = metrics.score_retrieval([question], [ranked], [[10] * 5], k=2)[0]
+    assert first_two is not None and first_two.recall_at_k == pytest.approx(2 / 3)
+    best = metrics.score_retrieval([question], [[ranked[1], ranked[4]]], [[10] * 2], k=5)[0]
+    assert best is not None and best.ndcg == pytest.approx(1) and 0 < score.ndcg < 1
+
+
 def test_questions_without_evidence_have_no_retrieval_score():
     assert metrics.score_retrieval([make_question(answer=None, evidence=())], [[Span("C1", 0, 1)]], [[1]]) == [None]
 
@@ -114,15 +144,16 @@ def test_intervals_cover_and_clustering_widens_them():
     rng = np.random.default_rng(0)
     clustered, naive, covered = [], [], 0
     for seed in range(60):
-        effect = rng.normal(0, 1, 30)
-        values = np.repeat(effect, 10) + rng.normal(0, 0.1, 300)
-        names = [str(i) for i in np.repeat(np.arange(30), 10)]
+        effect = rng.normal(0, 1, 16)
+        values = np.repeat(effect, 10) + rng.normal(0, 0.1, 160)
+        names = [str(i) for i in np.repeat(np.arange(16), 10)]
         interval = metrics.mean_interval(list(values), names, resamples=300, seed=seed)
         covered += interval.low <= 0 <= interval.high
         clustered.append(interval.high - interval.low)
-        alone = metrics.mean_interval(list(values), [str(i) for i in range(300)], resamples=300, seed=seed)
+        alone = metrics.mean_interval(list(values), [str(i) for i in range(160)], resamples=300, seed=seed)
         naive.append(alone.high - alone.low)
-    assert 51 <= covered <= 60  # 95 % nominal; percentile intervals of 30 clusters run a little short
+    # 95 % nominal; percentile intervals of 16 clusters, as in dev, hold about 92 %.
+    assert 50 <= covered <= 60
     assert np.mean(clustered) > 2.5 * np.mean(naive)
 
 

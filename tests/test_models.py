@@ -136,6 +136,17 @@ def test_a_model_that_does_not_exist_says_what_to_do(tmp_path):
         models.load_embedder("no-such-owner/no-such-model")
 
 
+def test_a_damaged_folder_says_so(hub_folder, tmp_path):
+    import shutil
+
+    folder = tmp_path / "damaged"
+    shutil.copytree(hub_folder[1], folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ValueError, match="missing or damaged"):
+        models.load_generator(folder)
+
+
 def test_unknown_settings_say_what_there_is(hub_folder):
     with pytest.raises(ValueError, match="embedded"):
         profiles.get("laptop")
@@ -178,6 +189,8 @@ def test_environment_replaces_models(monkeypatch):
     monkeypatch.setenv("LABKIT_MODEL", "some/model")
     monkeypatch.setenv("LABKIT_PROFILE", "cpu")
     assert profiles.get().generator.id == "some/model"
+    assert "not known" in profiles.get().describe() and "downloads nothing" not in profiles.get("embedded").describe()
+    assert profiles.get("embedded").dtype == "auto"
     assert profiles.get("embedded").embedder.id == profiles.MINILM
 
 
@@ -203,6 +216,8 @@ def test_embedder_caches_by_content(fresh_embedder, monkeypatch):
 
 def test_embedder_survives_a_damaged_cache(fresh_embedder):
     fresh_embedder.encode(["something to store"])
-    fresh_embedder._file().write_bytes(b"not an archive")
-    reopened = models.Embedder(fresh_embedder.model, fresh_embedder.name)
-    assert reopened.encode(["something to store"]).shape == (1, reopened.dimension)
+    whole = fresh_embedder._file().read_bytes()
+    for damaged in (b"not an archive", b"", whole[: len(whole) // 2]):
+        fresh_embedder._file().write_bytes(damaged)
+        reopened = models.Embedder(fresh_embedder.model, fresh_embedder.name)
+        assert reopened.encode(["something to store"]).shape == (1, reopened.dimension)

@@ -96,3 +96,41 @@ def test_evaluate_gives_every_metric_with_an_interval(index, reader):
         "exact_match", "token_f1", "citation_accuracy", "refusal_f1",
     }  # fmt: skip
     assert figures["recall_at_5"].value == 1
+
+
+def _category_question(**changes):
+    values = dict(
+        id="q", task="lookup", question="Where do the servers stand?", answer="Oslo", aliases=(), items=(), fields={},
+        evidence=(Span("hosting", 0, 25),), documents=("hosting",), category="place", wording="w", reference=None,
+        half=None, stratum="known", ambiguous=False, split="dev",
+    )  # fmt: skip
+    return Question(**(values | changes))
+
+
+CONTRACTS = [
+    {"id": "lease", "amends": None, "clauses": [{"category": "place", "start": 0, "end": 10}]},
+    {"id": "supply", "amends": None, "clauses": [{"category": "place", "start": 0, "end": 12}]},
+    {"id": "hosting", "amends": None, "clauses": [{"category": "time", "start": 0, "end": 25}]},
+]
+
+
+def test_the_oracle_gives_the_gold_paragraph_among_distractors():
+    passages, spans = rag.oracle_passages(_category_question(), DOCUMENTS, CONTRACTS)
+    gold = [i for i, s in enumerate(spans) if s.document == "hosting"]
+    assert len(passages) == 3 and len(gold) == 1 and "Oslo" in passages[gold[0]].text
+    assert {s.document for s in spans} == {"hosting", "lease", "supply"}
+    assert rag.oracle_passages(_category_question(), DOCUMENTS, CONTRACTS)[1] == spans
+    orders = {rag.oracle_passages(_category_question(), DOCUMENTS, CONTRACTS, seed=s)[1][0] for s in range(20)}
+    assert len(orders) == 3
+
+
+def test_the_oracle_of_an_unanswerable_question_holds_another_clause_of_the_contract():
+    question = _category_question(answer=None, evidence=())
+    _, spans = rag.oracle_passages(question, DOCUMENTS, CONTRACTS)
+    assert Span("hosting", 0, 25) in spans and len(spans) == 3
+
+
+def test_reading_the_oracle_scores_every_question(reader):
+    questions = [_category_question(), _category_question(id="u", answer=None, evidence=())]
+    replies, scores = rag.read_oracle(reader, questions, DOCUMENTS, CONTRACTS)
+    assert len(replies) == len(scores) == 2 and [s.should_refuse for s in scores] == [False, True]

@@ -391,4 +391,4 @@ def ship(model: Path, target: Path) -> None:
         temporary = target / f".{source.name}.tmp"
         shutil.copyfile(source, temporary)
         temporary.replace(target / source.name)
-    paths.write_checksums(target, [p.name for p in target.iterdir() if p.name != paths.SUMS])
+    paths.write_checksums(target, [p.name for p in model.iterdir()])
