@@ -161,6 +161,7 @@ def test_the_wheel_answers_a_question_without_checkout_and_network(fresh: tuple[
 # -------------------------------------------------------------------------- Colab's versions
 
 COLAB = """
+import importlib.machinery
 import runpy
 import sys
 import types
@@ -173,6 +174,7 @@ except ImportError:
     google = sys.modules["google"] = types.ModuleType("google")
     google.__path__ = []
 google.colab = sys.modules["google.colab"] = types.ModuleType("google.colab")
+google.colab.__spec__ = importlib.machinery.ModuleSpec("google.colab", None)
 """
 
 VERSIONS = """

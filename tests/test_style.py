@@ -124,7 +124,7 @@ FAULTS: list[tuple[style.Rule, Plant, str]] = [
     (style.outputs_name_no_folders, out(1, printed("saved in /" + "home/ada/labkit")), "home"),
     (style.outputs_name_no_folders, out(1, printed("PosixPath('/" + "tmp/x')")), "tmp"),
     (style.outputs_name_no_folders, out(1, printed("C:\\" + "Users\\ada")), "Users"),
-    (style.outputs_name_no_folders, out(1, printed(f"{style.ROOT}/build")), str(style.ROOT)),
+    (style.outputs_name_no_folders, out(1, printed(f"{style.ROOT}/build")), "path of the machine"),
     (style.has_more_prose_than_code, add(code("x = 1"), code("x = 2")), "6 prose cells for 7"),
     (style.has_a_numbered_title, replace("# 01 Naive RAG", "# Naive RAG"), "# NN Title"),
     (style.has_a_numbered_title, lambda n: n.cells.pop(0), "# NN Title"),

@@ -220,6 +220,16 @@ class Trainer:
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
 
+    def trim_log(self) -> None:
+        """Drop the rows after the checkpoint: those steps are trained again."""
+        path = self.out / "log.jsonl"
+        kept = []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            if json.loads(line).get("step", 0) > self.step:
+                break
+            kept.append(line)
+        paths.write_atomic(path, "".join(f"{line}\n" for line in kept))
+
     def save_checkpoint(self) -> None:
         """Write the checkpoint in one step, so that a kill leaves the old one or the new one."""
         import torch
@@ -336,6 +346,7 @@ def train(
     torch.set_num_threads(threads)
     run = Trainer(out, recipe or Recipe(), minutes=minutes, steps=steps, compiled=compiled)
     if resume and run.load_checkpoint():
+        run.trim_log()
         say(f"going on from step {run.step}, {run.trained_s / 60:.1f} min trained")
     else:
         (out / "log.jsonl").write_text("", encoding="utf-8")
@@ -351,7 +362,8 @@ def train(
         if run.step % 25 == 0:
             seconds, seen = run.trained_s - mark[0], run.tokens_seen - mark[1]
             mark = (run.trained_s, run.tokens_seen)
-            row = {**figures, "loss": sum(losses) / len(losses), "tokens_per_s": seen / seconds, "level": run.level,
+            means = {"loss": sum(losses) / len(losses), "reply_loss": sum(replies) / len(replies)}
+            row = {**figures, **means, "tokens_per_s": seen / seconds, "level": run.level,
                    "making_share": run.making_s / run.trained_s}  # fmt: skip
             losses.clear()
             replies.clear()
