@@ -95,7 +95,7 @@ PROFILES: dict[str, Profile] = {
     for p in (
         Profile(
             "embedded",
-            Model(READER, licence="Apache-2.0"),
+            Model(READER, licence="CC BY 4.0"),
             _MINILM,
             "fp32",
             tried="2 cores, no GPU",
