@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -74,8 +73,8 @@ def reader() -> Path:
     return data() / "models" / "reader"
 
 
-@lru_cache
-def _checksums(folder: Path) -> dict[str, str]:
+def checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file that a folder's SHA256SUMS lists, by its path below the folder."""
     if not (folder / SUMS).exists():
         raise FileNotFoundError(f"{folder} holds no {SUMS}. {_REPAIR}")
     lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
@@ -96,7 +95,7 @@ def read_checked(name: str, folder: Path | None = None) -> bytes:
     if not (folder / name).exists():
         raise FileNotFoundError(f"The data file {name} is missing from {folder}. {_REPAIR}")
     content = (folder / name).read_bytes()
-    expected = _checksums(folder).get(name)
+    expected = checksums(folder).get(name)
     if expected is None:
         raise ValueError(f"The data file {name} is not listed in {SUMS}. {_REPAIR}")
     if hashlib.sha256(content).hexdigest() != expected:
@@ -106,7 +105,7 @@ def read_checked(name: str, folder: Path | None = None) -> bytes:
 
 def check_folder(folder: Path) -> None:
     """Verify every file that a folder's SHA256SUMS lists; errors as in `read_checked`."""
-    for name in _checksums(folder):
+    for name in checksums(folder):
         read_checked(name, folder)
 
 
@@ -114,7 +113,6 @@ def write_checksums(folder: Path, names: Sequence[str]) -> None:
     """Write a folder's SHA256SUMS over the named files."""
     lines = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in sorted(names)]
     write_atomic(folder / SUMS, "".join(lines))
-    _checksums.cache_clear()
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -15,9 +15,7 @@ def copied_data(tmp_path, monkeypatch):
     folder = tmp_path / "data"
     shutil.copytree(paths.data(), folder, ignore=shutil.ignore_patterns("models"))
     monkeypatch.setenv("LABKIT_DATA", str(folder))
-    paths._checksums.cache_clear()
     yield folder
-    paths._checksums.cache_clear()
 
 
 def test_documents_and_questions_load():

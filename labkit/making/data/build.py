@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from labkit import paths
 from labkit.making.data import checks, contracts, feedback, formats, playbook, questions, world
 
 
@@ -54,7 +55,4 @@ def main(out: Path) -> None:
             if old.is_dir():
                 shutil.rmtree(old)
             (folder / entry).replace(old)
-    sums = "".join(f"{digest}  {name}\n" for name, digest in checks.digests(out).items())
-    partial = out / "SHA256SUMS.new"
-    partial.write_text(sums, encoding="utf-8")
-    partial.replace(out / "SHA256SUMS")
+    paths.write_checksums(out, list(checks.digests(out)))

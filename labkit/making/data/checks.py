@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from labkit import paths
 from labkit.making.data import clauses, playbook, values, world
 
 Row = dict[str, Any]
@@ -292,8 +293,7 @@ def verify(data: Path) -> list[str]:
 
 
 def _check_sums(data: Path) -> list[str]:
-    lines = (data / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    expected = paths.checksums(data)
     actual = digests(data)
     found = [f"{name} differs from SHA256SUMS: restore it or build data again."
              for name in expected if name in actual and actual[name] != expected[name]]  # fmt: skip
