@@ -47,10 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     add("course", _course, "run every lesson and print all figures")
     data = add("data", _data, "build, describe or verify the course's data")
     data.add_argument("action", choices=("build", "describe", "verify"), nargs="?", default="build")
-    reader = add("reader", _reader, "train or evaluate the reader, or ship a trained one with the course")
-    reader.add_argument("action", choices=("train", "evaluate", "ship"), nargs="?", default="train")
+    reader = add(
+        "reader", _reader, "train or evaluate the reader, write its card, or ship a trained one with the course"
+    )
+    reader.add_argument("action", choices=("train", "evaluate", "card", "ship"), nargs="?", default="train")
     reader.add_argument("--out", type=Path, help="folder of the trained reader (build/reader)")
-    reader.add_argument("--minutes", type=float, default=74, help="training time; 74 made the shipped reader")
+    reader.add_argument("--minutes", type=float, default=74, help="training time on this machine")
+    reader.add_argument("--start", type=Path, help="train a finished reader in this folder further")
+    reader.add_argument("--questions", type=int, default=200, help="questions a figure, in evaluate and card")
     reader.add_argument("--json", action="store_true", help="print figures as JSON")
     return parser
 
@@ -150,7 +154,7 @@ def _reader(options: argparse.Namespace) -> None:
     if options.action == "train":
         from labkit.making.reader import train
 
-        train.train(options.out or paths.build() / "reader", minutes=options.minutes)
+        train.train(options.out or paths.build() / "reader", minutes=options.minutes, start=options.start)
         return
     if options.action == "ship":
         from labkit.making.reader import train
@@ -159,6 +163,8 @@ def _reader(options: argparse.Namespace) -> None:
         return
     from labkit.making.reader import evaluate
 
-    folder = options.out or paths.reader()
-    figures = evaluate.evaluate(folder) | evaluate.course_dev(folder)
-    print(json.dumps(figures, indent=1) if options.json else evaluate.table(figures))
+    if options.action == "card":
+        evaluate.write_card(options.out or paths.reader(), options.questions)
+        return
+    report = evaluate.evaluate(options.out, options.questions, progress=not options.json)
+    print(json.dumps(evaluate.plain(report), indent=1) if options.json else evaluate.table(report))

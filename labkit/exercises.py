@@ -5,11 +5,12 @@ Floor 4. What is expected is computed from the course's data, never written down
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from labkit import corpus, metrics, rag
+from labkit import corpus, metrics, paths, rag
 from labkit.prompts import parse_answer
 
 Judge = Callable[[Any], str | None]
@@ -109,3 +110,36 @@ def _(answer: Any) -> str | None:
     if score is not None and abs(float(answer) - score.recall_at_k) < 0.005:
         return None
     return "Chunk only the document whose id is question.documents[0], retrieve five chunks, and score them with k=5."
+
+
+def _shipped(name: str) -> Any:
+    """A JSON file beside the reader's weights."""
+    return json.loads((paths.reader() / name).read_text(encoding="utf-8"))
+
+
+@exercise("A1.1")
+def _(answer: Any) -> str | None:
+    config = _shipped("config.json")
+    if int(answer) == config["vocab_size"] * config["hidden_size"]:
+        return None
+    return "Each token of the vocabulary has one vector of the hidden size: multiply vocab_size and hidden_size."
+
+
+@exercise("A1.2")
+def _(answer: Any) -> str | None:
+    last: dict[int, int] = {}
+    for line in (paths.reader() / "training_log.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        last[row.get("sitting", 1)] = row["tokens"]
+    if abs(float(answer) - sum(last.values()) / 1e6) < 0.1:
+        return None
+    return "`tokens` counts up within a sitting: add the last count of each sitting, and divide by a million."
+
+
+@exercise("A1.3")
+def _(answer: Any) -> str | None:
+    cells = _shipped("evaluation.json")["held-out worlds"]
+    five, one = (cells[f"answer, {n} passages, known"]["exact_match"]["value"] for n in (5, 1))
+    if abs(float(answer) - (five - one)) < 0.001:
+        return None
+    return "Take report['held-out worlds']['answer, 5 passages, known']['exact_match']['value'], and the same for 1."

@@ -136,3 +136,15 @@ def test_reading_the_oracle_scores_every_question(reader):
     questions = [_category_question(), _category_question(id="u", answer=None, evidence=())]
     replies, scores = rag.read_oracle(reader, questions, DOCUMENTS, CONTRACTS)
     assert len(replies) == len(scores) == 2 and [s.should_refuse for s in scores] == [False, True]
+
+
+def test_domain_warns_of_what_lies_outside(index):
+    inside = ["What is the rent a month?", "Who keeps the key?", "In which city do the servers stand?"]
+    domain = rag.Domain(index, inside, share=0.0)
+    assert all(domain.warning(q) is None for q in inside)
+    warning = domain.warning("Who painted the ceiling of the chapel?")
+    assert warning is not None and "unlike" in warning
+    assert domain.similarity(inside).shape == (3,)
+    for questions, share in (([], 0.02), (inside, 1.0)):
+        with pytest.raises(ValueError, match="Calibrate"):
+            rag.Domain(index, questions, share)

@@ -1,15 +1,31 @@
-"""The reader's engine: its bank, its examples, its tokenizer, its training."""
+"""The reader's engine: its bank, its examples, its tokenizer, its training, its evaluation."""
 
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from labkit import prompts
-from labkit.making.reader import batches, evaluate, examples, names, separation, tokenizer, train, worlds
+from labkit import metrics, models, paths, prompts
+from labkit.making.reader import (
+    answer,
+    batches,
+    evaluate,
+    examples,
+    lexicon,
+    names,
+    quantities,
+    separation,
+    tokenizer,
+    train,
+    worlds,
+)  # fmt: skip
+from labkit.making.reader.groups import Group
 
 TINY = train.Recipe(
     hidden=32, layers=2, heads=2, inner=64, tokens=1024, questions=2, vocabulary_groups=60, checkpoint_s=1e9,
@@ -22,8 +38,9 @@ def vocabulary():
     return tokenizer.train_tokenizer(groups=200, size=3000)
 
 
-def groups(count: int, level: int) -> list[examples.Group]:
-    return [examples.group(3, i, examples.LEVELS[level]) for i in range(count)]
+def groups(count: int, level: int, instruction: str | None = "answer") -> list[Group]:
+    made = (examples.group(3, i, examples.LEVELS[level]) for i in range(count))
+    return [g for g in made if instruction in (None, g.instruction)]
 
 
 def test_bank_is_sound_and_broad():
@@ -49,33 +66,31 @@ def test_answers_are_copied_from_the_cited_passages(level: int):
             if reply == prompts.REFUSAL:
                 continue
             for part in reply.split("; ") if reply.count("[") > 1 else [reply]:
-                answer, number = part.removesuffix("]").rsplit(" [", 1)
-                assert (
-                    answer in group.passages[int(number) - 1].text.replace("\n", " ")
-                    or answer in group.passages[int(number) - 1].text
-                ), (answer, group)
+                value, number = part.removesuffix("]").rsplit(" [", 1)
+                text = group.passages[int(number) - 1].text
+                assert value in text.replace("\n", " ") or value in text, (value, group)
                 checked += 1
     assert checked > 1000
 
 
 def test_no_slot_is_left_in_any_text():
-    for group in groups(300, 1):
+    for group in groups(600, 1, None):
         shown = " ".join([*(p.title + p.text for p in group.passages), *(q + a for q, a in group.turns)])
         assert "{" not in shown and "\x01" not in shown and "\x02" not in shown
 
 
 def test_refusals_have_their_share():
     replies = [reply for group in groups(800, 1) for _, reply in group.turns]
-    assert 0.08 < replies.count(prompts.REFUSAL) / len(replies) < 0.2
+    assert 0.1 < replies.count(prompts.REFUSAL) / len(replies) < 0.25
 
 
 def test_held_out_wordings_never_occur_in_training():
-    bank, lexicon = worlds.load_bank(), examples.load_lexicon()
-    assert lexicon is not None
+    bank, words = worlds.load_bank(), lexicon.load_lexicon()
+    assert words is not None
     clauses = {c for t in bank.topics for c in t.held_clauses}
     questions = {q for t in bank.topics for q in t.held_questions}
     trained = {q for t in bank.topics for q in t.questions}
-    held_frames = {*lexicon.statements[1], *lexicon.asks[1]}
+    held_frames = {*words.statements[1], *words.asks[1]}
     seen_questions: set[str] = set()
     for group in groups(1500, 1):
         for clause, question in group.wordings:
@@ -86,10 +101,10 @@ def test_held_out_wordings_never_occur_in_training():
 
 
 def test_held_out_wordings_are_used_in_evaluation():
-    bank, lexicon = worlds.load_bank(), examples.load_lexicon()
+    bank, words = worlds.load_bank(), lexicon.load_lexicon()
     held = {q for t in bank.topics for q in t.held_questions}
     for index in range(40):
-        made = examples.make_answer(random.Random(index), bank, lexicon, examples.LEVELS[1], 1, "both", True, "topics")
+        made = answer.make_answer(random.Random(index), bank, words, examples.LEVELS[1], 1, "both", True, "topics")
         assert all(question in held or question == "" for _, question in made.wordings)
 
 
@@ -104,6 +119,21 @@ def test_group_is_a_function_of_seed_and_index():
     assert examples.group(1, 5, examples.LEVELS[1]) != examples.group(1, 6, examples.LEVELS[1])
 
 
+def test_the_stream_is_the_same_in_every_process():
+    code = (
+        "import hashlib; from labkit.making.reader import examples; "
+        "made = [examples.group(1, i, examples.LEVELS[1]) for i in range(60)]; "
+        "print(hashlib.sha256(repr(made).encode()).hexdigest())"
+    )
+    run = [
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True
+        )
+        for seed in ("1", "2")
+    ]
+    assert run[0].stdout and run[0].stdout == run[1].stdout
+
+
 def test_tokenizer_round_trip_and_single_digits(vocabulary):
     text = "Fee: EUR 2,000,000.50 (99.95 %),\n\n- Zoë's “naïve” plan  § 7.2"
     ids = vocabulary(text, add_special_tokens=False)["input_ids"]
@@ -112,10 +142,12 @@ def test_tokenizer_round_trip_and_single_digits(vocabulary):
         assert sum(c.isdigit() for c in token) <= 1, token
 
 
-def test_encoding_equals_the_chat_template(vocabulary):
-    group = next(g for g in groups(50, 1) if len(g.turns) > 3)
+@pytest.mark.parametrize("instruction", examples.INSTRUCTIONS)
+def test_encoding_equals_the_chat_template(vocabulary, instruction: str):
+    group = examples.make(random.Random(5), instruction, examples.LEVELS[1], 5)
     row = batches.encode(group, vocabulary, 4000)
     assert row is not None
+    reply = vocabulary.convert_tokens_to_ids(tokenizer.ASSISTANT)
     for number, example in enumerate(group.examples(), start=1):
         chat = [*example.messages, {"role": "assistant", "content": example.answer}]
         whole = vocabulary.apply_chat_template(chat, tokenize=False)
@@ -123,8 +155,26 @@ def test_encoding_equals_the_chat_template(vocabulary):
         kept = [i for i, b in enumerate(row.branch) if b in (0, number)]
         assert [row.tokens[i] for i in kept] == ids
         assert [row.position[i] for i in kept] == list(range(len(ids)))
-        learned = [row.target[i] for i in kept if row.weight[i] == 1]
+        learned = [row.target[i] for i in kept if row.branch[i] and i >= kept[ids.index(reply)] and row.weight[i]]
         assert vocabulary.decode(learned) == f" {example.answer}{tokenizer.END}"
+
+
+def test_auxiliary_targets_point_at_passages_and_values(vocabulary):
+    passages = [
+        prompts.Passage("Acme lease", "Rent is EUR 900 a month."),
+        prompts.Passage("Bolt lease", "Rent: EUR 750."),
+    ]
+    turns = [("Rent of Bolt?", "EUR 750 [2]"), ("Who sings?", prompts.REFUSAL)]
+    row = batches.encode(Group(passages, turns), vocabulary, 1000)
+    assert row is not None
+    assert row.passage.count(0) > 0 and max(row.passage) == 2
+    (begin, places), (refusing, nowhere) = row.pointers
+    assert vocabulary.decode(row.tokens[places[0] : places[0] + 5]).strip().startswith("EUR 750")
+    assert row.passage[places[0]] == 2 and nowhere == [0]
+    assert row.source[begin : begin + 3] == [2, 2, 2] and row.source[refusing : refusing + 3] == [0, 0, 0]
+    batch = batches.pack([row], len(row.tokens) + 3, random.Random(1))
+    assert batch.found.shape == (2, len(row.tokens) + 3) and batch.found.sum() == 1 + len(places)
+    assert set(batch.number) <= {0, 1}
 
 
 def test_branches_do_not_see_one_another():
@@ -140,7 +190,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path):
     import torch
 
     def run(folder: Path, stop: int | None) -> train.Trainer:
-        made = train.Trainer(folder, TINY, minutes=None, steps=20, compiled=False)
+        made = train.Trainer(folder, TINY, minutes=None, steps=20, compiled=False, start=None)
         made.load_checkpoint()
         while made.progress() < 1 and made.step != stop:
             made.train_step()
@@ -159,8 +209,15 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path):
 
 def test_training_writes_a_model_that_answers(tmp_path: Path):
     folder = train.train(tmp_path, steps=6, threads=1, compiled=False, recipe=TINY, say=lambda _: None)
-    figures = evaluate.evaluate(folder, n=2, passages=(1,), wordings=("known",))
-    assert figures["1 passages, known"]["n"] == 2
+    generator = models.load_generator(folder)
+    figures = evaluate.held_out_worlds(generator, n=2, passages=(1,))
+    assert {name.split(",")[0] for name in figures} == set(examples.INSTRUCTIONS)
+    assert all(value.n == 2 for cell in figures.values() for value in cell.values())
+    further = train.train(
+        tmp_path / "b", steps=2, threads=1, compiled=False, recipe=TINY, start=folder, say=lambda _: None
+    )
+    first = json.loads((further / "training_log.jsonl").read_text().splitlines()[0])
+    assert first == json.loads((folder / "training_log.jsonl").read_text().splitlines()[0])
     rows = [json.loads(line) for line in (folder / "training_log.jsonl").read_text().splitlines()]
     assert "evaluation" in rows[-1]
     other = train.Recipe(**{**TINY.__dict__, "muon": 0.5})
@@ -169,11 +226,120 @@ def test_training_writes_a_model_that_answers(tmp_path: Path):
 
 
 def test_measure_counts_refusals_and_citations():
-    wanted = ["45 days [1]", "Oslo [2]", prompts.REFUSAL, "5% [1]; 6% [2]"]
-    figures = evaluate.measure(["45 days [2]", prompts.REFUSAL, prompts.REFUSAL, "5% [1]; 6% [2]"], wanted)
-    assert figures["exact_match"] == 0.75
-    assert figures["refusal_precision"] == 0.5 and figures["refusal_recall"] == 1
-    assert figures["citation_accuracy"] == 0.5
+    wanted = ["45 days [1]", "Oslo [2]", prompts.REFUSAL, "5% [1]; 6% [2]", "7% [1]"]
+    replies = ["45 days [2]", prompts.REFUSAL, prompts.REFUSAL, "5% [1]; 6% [2]", "9% [1]"]
+    figures = {k: v.value for k, v in evaluate.measure("answer", replies, wanted).items()}
+    assert figures["exact_match"] == pytest.approx(3 / 5)
+    assert figures["wrongly_refused"] == 0.25 and figures["wrong_answers"] == pytest.approx(1 / 5)
+    assert figures["refusal_f1"] == pytest.approx(2 / 3)
+    assert figures["citation_accuracy"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "reply", "wanted", "figure", "value"),
+    [
+        ("triples", "A | seat | Oslo\nA | parent | B\nnoise", "A | seat | Oslo", "f1", 2 / 3),
+        ("judge", "Yes.", "yes", "right_accepted", 1.0),
+        ("prefer", "B", "A", "accuracy", 0.0),
+        ("decompose", "What is x?", "What is x?\nWhat is y?", "right_number_of_lines", 0.0),
+        ("classify", "Payment term, high", "Payment term, low", "category", 1.0),
+        ("classify", "Payment term, high", "Payment term, low", "rating", 0.0),
+        ("term_sheet", "Term: 3 years\nLaw: Oslo", "Term: 3 years\nLaw: Norway", "field_f1", 0.5),
+        ("compare", "the Acme lease", "the Acme lease", "exact_match", 1.0),
+    ],
+)
+def test_measures_of_the_other_instructions(instruction, reply, wanted, figure, value):
+    assert evaluate.measure(instruction, [reply], [wanted])[figure].value == pytest.approx(value)
+
+
+@pytest.mark.parametrize("instruction", examples.INSTRUCTIONS[1:])
+@pytest.mark.parametrize("wording", ["known", "both"])
+def test_every_instruction_has_sound_examples(instruction: str, wording: str):
+    made = [examples.make(random.Random(i), instruction, examples.LEVELS[1], 6, wording, True) for i in range(40)]
+    turns = [turn for group in made for turn in group.turns]
+    assert len(turns) >= 40
+    for asked, reply in turns:
+        assert reply.strip() == reply and reply and "{" not in asked + reply
+    systems = {g.system for g in made}
+    held = worlds.load_wordings().prompts[instruction][1]
+    assert systems <= set(held) if wording == "both" else not systems & set(held)
+
+
+def test_the_card_holds_the_figures_measured(tmp_path: Path, monkeypatch):
+    cell = {name: metrics.Interval(0.5, 0.25, 0.75, 4, 4) for name in evaluate.MEASURES["answer"].figures}
+    report = {
+        "held-out worlds": {"answer, 3 passages, known": cell, "judge, both": {"accuracy": cell["exact_match"]}},
+        "course dev": {"everyday questions": {"right": 41, "of": 60, "exact_match": cell["exact_match"]}},
+        "precisions": {"nf4": {**cell, "course_dev_lookup": cell["exact_match"], "memory_mb": 9.5,
+                               "tokens_per_second": 1000}},
+    }  # fmt: skip
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: report)
+    with pytest.raises(ValueError, match="lacks"):
+        (tmp_path / "README.md").write_text("# Card\n", encoding="utf-8")
+        evaluate.write_card(tmp_path)
+    (tmp_path / "README.md").write_text("# Card\n{}\nold\n{}\nend\n".format(*evaluate.CARD_MARKS), encoding="utf-8")
+    evaluate.write_card(tmp_path)
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "| 3 passages, known | 0.500 (0.250 to 0.750) |" in card and "right 41; of 60" in card and "| nf4 |" in card
+    assert card.endswith("end\n") and "old" not in card
+    assert json.loads((tmp_path / "evaluation.json").read_text())["precisions"]["nf4"]["memory_mb"] == 9.5
+    assert "0.500" in evaluate.table(report)
+
+
+def test_the_shipped_card_says_what_was_measured():
+    card = (paths.reader() / "README.md").read_text(encoding="utf-8")
+    report = json.loads((paths.reader() / "evaluation.json").read_text(encoding="utf-8"))
+    assert evaluate.card_figures(report) in card
+
+
+def test_judged_answers_are_right_and_wrong_by_halves():
+    made = [examples.make(random.Random(i), "judge", examples.LEVELS[1], 8) for i in range(150)]
+    replies = [reply for group in made for _, reply in group.turns]
+    assert 0.42 < replies.count("yes") / len(replies) < 0.58
+    made = [examples.make(random.Random(i), "prefer", examples.LEVELS[1], 8) for i in range(150)]
+    replies = [reply for group in made for _, reply in group.turns]
+    assert 0.42 < replies.count("A") / len(replies) < 0.58
+
+
+def test_triples_stand_in_the_passage():
+    for index in range(60):
+        group = examples.make(random.Random(index), "triples", examples.LEVELS[1], 3)
+        text = group.passages[0].title + "\n" + group.passages[0].text.replace("\n", " ")
+        for asked, reply in group.turns:
+            for _, relation, value in prompts.parse_triples(reply):
+                assert relation in asked.split("; ")
+                assert value.rstrip(".") in text
+
+
+@pytest.mark.parametrize("kind", quantities.KINDS)
+def test_quantities_compare_by_size(kind: str):
+    for index in range(200):
+        rng = random.Random(index)
+        drawn = names.Names(rng)
+        one = quantities.draw(rng, drawn, kind)
+        other = quantities.second(rng, drawn, one)
+        assert quantities.again(rng, drawn, one).size == pytest.approx(one.size)
+        gap = quantities.difference(one, other)
+        if gap is not None:
+            assert one.size != other.size and one.unit == other.unit
+    assert quantities.Quantity("months", "two years", 720, 2, "year").size == 24 * quantities.PERIODS["month"]
+
+
+def test_differences_are_written_in_figures():
+    two, five = (quantities.Quantity("percent", "", n, n, "%") for n in (2.0, 5.25))
+    assert quantities.difference(two, five) == "3.25%"
+    a, b = (quantities.Quantity("money", "", n, n, "EUR") for n in (1_500_000, 500_000))
+    assert quantities.difference(a, b) == "EUR 1,000,000"
+    assert quantities.difference(a, a) is None
+
+
+def test_an_amendment_changes_the_answer():
+    bank, found = worlds.load_bank(), 0
+    for index in range(200):
+        group = answer.make_answer(random.Random(index), bank, None, examples.LEVELS[1], 8, source="topics")
+        amended = [i for i, p in enumerate(group.passages, 1) if p.title.startswith(worlds.AMENDMENT_TITLES)]
+        found += any(f"[{i}]" in reply for i in amended for _, reply in group.turns)
+    assert found > 5
 
 
 def test_separation_finds_planted_overlap():

@@ -8,7 +8,7 @@ import pytest
 
 from labkit import paths, prompts
 from labkit.making.data import checks
-from labkit.making.reader import examples, separation, worlds
+from labkit.making.reader import examples, lexicon, separation, worlds
 
 
 def _rows(name):
@@ -34,9 +34,10 @@ def _slots(masked):
 @pytest.fixture(scope="module")
 def bank_side():
     """Every wording of the bank, slots included: (texts, questions)."""
-    bank, lexicon = worlds.load_bank(strict=True), examples.load_lexicon()
-    assert lexicon is not None
-    return bank.texts() + lexicon.texts(), bank.questions()
+    bank, words = worlds.load_bank(strict=True), lexicon.load_lexicon()
+    assert words is not None
+    further = worlds.load_wordings().texts()
+    return bank.texts() + words.texts() + further, bank.questions() + further
 
 
 def measure(bank_side, data_side, more_bank=(), more_questions=()):

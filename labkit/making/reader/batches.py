@@ -10,12 +10,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labkit import prompts
-from labkit.making.reader import examples
+from labkit.making.reader import examples, groups, worlds
 from labkit.making.reader.tokenizer import ASSISTANT, END, SYSTEM, USER
 
 if TYPE_CHECKING:
@@ -24,23 +25,42 @@ if TYPE_CHECKING:
 BUCKETS = (256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280)
 MACRO = 48
 CONTEXT_WEIGHT = 0.1
-_MARK = "\nQuestion: "
+# Of the context's tokens, one in so many is asked for its passage's number.
+PLACED_EVERY = 3
 
 
 @dataclass
 class Row:
-    """One group in tokens: `branch` is 0 for the context, 1.. for its questions; `weight` of each target."""
+    """One group in tokens.
+
+    Attributes:
+        branch: 0 for the context, 1.. for its questions. weight: of each target.
+        passage: number of the passage that a token of the context belongs to, else 0.
+        pointers: (place where a reply begins, places of the context where its value begins) of each answer; a
+            refusal points to the very first token.
+        topics: (place, number of the topic) of where replies begin and of the values that they state.
+        source: for the tokens of an answer, number of the passage it comes from, 0 in a refusal, else -1.
+    """
 
     tokens: list[int]
     branch: list[int]
     position: list[int]
     target: list[int]
     weight: list[float]
+    passage: list[int]
+    source: list[int]
+    pointers: list[tuple[int, list[int]]]
+    topics: list[tuple[int, int]]
 
 
 @dataclass
 class Batch:
-    """Arrays of shape (rows, length), and the flat positions whose next token is learned, with weights."""
+    """Arrays of shape (rows, length), and flat positions: those whose next token is learned, with weights, and
+    those whose passage the auxiliary losses ask for: `placed` in the context, with its `number` from 0, and
+    `sourced` in answers, with the `source` that the answer comes from. `asking` are the flat positions where replies
+    begin, `asked_row` their rows, `found` (replies, length) where in the row the value stands;
+    `topical` places and their `topic`.
+    """
 
     tokens: np.ndarray
     branch: np.ndarray
@@ -48,6 +68,15 @@ class Batch:
     chosen: np.ndarray
     target: np.ndarray
     weight: np.ndarray
+    placed: np.ndarray
+    number: np.ndarray
+    sourced: np.ndarray
+    source: np.ndarray
+    asking: np.ndarray
+    asked_row: np.ndarray
+    found: np.ndarray
+    topical: np.ndarray
+    topic: np.ndarray
 
     @property
     def used(self) -> int:
@@ -55,44 +84,125 @@ class Batch:
         return int((self.branch >= 0).sum())
 
 
-def encode(group: examples.Group, tokenizer: PreTrainedTokenizerFast, longest: int) -> Row | None:
+def encode(group: groups.Group, tokenizer: PreTrainedTokenizerFast, longest: int) -> Row | None:
     """Tokens of a group; questions that do not fit are left out; None where not one fits."""
-    texts = [_MARK + q + ASSISTANT + f" {a}" + END for q, a in group.turns]
-    head = f"{SYSTEM}{prompts.ANSWER}{USER}{prompts.numbered(group.passages)}\n"
-    ids = tokenizer([head, *texts], add_special_tokens=False)["input_ids"]
-    context, branches = ids[0], ids[1:]
+    texts = [f"{group.mark}{q}{ASSISTANT} {a}{END}" for q, a in group.turns]
+    head = f"{SYSTEM}{group.system}{USER}"
+    # Line breaks are tokens of their own, so passages can be tokenized apart.
+    parts = [f"{prompts.numbered([p], first=i)}\n\n" for i, p in enumerate(group.passages, start=1)]
+    parts = [part[:-1] if part is parts[-1] else part for part in parts]
+    ids = tokenizer([head, *parts, *texts], add_special_tokens=False)["input_ids"]
+    context, branches = [token for part in ids[: len(parts) + 1] for token in part], ids[len(parts) + 1 :]
+    passage = [number for number, part in enumerate(ids[: len(parts) + 1]) for _ in part]
     reply = tokenizer.convert_tokens_to_ids(ASSISTANT)
-    row = Row(list(context), [0] * len(context), list(range(len(context))), [*context[1:], 0], [])
+    row = Row(
+        list(context),
+        [0] * len(context),
+        list(range(len(context))),
+        [*context[1:], 0],
+        [],
+        passage,
+        [-1] * len(context),
+        [],
+        [],
+    )
     row.weight = [CONTEXT_WEIGHT] * (len(context) - 1) + [0.0]
     for number, branch in enumerate(branches, start=1):
         if len(row.tokens) + len(branch) > longest:
             continue
         at = branch.index(reply)
+        signs = list(tokenizer.convert_ids_to_tokens(branch[at:]))
         row.tokens += branch
         row.branch += [number] * len(branch)
         row.position += range(len(context), len(context) + len(branch))
         row.target += [*branch[1:], 0]
-        row.weight += [CONTEXT_WEIGHT] * at + [1.0] * (len(branch) - 1 - at) + [0.0]
+        row.weight += [CONTEXT_WEIGHT * group.weight] * at
+        row.weight += _reply_weights(len(branch) - 1 - at, group.weight)
+        row.weight.append(0.0)
+        row.passage += [0] * len(branch)
+        if group.instruction == "answer":
+            places = _places(context, passage, branch[at + 1 :], signs[1:])
+            row.pointers += [(len(row.source) + at, places)] if places else []
+            topic = _topic_numbers().get(group.wordings[number - 1][1]) if group.wordings else None
+            if topic is not None:
+                row.topics += [(place, topic) for place in (len(row.source) + at, *places) if place]
+        row.source += [-1] * at
+        row.source += _sources(signs, group.instruction)
     return row if len(row.tokens) > len(context) else None
+
+
+@lru_cache(maxsize=1)
+def _topic_numbers() -> dict[str, int]:
+    """The number of the topic that a question wording of the bank asks for."""
+    return {wording: number for number, topic in enumerate(worlds.load_bank().topics) for wording in topic.questions}
+
+
+def _places(context: list[int], passage: list[int], reply: list[int], tokens: list[str]) -> list[int]:
+    """Where in the cited passage the first value of a reply begins; the first token of all for a refusal."""
+    if "]" not in tokens:
+        return [0]
+    end = tokens.index("]")
+    value, number = reply[: max(0, end - 2)], tokens[end - 1]
+    # At the start of a line a value's first token lacks the space that it has in the reply.
+    for skipped in (0, 1):
+        wanted = value[skipped:]
+        if not wanted:
+            break
+        found = [
+            i - skipped for i in range(1, len(context) - len(wanted) + 1) if context[i : i + len(wanted)] == wanted
+        ]
+        found = [i for i in found if number.isdigit() and passage[i] == int(number)]
+        if found:
+            return found
+    return []
+
+
+def _sources(reply: list[str], instruction: str) -> list[int]:
+    """Of each token of a reply the passage that is cited next; 0 throughout a refusal, -1 where nothing is cited."""
+    if instruction != "answer":
+        return [-1] * len(reply)
+    ends = [i for i, token in enumerate(reply) if token == "]" and i > 1 and reply[i - 1].isdigit()]
+    if not ends:
+        return [0] * len(reply)
+    cited = [int(reply[next((e for e in ends if e >= i), ends[-1]) - 1]) for i in range(ends[-1])]
+    return cited + [-1] * (len(reply) - len(cited))
+
+
+def _reply_weights(length: int, weight: float) -> list[float]:
+    """Weight of each token of a reply: the first counts twice, for it decides where the answer is, or to refuse."""
+    return [2.0 * weight, *[weight] * (length - 1)]
 
 
 def pack(rows: list[Row], length: int, rng: random.Random) -> Batch:
     """Rows padded to `length`. Every reply token is learned, of the context a sample with its weight raised."""
     shape = (len(rows), length)
     tokens, position = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    branch = np.full(shape, -1, np.int8)
+    branch, passage, source = np.full(shape, -1, np.int8), np.zeros(shape, np.int64), np.full(shape, -1, np.int64)
     target, weight = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
     for i, row in enumerate(rows):
         n = len(row.tokens)
         tokens[i, :n], branch[i, :n], position[i, :n] = row.tokens, row.branch, row.position
-        target[i, :n], weight[i, :n] = row.target, row.weight
+        target[i, :n], weight[i, :n], passage[i, :n], source[i, :n] = row.target, row.weight, row.passage, row.source
     flat = weight.reshape(-1)
     reply, context = np.flatnonzero(flat >= 1), np.flatnonzero((flat > 0) & (flat < 1))
     kept = np.random.default_rng(rng.getrandbits(32)).permutation(context)[: max(1, len(context) // 3)]
     chosen = np.concatenate([reply, kept])
     weights = flat[chosen].copy()
     weights[len(reply) :] *= len(context) / len(kept)
-    return Batch(tokens, branch, position, chosen, target.reshape(-1)[chosen], weights)
+    placed, sourced = np.flatnonzero(passage)[::PLACED_EVERY], np.flatnonzero(source >= 0)
+    number = passage.reshape(-1)[placed] - 1
+    pointers = [(i, at, places) for i, row in enumerate(rows) for at, places in row.pointers]
+    found = np.zeros((len(pointers), length), bool)
+    for k, (_, _, places) in enumerate(pointers):
+        found[k, places] = True
+    asking = np.array([i * length + at for i, at, _ in pointers], np.int64)
+    asked_row = np.array([i for i, _, _ in pointers], np.int64)
+    return Batch(
+        tokens, branch, position, chosen, target.reshape(-1)[chosen], weights,
+        placed, number, sourced, source.reshape(-1)[sourced], asking, asked_row, found,
+        np.array([i * length + place for i, row in enumerate(rows) for place, _ in row.topics], np.int64),
+        np.array([topic for row in rows for _, topic in row.topics], np.int64),
+    )  # fmt: skip
 
 
 def macro(

@@ -1,134 +1,383 @@
-"""How well the reader reads: exact match, refusals and citations on worlds it has never seen.
+"""How good the reader is: every instruction on worlds it has never seen, and what quantization costs.
 
 "known" wordings were trained on (in other worlds); held-out wordings of clauses ("clause"), of
-questions ("question") or of both ("both") never were.
+questions ("question") or of both ("both", the instructions' own words too) never were. Every figure
+has a 95 % bootstrap interval over the questions. `course_dev` measures on the course's own questions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit import prompts
-from labkit.making.reader import examples
-from labkit.metrics import normalise
+import numpy as np
+
+from labkit import metrics, models, paths, prompts
+from labkit.making.reader import examples, groups
+from labkit.metrics import Interval, normalise
 
 PASSAGES = (1, 3, 5, 8)
+PRECISIONS: dict[str, tuple[str, str | None]] = {
+    "fp32": ("fp32", None),
+    "bf16": ("bf16", None),
+    "int8": ("bf16", "int8"),
+    "nf4": ("bf16", "nf4"),
+}
+Figures = dict[str, dict[str, Interval]]
+Column = np.ndarray
 
 
-def measure(replies: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
+@dataclass(frozen=True)
+class Measure:
+    """How an instruction is scored: what a reply adds to some sums, and the figures made of the sums."""
+
+    tally: Callable[[str, str], Sequence[float]]
+    figures: Mapping[str, Callable[..., Column]]
+
+
+def _divide(top: Column, bottom: Column) -> Column:
+    """top / bottom; nan where nothing was there to be counted."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.asarray(top, float) / np.asarray(bottom, float))
+
+
+def _share(top: int, bottom: int) -> Callable[..., Column]:
+    """The figure sum[top] / sum[bottom]."""
+    return lambda *sums: _divide(sums[top], sums[bottom])
+
+
+def _f1(right: int, given: int, wanted: int) -> Callable[..., Column]:
+    return lambda *sums: _divide(2 * np.asarray(sums[right], float), np.asarray(sums[given], float) + sums[wanted])
+
+
+def _tally_answer(reply: str, wanted: str) -> Sequence[float]:
+    got, gold = prompts.parse_answer(reply), prompts.parse_answer(wanted)
+    same = not got.refused and not gold.refused and normalise(got.text) == normalise(gold.text)
+    answered = not got.refused and not gold.refused
+    cited = answered and got.citations == gold.citations
+    hit = same or (got.refused and gold.refused)
+    rows = (1, hit, not gold.refused, got.refused and not gold.refused, not got.refused and not hit, gold.refused,
+            got.refused and gold.refused, got.refused, answered, cited, same)  # fmt: skip
+    return [float(x) for x in rows]
+
+
+_ANSWER = Measure(
+    _tally_answer,
+    {
+        "exact_match": _share(1, 0),
+        "answered_match": _share(10, 2),
+        "wrongly_refused": _share(3, 2),
+        "wrong_answers": _share(4, 0),
+        "refusal_f1": _f1(6, 7, 5),
+        "citation_accuracy": _share(9, 8),
+    },
+)
+
+
+def _tally_exact(reply: str, wanted: str) -> Sequence[float]:
+    return 1.0, float(normalise(reply) == normalise(wanted)), metrics.token_f1(reply, [wanted])
+
+
+_TEXT = Measure(_tally_exact, {"exact_match": _share(1, 0), "token_f1": _share(2, 0)})
+
+
+def _tally_lines(reply: str, wanted: str) -> Sequence[float]:
+    got, gold = prompts.parse_lines(reply), prompts.parse_lines(wanted)
+    near = sum(metrics.token_f1(a, [b]) for a, b in zip(got, gold, strict=False))
+    same = [normalise(line) for line in got] == [normalise(line) for line in gold]
+    return 1.0, float(same), float(len(got) == len(gold)), near / max(len(got), len(gold), 1)
+
+
+_LINES = Measure(
+    _tally_lines, {"exact_match": _share(1, 0), "right_number_of_lines": _share(2, 0), "line_token_f1": _share(3, 0)}
+)
+
+
+def triple_counts(reply: str, wanted: Iterable[tuple[str, str, str]]) -> tuple[float, float, float]:
+    """(right, given, wanted) triples, compared after normalisation."""
+    got = {tuple(map(normalise, t)) for t in prompts.parse_triples(reply)}
+    gold = {tuple(map(normalise, t)) for t in wanted}
+    return float(len(got & gold)), float(len(got)), float(len(gold))
+
+
+_TRIPLES = Measure(
+    lambda reply, wanted: triple_counts(reply, prompts.parse_triples(wanted)),
+    {"precision": _share(0, 1), "recall": _share(0, 2), "f1": _f1(0, 1, 2)},
+)
+
+
+def _tally_judge(reply: str, wanted: str) -> Sequence[float]:
+    good, right = wanted == "yes", prompts.parse_judgement(reply) == (wanted == "yes")
+    return float(good), float(good and right), float(not good), float(not good and right)
+
+
+def _balanced(*sums: Column) -> Column:
+    return (_divide(sums[1], sums[0]) + _divide(sums[3], sums[2])) / 2
+
+
+_JUDGE = Measure(_tally_judge, {"balanced_accuracy": _balanced, "right_accepted": _share(1, 0),
+                                "wrong_rejected": _share(3, 2)})  # fmt: skip
+
+
+def _tally_classify(reply: str, wanted: str) -> Sequence[float]:
+    (name, rating), (gold_name, gold_rating) = prompts.parse_classification(reply), prompts.parse_classification(wanted)
+    named, rated = normalise(name) == normalise(gold_name), rating == gold_rating
+    return 1.0, float(named), float(rated), float(named and rated)
+
+
+_CLASSIFY = Measure(_tally_classify, {"exact_match": _share(3, 0), "category": _share(1, 0), "rating": _share(2, 0)})
+
+
+def _tally_fields(reply: str, wanted: str) -> Sequence[float]:
+    gold = {name: (value,) for name, value in prompts.parse_fields(wanted).items()}
+    return 1.0, metrics.field_f1("\n".join(prompts.parse_lines(reply)), gold)
+
+
+MEASURES: dict[str, Measure] = {
+    "answer": _ANSWER,
+    "closed_book": _ANSWER,
+    "hyde": Measure(_tally_exact, {"token_f1": _share(2, 0)}),
+    "questions": _LINES,
+    "rewrite": _TEXT,
+    "decompose": _LINES,
+    "triples": _TRIPLES,
+    "judge": _JUDGE,
+    "prefer": Measure(
+        lambda r, w: (1.0, float(prompts.parse_preference(r) == w)),
+        {"accuracy": _share(1, 0)},
+    ),
+    "compare": _TEXT,
+    "classify": _CLASSIFY,
+    "term_sheet": Measure(_tally_fields, {"field_f1": _share(1, 0)}),
+}
+
+
+def measure(
+    instruction: str, replies: Sequence[str], wanted: Sequence[str], clusters: Sequence[str] | None = None
+) -> dict[str, Interval]:
     """Compare replies with the wanted ones.
 
+    Args:
+        clusters: what to resample together; every question by itself by default.
+
     Returns:
-        exact_match (text, refusals included), answered_match (answerable questions only), wrongly_refused
-        (share of the answerable), refusal_precision, refusal_recall, refusal_f1, citation_accuracy (share of
-        the answerable questions not refused), n.
+        The instruction's figures, each with its interval.
     """
-    pairs = [(prompts.parse_answer(r), prompts.parse_answer(w)) for r, w in zip(replies, wanted, strict=True)]
-    hits = [(r.refused and w.refused) or (not r.refused and normalise(r.text) == normalise(w.text)) for r, w in pairs]
-    answerable = [i for i, (_, w) in enumerate(pairs) if not w.refused]
-    answered = [i for i in answerable if not pairs[i][0].refused]
-    refused = sum(r.refused for r, _ in pairs)
-    rightly = sum(r.refused and w.refused for r, w in pairs)
-    due = len(pairs) - len(answerable)
-    cited = sum(pairs[i][0].citations == pairs[i][1].citations for i in answered)
-    precision, recall = rightly / refused if refused else 1.0, rightly / due if due else 1.0
-    return {
-        "exact_match": sum(hits) / max(1, len(hits)),
-        "answered_match": sum(hits[i] for i in answerable) / max(1, len(answerable)),
-        "wrongly_refused": 1 - len(answered) / len(answerable) if answerable else 0.0,
-        "refusal_precision": precision,
-        "refusal_recall": recall,
-        "refusal_f1": 2 * precision * recall / (precision + recall) if precision + recall else 0.0,
-        "citation_accuracy": cited / max(1, len(answered)),
-        "n": float(len(pairs)),
-    }
+    rule = MEASURES[instruction]
+    tallies = np.array([rule.tally(r, w) for r, w in zip(replies, wanted, strict=True)], dtype=float)
+    names = list(clusters) if clusters is not None else [str(i) for i in range(len(tallies))]
+    return {name: metrics.clustered_bootstrap(tallies, names, figure) for name, figure in rule.figures.items()}
 
 
-def reply_to(model: Any, tokenizer: Any, asked: Sequence[examples.Example]) -> list[str]:
-    """Greedy replies of a model that is already in memory, through `labkit.models.Generator`."""
-    from labkit.models import Generator
+def reply_to(generator: models.Generator, asked: Sequence[examples.Example], progress: bool = False) -> list[str]:
+    """Greedy replies of a generator, with room for as long a reply as the instruction needs."""
+    longest = max((prompts.NEW_TOKENS.get(e.instruction, 0) for e in asked), default=0)
+    return generator.generate([e.messages for e in asked], max_new_tokens=longest or None, progress=progress)
 
-    reader = Generator(model, tokenizer, "reader", max_length=model.config.max_position_embeddings)
-    return reader.generate([e.messages for e in asked])
+
+def wrapped(model: Any, tokenizer: Any) -> models.Generator:
+    """A model that is already in memory as a generator."""
+    return models.Generator(model, tokenizer, "reader", max_length=model.config.max_position_embeddings)
 
 
 def score(
-    model: Any, tokenizer: Any, *, passages: int, wording: str, n: int, source: str | None = "topics"
-) -> dict[str, float]:
-    """Measure a model on `n` fresh questions with `passages` passages each."""
-    asked = list(examples.evaluation(n, passages, wording, source))
-    return measure(reply_to(model, tokenizer, asked), [e.answer for e in asked])
+    generator: models.Generator,
+    *,
+    instruction: str = "answer",
+    passages: int = 3,
+    wording: str = "known",
+    n: int = 200,
+    source: str | None = "topics",
+) -> dict[str, Interval]:
+    """Measure a generator on `n` fresh questions of an instruction, with `passages` passages each.
+
+    Prompts that do not fit into the window are left out; the intervals say how many were asked.
+    """
+    room = generator.max_length - prompts.NEW_TOKENS.get(instruction, generator.max_new_tokens)
+    drawn = examples.evaluation(n, passages, wording, source, instruction=instruction)
+    asked = [e for e in drawn if generator.count_tokens(e.messages) <= room]
+    return measure(instruction, reply_to(generator, asked), [e.answer for e in asked])
 
 
-def evaluate(
-    model_dir: Path, n: int = 200, passages: Sequence[int] = PASSAGES, wordings: Sequence[str] = examples.WORDINGS
-) -> dict[str, dict[str, float]]:
-    """Measure a saved reader.
-
-    Args:
-        model_dir: folder with weights and tokenizer. n: questions a cell.
+def held_out_worlds(
+    generator: models.Generator, n: int = 200, passages: Sequence[int] = PASSAGES, progress: bool = False
+) -> Figures:
+    """Every instruction on worlds never seen, with known and with held-out wordings.
 
     Returns:
-        For each "<passages> passages, <wording>" the figures of `measure`, and "lexicon" for the word generator.
+        Figures by "answer, 3 passages, known", "rewrite, both" and so on.
     """
-    from transformers import AutoModelForCausalLM
+    from tqdm.auto import tqdm
 
-    from labkit import models
-    from labkit.making.reader.tokenizer import load_tokenizer
-
-    tokenizer = load_tokenizer(model_dir)
-    dtype = "bfloat16" if models.native_bf16() else "float32"
-    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype).eval().to(models.device())
-    figures: dict[str, dict[str, float]] = {}
+    cells: list[tuple[str, dict[str, Any]]] = []
     for count in passages:
-        for wording in wordings:
-            figures[f"{count} passages, {wording}"] = score(model, tokenizer, passages=count, wording=wording, n=n)
-    figures["3 passages, lexicon"] = score(model, tokenizer, passages=3, wording="both", n=n, source="lexicon")
+        for wording in groups.WORDINGS:
+            cells.append((f"answer, {count} passages, {wording}", {"passages": count, "wording": wording}))
+    cells.append(("answer, 3 passages, lexicon", {"wording": "both", "source": "lexicon"}))
+    for instruction in examples.INSTRUCTIONS[1:]:
+        for wording in ("known", "both"):
+            cells.append((f"{instruction}, {wording}", {"instruction": instruction, "wording": wording}))
+    bar = tqdm(cells, desc="held-out worlds", disable=not progress)
+    return {name: score(generator, n=n, **settings) for name, settings in bar}
+
+
+def hyde_retrieval(generator: models.Generator, embedder: models.Embedder, n: int = 200) -> dict[str, Interval]:
+    """What a made-up passage is good for: how often the wanted passage is among the 5 nearest of `n`.
+
+    Returns:
+        recall_at_5 when searching with the reply, recall_at_5_question when searching with the question.
+    """
+    asked = list(examples.evaluation(n, 1, "both", instruction="hyde"))
+    replies = [r or "." for r in reply_to(generator, asked)]
+    passages = embedder.encode([e.answer for e in asked])
+    figures = {}
+    queries = {"recall_at_5": replies, "recall_at_5_question": [e.messages[-1]["content"][10:] for e in asked]}
+    for name, texts in queries.items():
+        near = np.argsort(-(embedder.encode(texts) @ passages.T), axis=1)[:, :5]
+        hits = [float(i in row) for i, row in enumerate(near)]
+        figures[name] = metrics.mean_interval(hits, [str(i) for i in range(n)])
     return figures
 
 
-def course_dev(model_dir: Path | None = None, distractors: int = 2) -> dict[str, dict[str, float]]:
-    """Measure a reader on the course's dev questions, the gold passage given among hard distractors.
-
-    Args:
-        model_dir: folder with weights and tokenizer; the shipped reader by default.
-        distractors: clauses of the same category from other contracts.
+def precisions(
+    model_dir: Path | None = None, n: int = 200, names: Sequence[str] = tuple(PRECISIONS)
+) -> dict[str, dict[str, Any]]:
+    """The reader in several precisions side by side, on one machine and the same questions.
 
     Returns:
-        "course dev, lookup": exact match with its interval, wrong refusals, citations; "course dev, refusal":
-        F1 over lookups and unanswerable questions with its interval.
+        For each: held-out worlds with three passages, the course's dev lookups, MB in memory and tokens per
+        second (prompt and reply together), as Interval or number.
     """
-    from labkit import corpus, metrics, models, rag
+    from labkit.making.reader import course_dev
+
+    asked = list(examples.evaluation(n, 3, "known"))
+    wanted = [e.answer for e in asked]
+    rows: dict[str, dict[str, Any]] = {}
+    for name in names:
+        dtype, quantization = PRECISIONS[name]
+        generator = models.load_generator(model_dir, dtype=dtype, quantization=quantization)
+        reply_to(generator, asked[: generator.batch_size])
+        start = time.perf_counter()
+        replies = reply_to(generator, asked)
+        seconds = time.perf_counter() - start
+        tokens = sum(generator.count_tokens(e.messages) for e in asked)
+        tokens += sum(len(generator.tokenizer(r)["input_ids"]) for r in replies)
+        figures = measure("answer", replies, wanted)
+        rows[name] = {
+            **{k: figures[k] for k in ("exact_match", "wrongly_refused", "wrong_answers")},
+            "course_dev_lookup": course_dev.lookups(generator)["exact_match"],
+            "memory_mb": round(generator.memory_mb(), 1),
+            "tokens_per_second": round(tokens / seconds),
+        }
+    return rows
+
+
+def evaluate(model_dir: Path | None = None, n: int = 200, progress: bool = False) -> dict[str, dict[str, Any]]:
+    """Everything that the model card reports.
+
+    Args:
+        model_dir: folder with weights and tokenizer; the shipped reader by default. n: questions a cell.
+
+    Returns:
+        "held-out worlds", "course dev" (figures by instruction) and "precisions".
+    """
+    from labkit.making.reader import course_dev
 
     generator = models.load_generator(model_dir)
-    questions = [q for q in corpus.load_questions("dev", ["lookup", "unanswerable"]) if q.followup is None]
-    contracts = corpus.contract_records()
-    _, scores = rag.read_oracle(generator, questions, corpus.load_documents(), contracts, distractors)
-    clusters = [q.cluster for q in questions]
-    lookup = [i for i, q in enumerate(questions) if q.task == "lookup"]
-    match = metrics.mean_interval([scores[i].exact_match for i in lookup], [clusters[i] for i in lookup])
-    refusal = metrics.refusal_f1(scores, clusters)
-    answered = [scores[i] for i in lookup if not scores[i].refused]
+    # Eight passages and an amendment need more of the window than the course's profile uses.
+    generator.max_length = int(generator.model.config.max_position_embeddings)
+    worlds = held_out_worlds(generator, n, progress=progress)
+    worlds["hyde, retrieval"] = hyde_retrieval(generator, models.load_embedder(), n)
     return {
-        "course dev, lookup": {
-            "exact_match": match.value,
-            "low": match.low,
-            "high": match.high,
-            "wrongly_refused": 1 - len(answered) / max(1, len(lookup)),
-            "citation_accuracy": sum(s.citation or 0.0 for s in answered) / max(1, len(answered)),
-            "n": float(match.n),
-        },
-        "course dev, refusal": {"refusal_f1": refusal.value, "low": refusal.low, "high": refusal.high,
-                                "n": float(refusal.n)},
-    }  # fmt: skip
+        "held-out worlds": worlds,
+        "course dev": course_dev.evaluate(generator),
+        "precisions": precisions(model_dir, n),
+    }
 
 
-def table(figures: dict[str, dict[str, float]]) -> str:
-    """The figures as text, one row each."""
+def plain(figures: Any) -> Any:
+    """Figures as JSON can hold them."""
+    if isinstance(figures, Interval):
+        rounded = {k: round(float(getattr(figures, k)), 4) for k in ("value", "low", "high")}
+        return {k: None if v != v else v for k, v in rounded.items()} | {"n": figures.n}
+    return {k: plain(v) for k, v in figures.items()} if isinstance(figures, Mapping) else figures
+
+
+def table(report: Mapping[str, Mapping[str, Any]]) -> str:
+    """The report as text, a row each."""
     rows = []
-    for name, values in figures.items():
-        cells = "  ".join(f"{k} {v:.0f}" if k == "n" else f"{k} {v:.3f}" for k, v in values.items())
-        rows.append(f"{name:<24} {cells}")
-    return "\n".join(rows)
+    for part, cells in report.items():
+        rows.append(f"\n{part}")
+        for name, values in cells.items():
+            shown = "  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items())
+            rows.append(f"  {name:<34} {shown}")
+    return "\n".join(rows).lstrip("\n")
+
+
+CARD_MARKS = ("<!-- figures: written by labkit reader card -->", "<!-- end of figures -->")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "-" if value["value"] is None else f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+    return str(value)
+
+
+def _rows(cells: Mapping[str, Mapping[str, Any]], names: Sequence[str], head: str) -> list[str]:
+    """A markdown table: a row a cell, a column a figure."""
+    rows = [
+        f"| {head} | " + " | ".join(name.replace("_", " ") for name in names) + " |",
+        "|---" * (len(names) + 1) + "|",
+    ]
+    return rows + [f"| {key} | " + " | ".join(_cell(row[n]) for n in names) + " |" for key, row in cells.items()]
+
+
+def card_figures(report: Mapping[str, Mapping[str, Any]]) -> str:
+    """The figures of a report (as `plain` gives it) as the tables of the model card."""
+    worlds, dev = report["held-out worlds"], report["course dev"]
+    answer = {k.removeprefix("answer, "): v for k, v in worlds.items() if k.startswith("answer, ")}
+    lines = ["`answer` on worlds never seen:", ""]
+    lines += _rows(answer, ["exact_match", "wrongly_refused", "wrong_answers", "refusal_f1", "citation_accuracy"],
+                   "passages, wordings")  # fmt: skip
+    lines += [
+        "",
+        "The other instructions on worlds never seen:",
+        "",
+        "| instruction, wordings | figures |",
+        "|---|---|",
+    ]
+    others = {k: v for k, v in worlds.items() if not k.startswith("answer, ")}
+    lines += [f"| {key} | " + "; ".join(f"{n.replace('_', ' ')} {_cell(v)}" for n, v in row.items()) + " |"
+              for key, row in others.items()]  # fmt: skip
+    lines += [
+        "",
+        "On the course's dev questions, given what a perfect search would find:",
+        "",
+        "| | figures |",
+        "|---|---|",
+    ]
+    lines += [f"| {key} | " + "; ".join(f"{n.replace('_', ' ')} {_cell(v)}" for n, v in row.items()) + " |"
+              for key, row in dev.items()]  # fmt: skip
+    lines += ["", "Precisions side by side, on the machine that wrote this card:", ""]
+    names = ["exact_match", "wrongly_refused", "wrong_answers", "course_dev_lookup", "memory_mb", "tokens_per_second"]
+    return "\n".join(lines + _rows(report["precisions"], names, "precision"))
+
+
+def write_card(folder: Path, n: int = 200) -> None:
+    """Measure the reader in `folder`; write evaluation.json and the figures of its README.md.
+
+    Raises:
+        ValueError: README.md lacks the two marks between which the figures go.
+    """
+    readme = folder / "README.md"
+    before, mark, rest = readme.read_text(encoding="utf-8").partition(CARD_MARKS[0])
+    _, closing, after = rest.partition(CARD_MARKS[1])
+    if not mark or not closing:
+        raise ValueError(f"{readme} lacks the lines {CARD_MARKS[0]!r} and {CARD_MARKS[1]!r}: put them in.")
+    report = plain(evaluate(folder, n, progress=True))
+    paths.write_atomic(folder / "evaluation.json", json.dumps(report, indent=1) + "\n")
+    paths.write_atomic(readme, f"{before}{mark}\n\n{card_figures(report)}\n\n{closing}{after}")

@@ -94,13 +94,13 @@ _PROJECTS = (
     "Feather Glacier Heron Ivory Juniper Koala Lotus Mercury Neptune Opal Puffin Raven Sparrow Tiger Walrus"
 ).split()
 _STREETS = "Street|Road|Lane|Avenue|Square|Quay|Way|Close|Park|Terrace".split("|")
-_MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = "January February March April May June July August September October November December".split()
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen"
 ).split()
 _TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
-_CURRENCIES = [
+CURRENCIES = [
     ("EUR", "€", "euros"), ("USD", "$", "dollars"), ("GBP", "£", "pounds"), ("CHF", "CHF ", "Swiss francs"),
     ("SEK", "SEK ", "kronor"), ("JPY", "¥", "yen"), ("CAD", "CA$", "Canadian dollars"),
     ("AUD", "A$", "Australian dollars"), ("NOK", "NOK ", "kroner"), ("DKK", "DKK ", "kroner"),
@@ -230,7 +230,7 @@ class Names:
         """A date in one of several forms."""
         rng = self.rng
         day, month, year = rng.randint(1, 28), rng.randrange(12), rng.randint(2008, 2031)
-        name = _MONTHS[month]
+        name = MONTHS[month]
         roll = rng.random()
         if roll < 0.55:
             return f"{day} {name} {year}"
@@ -257,7 +257,8 @@ class Names:
         shown = (hour - 1) % 12 + 1
         return f"{shown}.{minute:02d} {half}" if minute else f"{shown} {half}"
 
-    def _period(self, n: int, unit: str) -> str:
+    def period(self, n: int, unit: str) -> str:
+        """A period of `n` units, in figures, in words, or both."""
         roll = self.rng.random()
         unit = unit if n == 1 else unit + "s"
         if roll < 0.55 or n > 999:
@@ -270,24 +271,24 @@ class Names:
         rng = self.rng
         n = rng.choice(_DAYS) if rng.random() < 0.75 else rng.randint(2, 199)
         unit = "calendar day" if rng.random() < 0.1 else "day"
-        return self._period(n, unit)
+        return self.period(n, unit)
 
     def months(self) -> str:
-        return self._period(self.rng.choice((*range(1, 13), 3, 6, 12, 15, 18, 20, 24, 30, 36, 48, 60)), "month")
+        return self.period(self.rng.choice((*range(1, 13), 3, 6, 12, 15, 18, 20, 24, 30, 36, 48, 60)), "month")
 
     def years(self) -> str:
-        return self._period(self.rng.choice((*range(1, 12), 2, 3, 5, 12, 15, 20, 25, 30, 99)), "year")
+        return self.period(self.rng.choice((*range(1, 12), 2, 3, 5, 12, 15, 20, 25, 30, 99)), "year")
 
     def hours(self) -> str:
-        return self._period(self.rng.choice((1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 16, 18, 20, 24, 36, 48, 72, 96)), "hour")
+        return self.period(self.rng.choice((1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 16, 18, 20, 24, 36, 48, 72, 96)), "hour")
 
     def weeks(self) -> str:
-        return self._period(self.rng.choice((*range(1, 17), 2, 4, 6, 8, 18, 20, 24, 26, 30, 52)), "week")
+        return self.period(self.rng.choice((*range(1, 17), 2, 4, 6, 8, 18, 20, 24, 26, 30, 52)), "week")
 
     def business_days(self) -> str:
         rng = self.rng
         unit = rng.choice(["business day", "working day", "business day", "banking day"])
-        return self._period(rng.choice((*range(1, 16), 20, 25, 30, 40, 45, 60)), unit)
+        return self.period(rng.choice((*range(1, 16), 20, 25, 30, 40, 45, 60)), unit)
 
     def duration(self) -> str:
         """A period in years, months, weeks or days."""
@@ -321,7 +322,7 @@ class Names:
     def money(self) -> str:
         """A sum in one of several forms."""
         rng = self.rng
-        code, sign, plural = rng.choice(_CURRENCIES[:3] if rng.random() < 0.7 else _CURRENCIES)
+        code, sign, plural = rng.choice(CURRENCIES[:3] if rng.random() < 0.7 else CURRENCIES)
         roll = rng.random()
         if roll < 0.2:
             shown = rng.choice([f"{rng.randint(1, 90)}", f"{rng.randint(1, 20)}.{rng.randint(1, 9)}"]) + " million"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit import prompts
-from labkit.making.reader import examples, worlds
+from labkit.making.reader import examples, lexicon, worlds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -35,8 +35,8 @@ CHAT_TEMPLATE = (
 
 def sample_texts(groups: int = 4000, seed: int = 7) -> Iterator[str]:
     """Text to learn the vocabulary from: the bank, and generated contexts with their questions."""
-    lexicon = examples.load_lexicon()
-    for text in [*worlds.load_bank().texts(), *(lexicon.texts() if lexicon else [])] * 2:
+    words = lexicon.load_lexicon()
+    for text in [*worlds.load_bank().texts(), *(words.texts() if words else [])] * 2:
         yield text.replace("{", " ").replace("}", " ").replace("_", " ")
     rng = random.Random(seed)
     for index in range(groups):

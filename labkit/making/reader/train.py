@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 LIMIT_MB = 20.0
+# Passage numbers that the auxiliary loss tells apart: eight, and an amendment.
+PLACES = 9
+# Width of the pointer from a question to the value that answers it.
+POINTER = 64
+# Topics that the auxiliary loss can tell apart; the bank has fewer.
+TOPICS = 128
 SAY = functools.partial(print, flush=True)
 
 
@@ -38,6 +45,11 @@ class Recipe:
         phases: shares of the run at which contexts of up to 3 and of up to 8 passages begin.
         checkpoint_s, evaluate_s: seconds of training between checkpoints and between evaluations.
         questions: questions in each short evaluation.
+        placing: weight of the auxiliary losses, which ask layers in between: in which passage does this token
+            stand, from which passage does the answer come (or is there none), what is the topic of this
+            question or value, and where does the value stand? Without them the reader finds values but not where
+            they come from: between the number in front of a passage and the value there are too many tokens
+            for the answer's own loss to bridge.
     """
 
     hidden: int = 256
@@ -53,8 +65,15 @@ class Recipe:
     checkpoint_s: float = 180.0
     evaluate_s: float = 900.0
     questions: int = 100
+    placing: float = 0.3
     vocabulary_groups: int = 4000
     seed: int = 1
+
+
+# A further sitting on finished weights: other examples, several passages at once, lower peaks.
+CONTINUED = Recipe(
+    muon=0.012, adam=2e-3, decay=1.0, phases=(0.0, 0.5), evaluate_s=1200.0, checkpoint_s=240.0, seed=2
+)  # fmt: skip
 
 
 def new_model(recipe: Recipe, vocabulary: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -79,6 +98,36 @@ def new_model(recipe: Recipe, vocabulary: PreTrainedTokenizerFast) -> LlamaForCa
         attn_implementation="sdpa",
     )
     return LlamaForCausalLM(config)
+
+
+def _attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor,
+    scaling: float,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention written out, for the compiler: with a mask twice as fast on a CPU as the fused kernel."""
+    import torch
+
+    scores = torch.matmul(query * scaling, key.transpose(-1, -2)) + mask
+    return torch.matmul(torch.softmax(scores, -1), value).transpose(1, 2).contiguous(), None
+
+
+def load_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a saved reader, in fp32, to go on training from.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    import torch
+    from transformers import LlamaForCausalLM
+
+    if not (folder / "model.safetensors").exists():
+        raise FileNotFoundError(f"There is no finished model in {folder} to start from.")
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
 
 
 def attention_mask(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -107,7 +156,9 @@ def level_at(progress: float, recipe: Recipe) -> int:
 class Trainer:
     """One training run: model, optimisers, place in the stream, log."""
 
-    def __init__(self, out: Path, recipe: Recipe, *, minutes: float | None, steps: int | None, compiled: bool) -> None:
+    def __init__(
+        self, out: Path, recipe: Recipe, *, minutes: float | None, steps: int | None, compiled: bool, start: Path | None
+    ) -> None:
         import torch
 
         from labkit import models
@@ -116,19 +167,34 @@ class Trainer:
         self.device = torch.device(models.device())
         self.dtype = torch.bfloat16 if models.native_bf16() else torch.float32
         out.mkdir(parents=True, exist_ok=True)
-        self.vocabulary = self._vocabulary()
+        self.vocabulary = self._vocabulary(start)
         self.model = new_model(recipe, self.vocabulary)
+        # Read out of a middle layer and of the last but one; thrown away after training.
+        self.placing = torch.nn.ModuleDict(
+            {name: torch.nn.Linear(recipe.hidden, PLACES + 1, device=self.device) for name in ("context", "answer")}
+            | {name: torch.nn.Linear(recipe.hidden, POINTER, device=self.device) for name in ("asking", "value")}
+            | {"topic": torch.nn.Linear(recipe.hidden, TOPICS, device=self.device)}
+        )
+        if start is not None:
+            self.model.load_state_dict(load_weights(start))
         cast(Any, self.model).to(self.device)
         self.step, self.trained_s, self.tokens_seen, self.making_s = 0, 0.0, 0, 0.0
         self.macro, self.place, self.level = 0, 0, 0
         self.reply_loss = 0.0
+        self.placed = {"context": 0.0, "answer": 0.0, "topic": 0.0, "pointer": 0.0}
+        # The log of the sittings before this one.
+        log = start / "training_log.jsonl" if start is not None else None
+        self.earlier = log.read_text(encoding="utf-8") if log is not None and log.exists() else ""
+        self.sitting = 1 + max((json.loads(row).get("sitting", 1) for row in self.earlier.splitlines()), default=0)
         self._batches: list[batches.Batch] = []
         self._optimisers = self._new_optimisers()
         self._loss = self._build_loss(compiled)
         self._checkpointed_s = self._evaluated_s = 0.0
 
-    def _vocabulary(self) -> PreTrainedTokenizerFast:
+    def _vocabulary(self, start: Path | None) -> PreTrainedTokenizerFast:
         folder = self.out / "tokenizer"
+        if start is not None:
+            tokenizer.load_tokenizer(start).save_pretrained(folder)
         if not (folder / "tokenizer.json").exists():
             made = tokenizer.train_tokenizer(self.recipe.vocabulary_groups)
             made.save_pretrained(folder)
@@ -139,14 +205,18 @@ class Trainer:
 
         hidden = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if not (p.ndim == 2 and "embed" not in n)]
+        others += self.placing.parameters()
         muon = torch.optim.Muon(hidden, lr=self.recipe.muon, momentum=0.95, adjust_lr_fn="original")
         adam = torch.optim.AdamW(others, lr=self.recipe.adam, betas=(0.9, 0.95), weight_decay=0.01)
         return [muon, adam]
 
     def _build_loss(self, compiled: bool) -> Callable[..., torch.Tensor]:
         import torch
+        from transformers import AttentionInterface
 
         model: Any = self.model
+        AttentionInterface.register("labkit", _attention)
+        model.set_attn_implementation("labkit" if self.device.type == "cpu" else "sdpa")
         if compiled:
             # Compiled layer by layer: the layers share code, so a new row length costs seconds.
             torch._dynamo.config.recompile_limit = 64
@@ -159,16 +229,54 @@ class Trainer:
 
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16):
                 mask = attention_mask(put(batch.branch), self.dtype)
-                states = model.model(
-                    input_ids=put(batch.tokens), attention_mask=mask, position_ids=put(batch.position), use_cache=False
-                ).last_hidden_state
+                output = model.model(
+                    input_ids=put(batch.tokens), attention_mask=mask, position_ids=put(batch.position),
+                    use_cache=False, output_hidden_states=True,
+                )  # fmt: skip
+                states = output.last_hidden_state
                 logits = model.lm_head(states.reshape(-1, states.shape[-1])[put(batch.chosen)])
+            aside = self._placing_loss(output.hidden_states, batch, put)
             each = torch.nn.functional.cross_entropy(logits.float(), put(batch.target), reduction="none")
             weight = put(batch.weight)
             self.reply_loss = float(each.detach()[weight >= 1].mean())
-            return (each * weight).sum() / weight.sum()
+            return (each * weight).sum() / weight.sum() + self.recipe.placing * aside
 
         return loss
+
+    def _placing_loss(self, states: Sequence[torch.Tensor], batch: batches.Batch, put: Callable[..., Any]) -> Any:
+        """Sum of the auxiliary losses; notes how often each question is answered rightly."""
+        import torch
+
+        asked = {
+            "context": (states[(self.recipe.layers + 1) // 2], batch.placed, batch.number),
+            "answer": (states[-2], batch.sourced, batch.source),
+            "topic": (states[-3], batch.topical, batch.topic),
+        }
+        total: Any = 0.0
+        for name, (state, at, wanted) in asked.items():
+            if not len(at):
+                continue
+            target = put(wanted)
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+                scores = self.placing[name](state.reshape(-1, state.shape[-1])[put(at)])
+            self.placed[name] = float((scores.detach().argmax(-1) == target).float().mean())
+            total = total + torch.nn.functional.cross_entropy(scores.float(), target)
+        return total + self._pointer_loss(states[-3], batch, put)
+
+    def _pointer_loss(self, state: torch.Tensor, batch: batches.Batch, put: Callable[..., Any]) -> Any:
+        """Loss of pointing from the question to where its value stands, as in extractive question answering."""
+        import torch
+
+        if not len(batch.asking):
+            return 0.0
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            asking = self.placing["asking"](state.reshape(-1, state.shape[-1])[put(batch.asking)])
+            keys = self.placing["value"](state)[put(batch.asked_row)]
+        scores = torch.einsum("kd,kld->kl", asking.float(), keys.float()) / POINTER**0.5
+        scores = scores.masked_fill(put(batch.branch)[put(batch.asked_row)] != 0, -1e9)
+        found = put(batch.found)
+        self.placed["pointer"] = float(found.gather(1, scores.detach().argmax(1, keepdim=True)).float().mean())
+        return (scores.logsumexp(1) - scores.masked_fill(~found, -1e9).logsumexp(1)).mean()
 
     def progress(self) -> float:
         """Share of the run that is done, by steps or by trained time."""
@@ -212,11 +320,23 @@ class Trainer:
         self.step += 1
         self.tokens_seen += batch.used
         self.trained_s += time.perf_counter() - start
-        return {"loss": value, "reply_loss": self.reply_loss, "muon": peaks[0] * share, "adam": peaks[1] * share}
+        return {
+            "loss": value,
+            "reply_loss": self.reply_loss,
+            **{f"placed_{k}": v for k, v in self.placed.items()},
+            "muon": peaks[0] * share,
+            "adam": peaks[1] * share,
+        }
 
     def log(self, row: dict[str, Any]) -> None:
         """Append a row to log.jsonl."""
-        figures = {"step": self.step, "tokens": self.tokens_seen, "seconds": round(self.trained_s, 1), **row}
+        figures = {
+            "sitting": self.sitting,
+            "step": self.step,
+            "tokens": self.tokens_seen,
+            "seconds": round(self.trained_s, 1),
+            **row,
+        }
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
 
@@ -236,6 +356,7 @@ class Trainer:
 
         state = {
             "model": self.model.state_dict(),
+            "placing": self.placing.state_dict(),
             "optimisers": [o.state_dict() for o in self._optimisers],
             "recipe": asdict(self.recipe),
             "place": [self.step, self.trained_s, self.tokens_seen, self.making_s, self.macro, self.place, self.level],
@@ -260,6 +381,7 @@ class Trainer:
         if state["recipe"] != asdict(self.recipe):
             raise ValueError(f"The checkpoint in {self.out} has other settings: use another folder or resume=False.")
         self.model.load_state_dict(state["model"])
+        self.placing.load_state_dict(state["placing"])
         for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.step, self.trained_s, self.tokens_seen, self.making_s, self.macro, self.place, self.level = state["place"]
@@ -274,14 +396,17 @@ class Trainer:
 
         figures = {}
         # A copy that is not compiled: generation changes its shapes with every token.
-        reader = self._shipped()
+        reader = evaluate.wrapped(self._shipped(), self.vocabulary)
         for passages in (1, 3):
             for wording in ("known", "both"):
-                scored = evaluate.score(
-                    reader, self.vocabulary, passages=passages, wording=wording, n=self.recipe.questions
-                )
-                figures[f"em_{passages}_{wording}"] = scored["exact_match"]
-                figures[f"refused_{passages}_{wording}"] = scored["wrongly_refused"]
+                scored = evaluate.score(reader, passages=passages, wording=wording, n=self.recipe.questions)
+                for short, name in (
+                    ("em", "exact_match"),
+                    ("refused", "wrongly_refused"),
+                    ("cited", "citation_accuracy"),
+                ):
+                    value = scored[name].value
+                    figures[f"{short}_{passages}_{wording}"] = round(value, 4) if value == value else 0.0
         return figures
 
     def _shipped(self) -> LlamaForCausalLM:
@@ -289,7 +414,9 @@ class Trainer:
         import torch
         from transformers import GenerationConfig, LlamaForCausalLM
 
-        copy = LlamaForCausalLM(self.model.config)
+        config = deepcopy(self.model.config)
+        config._attn_implementation = "sdpa"
+        copy = LlamaForCausalLM(config)
         copy.load_state_dict(self.model.state_dict())
         copy.generation_config = GenerationConfig(
             bos_token_id=self.vocabulary.bos_token_id, eos_token_id=self.vocabulary.eos_token_id,
@@ -304,13 +431,18 @@ class Trainer:
         Raises:
             ValueError: the weights are larger than the course may carry.
         """
+        from transformers.utils import logging
+
         folder = self.out / "model"
+        logging.disable_progress_bar()
         self._shipped().save_pretrained(folder)
+        logging.enable_progress_bar()
         self.vocabulary.save_pretrained(folder)
         size = (folder / "model.safetensors").stat().st_size / 1e6
         if size > LIMIT_MB:
             raise ValueError(f"The weights take {size:.1f} MB; at most {LIMIT_MB:.0f} MB fit: make the model smaller.")
-        (folder / "training_log.jsonl").write_bytes((self.out / "log.jsonl").read_bytes())
+        own = (self.out / "log.jsonl").read_text(encoding="utf-8")
+        paths.write_atomic(folder / "training_log.jsonl", self.earlier + own)
         return folder
 
 
@@ -323,6 +455,7 @@ def train(
     resume: bool = True,
     compiled: bool = True,
     recipe: Recipe | None = None,
+    start: Path | None = None,
     say: Callable[[str], None] = SAY,
 ) -> Path:
     """Train the reader and save it.
@@ -331,7 +464,8 @@ def train(
         out: folder for checkpoint, log and the finished model (`out/model`).
         minutes: trained time; `steps` overrides it. threads: of PyTorch.
         resume: go on from a checkpoint in `out`. compiled: use torch.compile.
-        recipe: settings; the shipped reader's by default. say: shows progress.
+        recipe: settings; `Recipe()` from scratch and `CONTINUED` from `start` by default. say: shows progress.
+        start: folder of a finished reader whose weights and vocabulary are trained further; from scratch by default.
 
     Returns:
         Folder of the finished model.
@@ -344,7 +478,9 @@ def train(
     if steps is None and minutes is None:
         raise ValueError("Say how long to train: give minutes or steps.")
     torch.set_num_threads(threads)
-    run = Trainer(out, recipe or Recipe(), minutes=minutes, steps=steps, compiled=compiled)
+    run = Trainer(
+        out, recipe or (CONTINUED if start else Recipe()), minutes=minutes, steps=steps, compiled=compiled, start=start
+    )
     if resume and run.load_checkpoint():
         run.trim_log()
         say(f"going on from step {run.step}, {run.trained_s / 60:.1f} min trained")
@@ -370,8 +506,8 @@ def train(
             run.log(row)
             say(
                 f"step {run.step:5d}  {run.trained_s / 60:5.1f} min  loss {row['loss']:.3f}  "
-                f"reply {row['reply_loss']:.3f}  {row['tokens_per_s']:.0f} tokens/s  level {run.level}  "
-                f"making {row['making_share']:.1%}"
+                f"reply {row['reply_loss']:.3f}  placed {' '.join(f'{v:.2f}' for v in run.placed.values())}  "
+                f"{row['tokens_per_s']:.0f} tokens/s  level {run.level}  making {row['making_share']:.1%}"
             )
         if run.trained_s - run._checkpointed_s >= run.recipe.checkpoint_s:
             run.save_checkpoint()

@@ -15,12 +15,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from labkit import prompts
 from labkit.making.reader.names import KINDS, Names
 
 BANK = Path(__file__).resolve().parent / "bank"
 TOPIC_FILES = ("topics_a.toml", "topics_b.toml", "plain.toml")
+# Further wordings of topics of those files; all of them are trained on.
+MORE_FILES = ("more_1.toml", "more_2.toml", "more_3.toml", "more_4.toml")
+# Wordings of the instructions other than `answer`.
+WORDING_FILES = ("dialogue.toml", "rules.toml", "relations.toml")
 HELD_SHARE = 0.15
+_PLAIN_SLOT = re.compile(r"\{([a-z]+)\}")
 _SLOT = re.compile(r"\{([a-z]+)(?::([a-z_]+))?\}")
 _CLAUSE_SLOTS = {"v", "a", "b", "doc", "n", "ref", "p", "c"}
 _QUESTION_SLOTS = {"a", "b", "ref"}
@@ -91,6 +98,24 @@ def flaw(wording: str, clause: bool) -> str | None:
     return None
 
 
+def _tables(path: Path) -> dict[str, dict[str, Any]]:
+    """The topics of a file of the bank."""
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {key: entry for key, entry in raw.items() if isinstance(entry, dict) and "clauses" in entry}
+
+
+def _sound(place: str, part: str, entry: dict[str, Any], flaws: list[str]) -> list[str]:
+    """The wordings of a topic without mechanical flaws; adds the flaws of the others to `flaws`."""
+    kept = []
+    for wording in entry.get(part, []):
+        wrong = flaw(wording, part == "clauses")
+        if wrong:
+            flaws.append(f"{place} {wrong}: {wording!r}")
+        else:
+            kept.append(wording)
+    return kept
+
+
 @lru_cache(maxsize=4)
 def load_bank(folder: Path = BANK, strict: bool = False) -> Bank:
     """Read the bank's topic files.
@@ -104,20 +129,13 @@ def load_bank(folder: Path = BANK, strict: bool = False) -> Bank:
     """
     topics: list[Topic] = []
     flaws: list[str] = []
+    more = {k: v for name in MORE_FILES if (folder / name).exists() for k, v in _tables(folder / name).items()}
     for name in TOPIC_FILES:
         if not (folder / name).exists():
             continue
-        for key, entry in tomllib.loads((folder / name).read_text(encoding="utf-8")).items():
-            if not isinstance(entry, dict) or "clauses" not in entry:
-                continue
-            kept: dict[str, list[str]] = {"clauses": [], "questions": []}
-            for part, rows in kept.items():
-                for wording in entry.get(part, []):
-                    wrong = flaw(wording, part == "clauses")
-                    if wrong:
-                        flaws.append(f"{name} [{key}] {wrong}: {wording!r}")
-                    else:
-                        rows.append(wording)
+        for key, entry in _tables(folder / name).items():
+            kept = {part: _sound(f"{name} [{key}]", part, entry, flaws) for part in ("clauses", "questions")}
+            added = {part: _sound(f"more [{key}]", part, more.get(key, {}), flaws) for part in kept}
             if entry["kind"] not in KINDS:
                 flaws.append(f"{name} [{key}] unknown kind {entry['kind']!r}")
             elif entry["kind"] == "text" and not entry.get("values"):
@@ -127,6 +145,7 @@ def load_bank(folder: Path = BANK, strict: bool = False) -> Bank:
             else:
                 clauses, held_clauses = split_held(kept["clauses"])
                 questions, held_questions = split_held(kept["questions"])
+                clauses, questions = (*clauses, *added["clauses"]), (*questions, *added["questions"])
                 topics.append(
                     Topic(
                         name=key, kind=entry["kind"], domain="plain" if name == "plain.toml" else "contract",
@@ -141,6 +160,48 @@ def load_bank(folder: Path = BANK, strict: bool = False) -> Bank:
     if not topics:
         raise FileNotFoundError(f"No topics in {folder}: the bank's files are missing.")
     return Bank(tuple(topics), tuple(flaws))
+
+
+class Wordings:
+    """The lists of the three further files, each split into trained and held-out wordings."""
+
+    def __init__(self, folder: Path = BANK) -> None:
+        raw: dict[str, Any] = {}
+        for name in WORDING_FILES:
+            raw |= tomllib.loads((folder / name).read_text(encoding="utf-8"))
+        self.prompts = {key: split_held(rows) for key, rows in raw.pop("prompts").items()}
+        self.lists: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
+            key: split_held(rows) for key, rows in raw.items()
+        }
+
+    def pick(self, rng: random.Random, key: str, held: bool = False) -> Any:
+        """A wording of the list `key`."""
+        return rng.choice(self.lists[key][held])
+
+    def system(self, rng: random.Random, instruction: str, held: bool = False) -> str:
+        """The instruction: as the course words it, or (always where `held`) a paraphrase."""
+        if not held and rng.random() < 0.6:
+            return prompts.INSTRUCTIONS[instruction]
+        return str(rng.choice(self.prompts[instruction][held]))
+
+    def texts(self) -> list[str]:
+        """Every wording but the instructions, for the tokenizer and for the separation test."""
+        found: list[str] = []
+        for rows in (row for both in self.lists.values() for half in both for row in half):
+            found += [rows] if isinstance(rows, str) else [rows["text"]] if isinstance(rows, dict) else list(rows)
+        return found
+
+
+@lru_cache(maxsize=2)
+def load_wordings(folder: Path = BANK) -> Wordings:
+    """Read the three files once."""
+    return Wordings(folder)
+
+
+def fill(wording: str, **slots: str) -> str:
+    """Fill a wording's slots; a slot that opens it gets a capital."""
+    text = _PLAIN_SLOT.sub(lambda m: slots.get(m[1], m[0]), wording)
+    return text[:1].upper() + text[1:] if wording[:1] == "{" else text
 
 
 # Kind of contract: (name, role of the side that performs, role of the side that pays).
@@ -194,6 +255,8 @@ class Document:
     shown: frozenset[str] = frozenset()
     number: str = ""
     preamble: str = ""
+    form: str = ""
+    named: tuple[str, str] = ("", "")
 
 
 @dataclass
@@ -247,8 +310,8 @@ class World:
         rng = self.rng
         form = rng.choice(_FORMS)
         kind = f"{doc.kind} {form}"
-        shape = rng.randrange(12)
-        full = rng.random() < 0.5
+        shape = 0 if rng.random() < 0.3 else rng.randrange(12)
+        full = rng.random() < 0.6
         a, b = (doc.a_full, doc.b_full) if full else (doc.a_short, doc.b_short)
         date, nick = doc.date, doc.nickname
         title, shown = [
@@ -266,7 +329,7 @@ class World:
             (f"{kind}: {a} for {b}", "abk"),
         ][shape]
         title = title[0].upper() + title[1:]
-        if rng.random() < 0.3:
+        if rng.random() < 0.5:
             title = " ".join(w if w in ("and", "of", "by", "between", "with", "for") else w[:1].upper() + w[1:]
                              for w in title.split(" "))  # fmt: skip
         elif rng.random() < 0.06:
@@ -282,7 +345,7 @@ class World:
             doc.preamble = rng.choice(["Between {a} and {b}.", "Parties: {a}, {b}.", "({a} / {b})", "{a} and {b}:"])
             doc.preamble = doc.preamble.format(a=a, b=b)
             shown = "ab" + ("kd" if date in title else "kn" if nick in title else "")
-        doc.title, doc.shown = title, frozenset(shown)
+        doc.title, doc.shown, doc.form, doc.named = title, frozenset(shown), kind, (a, b)
         noun = rng.choice(["Agreement", "Agreement", "Contract", "agreement", "contract"])
         doc.word = f"{rng.choice(['this', 'this', 'the', 'the present'])} {noun}"
         roll = rng.random()
@@ -317,10 +380,12 @@ class World:
         doc.word = rng.choice([f"this {kind}", "this document", f"the {kind}", "this text"])
         doc.call = (doc.a_short, doc.b_short) if rng.random() < 0.8 else (doc.a_full, doc.b_full)
 
-    def clause(self, doc: Document, topic: Topic, wording: str) -> tuple[str, str]:
-        """Word one fact: (text, the value as it stands in the text)."""
+    def clause(self, doc: Document, topic: Topic, wording: str, stated: str | None = None) -> tuple[str, str]:
+        """Word one fact: (text, the value as it stands in the text); `stated` fixes the value."""
         rng, names = self.rng, self.names
-        if topic.kind == "role":
+        if stated is not None:
+            value = stated
+        elif topic.kind == "role":
             free = [i for i, slot in enumerate(("{a}", "{b}")) if slot not in wording] or [0, 1]
             value = doc.call[rng.choice(free)]
         elif topic.kind == "text":
@@ -356,7 +421,35 @@ class World:
             text = text.replace("..", ".")
         return text, answer
 
+    def amendment(
+        self, doc: Document, topics: Sequence[Topic], held: bool = False
+    ) -> tuple[str, str, list[tuple[str, str]]]:
+        """(title, text, [(name of the thing changed, new value)]) of an amendment to a document."""
+        rng, names, words = self.rng, self.names, load_wordings()
+        title = rng.choice(_AMENDMENTS).format(t=doc.title, d=names.date())
+        opening = words.pick(rng, "amends", held)
+        rows = [fill(opening, t=doc.title, d=doc.date, n=rng.choice(("1", "2", "one", "two")))]
+        changes = []
+        for topic in topics:
+            label, (new, old) = rng.choice(topic.label), (self._any_value(doc, topic) for _ in range(2))
+            change = words.pick(rng, "changes", held)
+            text = fill(change, l=label, old=old, v=new, ref=names.clause_number(), d=names.date())
+            rows.append(text)
+            changes.append((label, new if new in text else new[:1].upper() + new[1:]))
+        if rng.random() < 0.7:
+            rows.append(words.pick(rng, "unchanged", held))
+        text = rng.choice((" ", "\n")).join(row[:1].upper() + row[1:] for row in rows)
+        return title, text, [(label, v if v in text else v[:1].upper() + v[1:]) for label, v in changes]
 
+    def _any_value(self, doc: Document, topic: Topic) -> str:
+        if topic.kind == "role":
+            return self.rng.choice(doc.call)
+        return self.rng.choice(topic.values) if topic.kind == "text" else self.names.value(topic.kind)
+
+
+_AMENDMENTS = ("Amendment to {t}", "Amendment No. 1 to {t}", "Amendment to {t}, {d}", "Addendum: {t}",
+               "Amendment agreement, {t}", "Supplement of {d} to {t}")  # fmt: skip
+AMENDMENT_TITLES = tuple(form.split(" ")[0].rstrip(":") for form in _AMENDMENTS)
 _HEADS = ("Page {n} of {m}", "- {n} -", "{title} | page {n}", "Confidential", "[page {n}]", "{n}/{m}", "Draft {n}")
 
 
