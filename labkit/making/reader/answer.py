@@ -8,11 +8,12 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from labkit import prompts
 from labkit.making.reader import worlds
 from labkit.making.reader.groups import WORDINGS, Group, Level, Turn
-from labkit.making.reader.lexicon import Lexicon, dress, lexical_group, swap_words
+from labkit.making.reader.lexicon import Lexicon, dress, lexical_group, load_lexicon, swap_words
 from labkit.making.reader.worlds import Bank, Document, Fact, Topic, World
 
 _SLOT = re.compile(r"\{([a-z]+)\}")
@@ -54,6 +55,42 @@ _CONTRACT_REFS = [
     ("ay", "the {y} {f} with {a}"),
     ("c", "{f} {c}"),
     ("c", "the {f} numbered {c}"),
+    ("m", "the {f} about {m}"),
+    ("m", "the {f} on {m}"),
+    ("m", "our {f} for {m}"),
+    ("m", "the {m} {f}"),
+    ("m", "the {f} that deals with {m}"),
+    ("am", "{a}'s {f} on {m}"),
+    ("km", "the {k} {f} for {m}"),
+    ("n", "the {f} code-named {n}"),
+    ("n", "what we call {n}"),
+    ("ab", "{a} and {b}"),
+    ("ab", "{b} / {a}"),
+    ("ab", "the {f} of {b} and {a}"),
+    ("ab", "the {f} where {b} deals with {a}"),
+    ("ab", "the {f} in which {a} and {b} are partners"),
+    ("abk", "the {k} {f} of {b} and {a}"),
+    ("abk", "{a} and {b}'s {k} {f}"),
+    ("ad", "{a}'s {f} of {d}"),
+    ("bd", "the {f} that {b} signed on {d}"),
+    ("by", "{b}'s {y} {f}"),
+    ("aky", "{a}'s {y} {k} {f}"),
+    ("bky", "the {k} {f} from {y} with {b}"),
+    ("ak", "the {k} {f} to which {a} is a party"),
+    ("bk", "{b}'s {k} {f}"),
+]
+# Frames of made-up words: what counts is the names, whatever stands between them.
+_BABBLED = [
+    ("ab", "the {f} {w} {a} {x} {b}"),
+    ("ab", "the {f} {w} {x} {b} and {a}"),
+    ("ab", "{a} {w} {b} {f}"),
+    ("ak", "the {k} {f} {w} {a} {x}"),
+    ("bk", "the {k} {f} {w} {x} {b}"),
+    ("abk", "the {k} {f} {w} {a} and {b} {x}"),
+    ("d", "the {f} {w} on {d}"),
+    ("ad", "the {f} {a} {w} on {d}"),
+    ("n", "the {f} {w} as {n}"),
+    ("m", "the {f} {w} {m}"),
 ]
 _PLAIN_REFS = [
     ("a", "{a}"),
@@ -93,6 +130,7 @@ def _value_of(doc: Document, key: str) -> str:
         "n": doc.nickname,
         "s": doc.subject,
         "c": doc.number,
+        "m": doc.matter,
     }[key]
 
 
@@ -111,11 +149,39 @@ def _party(rng: random.Random, full: str, short: str) -> str:
     return short if rng.random() < 0.75 else full
 
 
+def _babbled(rng: random.Random) -> str:
+    """One to three words at random, out of the lexicon."""
+    return " ".join(rng.choice(_swappable()) for _ in range(rng.choice((1, 1, 2, 3))))
+
+
+@lru_cache(maxsize=1)
+def _swappable() -> tuple[str, ...]:
+    lexicon = load_lexicon()
+    return tuple(sorted(w for w in lexicon.swaps if w.isalpha())) if lexicon else ()
+
+
+def _shortened(rng: random.Random, matter: str) -> str:
+    """What a contract is about, as somebody remembers it: now and then not all of it."""
+    words = matter.split(" ")
+    if len(words) < 4 or rng.random() < 0.6:
+        return matter
+    cut = rng.randint(2, len(words) - 1)
+    return " ".join(words[:cut] if rng.random() < 0.5 and words[cut - 1] not in _SMALL else words[-cut:])
+
+
+_SMALL = frozenset("of for the at in on and a".split())
+
+
 def reference(rng: random.Random, doc: Document, others: Sequence[Document], used: set[str]) -> str | None:
     """A noun phrase that tells `doc` from `others` by what its title shows; adds its keys to `used`."""
     table = _CONTRACT_REFS if doc.domain == "contract" else _PLAIN_REFS
-    for _ in range(12):
+    for _ in range(16):
         keys, form = rng.choice(table)
+        if doc.domain == "contract" and _swappable() and rng.random() < 0.2:
+            keys, form = rng.choice(_BABBLED)
+            form = form.replace("{w}", _babbled(rng)).replace("{x}", _babbled(rng))
+        elif "m" in doc.shown and rng.random() < 0.25:
+            keys, form = rng.choice([row for row in table if "m" in row[0]])
         if not set(keys) <= doc.shown or any(_matches(doc, used | set(keys), o) for o in others):
             continue
         used |= set(keys)
@@ -128,6 +194,7 @@ def reference(rng: random.Random, doc: Document, others: Sequence[Document], use
             n=doc.nickname,
             s=doc.subject,
             c=doc.number,
+            m=_shortened(rng, doc.matter),
             f=rng.choice(_NOUNS),
         )
     return None
@@ -212,7 +279,8 @@ def _topic_group(
     alike = domain == "contract" and rng.random() < level.alike
     for _ in range(count - 1):
         if alike or rng.random() < 0.62:
-            documents.append(world.document(domain, documents[0] if rng.random() < 0.6 else None))
+            like = rng.choice(documents) if rng.random() < (0.75 if alike else 0.6) else None
+            documents.append(world.document(domain, like))
     order = list(range(len(documents))) + [rng.randrange(len(documents)) for _ in range(count - len(documents))]
     rng.shuffle(order)
     focus = rng.sample(topics, min(len(topics), rng.choice((1, 1, 2))))
@@ -294,10 +362,13 @@ def _passage(
 ) -> tuple[prompts.Passage, list[tuple[Fact, Topic, str]]]:
     """One passage of a document: clauses up to `budget` words, and their facts; `alike` starts with `focus`."""
     target = min(budget, rng.randint(30, 130))
+    # The particulars of a contract: a line for each topic, its label and the value.
+    table = doc.domain == "contract" and wording in ("known", "question") and rng.random() < 0.12
+    sign = rng.choice((": ", ": ", " - ", " | ", "\n", "; "))
     rows: list[tuple[str, str, str]] = []
     found: list[tuple[Fact, Topic, str]] = []
     length = 0
-    while length < target and len(rows) < 5:
+    while length < target and len(rows) < (10 if table else 5):
         wanted = [t for t in focus if t.name not in seen]
         topic = rng.choice(wanted) if wanted and (rng.random() < 0.7 or (alike and not rows)) else rng.choice(topics)
         if topic.name in seen:
@@ -305,12 +376,15 @@ def _passage(
                 break
             continue
         clause = rng.choice(_clauses_of(topic, wording))
-        worded = clause if lexicon is None or rng.random() > 0.12 else swap_words(rng, clause, lexicon, 0.15)
+        if table:
+            label = rng.choice(topic.label)
+            clause = f"{label[:1].upper()}{label[1:]}{sign}{{v}}"
+        worded = clause if table or lexicon is None or rng.random() > 0.12 else swap_words(rng, clause, lexicon, 0.15)
         text, answer = world.clause(doc, topic, worded)
         if rows and length + len(text.split()) > budget + 25:
             break
         seen.add(topic.name)
-        heading = rng.choice(topic.label) if rng.random() < 0.6 else ""
+        heading = rng.choice(topic.label) if rng.random() < 0.6 and not table else ""
         rows.append((text, heading, answer))
         found.append((Fact(index, topic.name, answer), topic, clause))
         length += len(text.split())
@@ -420,7 +494,7 @@ def _refusal(
             others = [d for i, d in enumerate(documents) if i != at]
             question = ask(rng, worded, documents[at], others, generic=False)
         else:
-            stranger = world.document(documents[0].domain, rng.choice(documents) if rng.random() < 0.3 else None)
+            stranger = world.document(documents[0].domain, rng.choice(documents) if rng.random() < 0.6 else None)
             question = ask(rng, worded, stranger, documents, generic=False)
     else:
         at = rng.randrange(len(documents))

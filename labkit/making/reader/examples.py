@@ -19,23 +19,23 @@ from labkit.making.reader.lexicon import load_lexicon
 # First to copy from one passage; then to choose among passages, and the other instructions; then the full window.
 LEVELS = (
     Level((1,), 150),
-    Level((1, 2, 2, 3, 3), 330, alike=0.3),
-    Level((1, 2, 3, 3, 4, 5, 5, 6, 7, 8), 640, alike=0.3),
+    Level((1, 2, 3, 3, 3, 4, 5), 330, alike=0.6),
+    Level((1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7, 8), 560, alike=0.6),
 )
 # How often each instruction comes, once the contexts have several passages.
 SHARES = {
-    "answer": 0.60,
+    "answer": 0.56,
     "closed_book": 0.01,
-    "hyde": 0.03,
-    "questions": 0.03,
-    "rewrite": 0.05,
-    "decompose": 0.06,
-    "triples": 0.06,
-    "judge": 0.045,
-    "prefer": 0.025,
-    "compare": 0.05,
-    "classify": 0.03,
-    "term_sheet": 0.01,
+    "hyde": 0.02,
+    "questions": 0.025,
+    "rewrite": 0.04,
+    "decompose": 0.04,
+    "triples": 0.08,
+    "judge": 0.06,
+    "prefer": 0.03,
+    "compare": 0.07,
+    "classify": 0.045,
+    "term_sheet": 0.02,
 }
 INSTRUCTIONS = tuple(SHARES)
 

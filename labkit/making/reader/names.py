@@ -93,6 +93,26 @@ _PROJECTS = (
     "Lantern Compass Harvest Magnet Otter Pepper Rocket Saffron Tulip Violet Anchor Bamboo Cobalt Dolphin Ember "
     "Feather Glacier Heron Ivory Juniper Koala Lotus Mercury Neptune Opal Puffin Raven Sparrow Tiger Walrus"
 ).split()
+# What a contract is about: a thing, what is done with it, where or for what.
+_GOODS = (
+    "boilers|cables|valves|uniforms|tents|drones|batteries|roof tiles|school books|spare tyres|oat flour|timber|paints|"
+    "plastic crates|dental tools|bus shelters|parking meters|solar panels|door locks|hearing aids|office chairs|"
+    "frozen fish|olive oil|cheese|tea|honey|bricks|steel beams|gravel|lifts|escalators|pumps|scaffolding|seeds|"
+    "fertiliser|video clips|podcasts|translations|payroll|invoices|maps|museum tickets|ferry bookings|loyalty cards|"
+    "fire alarms|street lamps|wind turbines|laboratory samples|blood tests|cattle feed|wool|carpets|mattresses|lorries|"
+    "rail wagons|bicycles|canoes|toys|board games|shampoo|candles|soap|glass jars|cardboard boxes|water filters"
+).split("|")
+_DEEDS = (
+    "delivery of|repair of|cleaning of|sale of|printing of|storage of|design of|testing of|rental of|transport of|"
+    "packing of|inspection of|production of|recycling of|tracking of|purchase of|assembly of|exchange of"
+).split("|")
+_WHERE = (
+    "at the airport|for three hospitals|in the old harbour|for the city council|in mountain villages|at the race track|"
+    "for a chain of bakeries|on the west coast|for the national archive|at two ski resorts|for the fire brigade|"
+    "in the cathedral quarter|for a film studio|at the chemical works|for the summer season|in all branches|"
+    "for the tram network|at the zoo|for night shifts|for rural clinics|in the river port|for export|for the opera house|"
+    "at the new stadium|for nurseries|in the shipyard|for online customers|at motorway stations|for the university"
+).split("|")
 _STREETS = "Street|Road|Lane|Avenue|Square|Quay|Way|Close|Park|Terrace".split("|")
 MONTHS = "January February March April May June July August September October November December".split()
 _ONES = (
@@ -220,6 +240,13 @@ class Names:
                 else f"{rng.choice(_FRONT)} {rng.choice(_PROJECTS)}"
             )
         )
+
+    def matter(self) -> str:
+        """What a contract is about."""
+        rng = self.rng
+        goods = rng.choice(_GOODS) if rng.random() < 0.7 else f"{rng.choice(_GOODS)} and {rng.choice(_GOODS)}"
+        deed = f"{rng.choice(_DEEDS)} {goods}" if rng.random() < 0.5 else goods
+        return f"{deed} {rng.choice(_WHERE)}" if rng.random() < 0.7 else deed
 
     def address(self) -> str:
         """A street address with a town."""

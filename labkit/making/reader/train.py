@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from labkit import paths
 from labkit.making.reader import batches, tokenizer
 
@@ -46,7 +48,7 @@ class Recipe:
         checkpoint_s, evaluate_s: seconds of training between checkpoints and between evaluations.
         questions: questions in each short evaluation.
         placing: weight of the auxiliary losses, which ask layers in between: in which passage does this token
-            stand, from which passage does the answer come (or is there none), what is the topic of this
+            stand, which passage is asked for, from which passage does the answer come (or is there none), what is the topic of this
             question or value, and where does the value stand? Without them the reader finds values but not where
             they come from: between the number in front of a passage and the value there are too many tokens
             for the answer's own loss to bridge.
@@ -72,7 +74,7 @@ class Recipe:
 
 # A further sitting on finished weights: other examples, several passages at once, lower peaks.
 CONTINUED = Recipe(
-    muon=0.012, adam=2e-3, decay=1.0, phases=(0.0, 0.5), evaluate_s=1200.0, checkpoint_s=240.0, seed=2
+    muon=0.012, adam=2e-3, decay=1.0, phases=(0.0, 0.55), evaluate_s=1500.0, checkpoint_s=240.0, seed=3
 )  # fmt: skip
 
 
@@ -171,7 +173,7 @@ class Trainer:
         self.model = new_model(recipe, self.vocabulary)
         # Read out of a middle layer and of the last but one; thrown away after training.
         self.placing = torch.nn.ModuleDict(
-            {name: torch.nn.Linear(recipe.hidden, PLACES + 1, device=self.device) for name in ("context", "answer")}
+            {name: torch.nn.Linear(recipe.hidden, PLACES + 1, device=self.device) for name in ("context", "asked", "answer")}
             | {name: torch.nn.Linear(recipe.hidden, POINTER, device=self.device) for name in ("asking", "value")}
             | {"topic": torch.nn.Linear(recipe.hidden, TOPICS, device=self.device)}
         )
@@ -181,7 +183,7 @@ class Trainer:
         self.step, self.trained_s, self.tokens_seen, self.making_s = 0, 0.0, 0, 0.0
         self.macro, self.place, self.level = 0, 0, 0
         self.reply_loss = 0.0
-        self.placed = {"context": 0.0, "answer": 0.0, "topic": 0.0, "pointer": 0.0}
+        self.placed = {"context": 0.0, "asked": 0.0, "answer": 0.0, "topic": 0.0, "pointer": 0.0}
         # The log of the sittings before this one.
         log = start / "training_log.jsonl" if start is not None else None
         self.earlier = log.read_text(encoding="utf-8") if log is not None and log.exists() else ""
@@ -247,8 +249,12 @@ class Trainer:
         """Sum of the auxiliary losses; notes how often each question is answered rightly."""
         import torch
 
+        middle = states[(self.recipe.layers + 1) // 2]
+        source = batch.source[np.searchsorted(batch.sourced, batch.asking)]
         asked = {
-            "context": (states[(self.recipe.layers + 1) // 2], batch.placed, batch.number),
+            "context": (middle, batch.placed, batch.number),
+            # Which passage is asked for, by the names in the question, before its value is looked for.
+            "asked": (middle, batch.asking[source > 0], source[source > 0]),
             "answer": (states[-2], batch.sourced, batch.source),
             "topic": (states[-3], batch.topical, batch.topic),
         }

@@ -255,6 +255,7 @@ class Document:
     shown: frozenset[str] = frozenset()
     number: str = ""
     preamble: str = ""
+    matter: str = ""
     form: str = ""
     named: tuple[str, str] = ("", "")
 
@@ -285,20 +286,22 @@ class World:
         self.names = Names(rng, held_names)
 
     def document(self, domain: str, like: Document | None = None) -> Document:
-        """A new document; `like` makes it share a party or the kind with another (a hard neighbour)."""
+        """A new document; `like` makes it share parties or the kind with another (a hard neighbour)."""
         rng, names = self.rng, self.names
-        (a_full, a_short), (b_full, b_short) = names.company(), names.company()
+        a, b = names.company(), names.company()
         kind, *roles = rng.choice(_CONTRACTS)
-        if like is not None and rng.random() < 0.5:
+        if like is not None and rng.random() < 0.4:
             kind, roles = like.kind, list(like.roles)
-        elif like is not None and rng.random() < 0.6:
-            a_full, a_short = like.a_full, like.a_short
+        elif like is not None and rng.random() < 0.8:
+            one, other = (like.a_full, like.a_short), (like.b_full, like.b_short)
+            a, b = rng.choice([(one, b), (one, b), (b, one), (other, b), (a, other), (one, other), (other, one)])
+        (a_full, a_short), (b_full, b_short) = a, b
         date = names.date()
         year = next(iter(re.findall(r"\b20\d\d\b", date)), "2020")
         doc = Document(
             domain=domain, kind=kind, a_full=a_full, a_short=a_short, b_full=b_full, b_short=b_short,
             roles=(roles[0], roles[1]), nickname=names.project(), date=date, year=year,
-            subject=rng.choice(_SUBJECTS), title="", call=("", ""), word="",
+            subject=rng.choice(_SUBJECTS), title="", call=("", ""), word="", matter=names.matter(),
         )  # fmt: skip
         if domain == "contract":
             self._contract(doc)
@@ -345,6 +348,8 @@ class World:
             doc.preamble = rng.choice(["Between {a} and {b}.", "Parties: {a}, {b}.", "({a} / {b})", "{a} and {b}:"])
             doc.preamble = doc.preamble.format(a=a, b=b)
             shown = "ab" + ("kd" if date in title else "kn" if nick in title else "")
+        if rng.random() < 0.4:
+            title, shown = self._headed(doc, title, shown)
         doc.title, doc.shown, doc.form, doc.named = title, frozenset(shown), kind, (a, b)
         noun = rng.choice(["Agreement", "Agreement", "Contract", "agreement", "contract"])
         doc.word = f"{rng.choice(['this', 'this', 'the', 'the present'])} {noun}"
@@ -359,6 +364,19 @@ class World:
             doc.call = (doc.a_short, doc.b_short)
         else:
             doc.call = (doc.a_full, doc.b_full)
+
+    def _headed(self, doc: Document, title: str, shown: str) -> tuple[str, str]:
+        """(title, what it shows) with what the contract is about, and perhaps its nickname, behind the title or in a
+        line of the passage, as contextual headers have it."""
+        rng, matter, nick = self.rng, doc.matter, doc.nickname
+        about = rng.choice(_ABOUT).format(m=matter)
+        shown += "m"
+        if "n" not in shown and rng.random() < 0.4:
+            about, shown = rng.choice(_ABOUT_NICKNAMED).format(m=about, n=nick), shown + "n"
+        if rng.random() < 0.5:
+            return f"{title}{rng.choice((': ', ', ', ' (', '. ', ' - '))}{about}", shown
+        doc.preamble = f"{doc.preamble} {about[:1].upper()}{about[1:]}.".strip()
+        return title, shown
 
     def _plain(self, doc: Document) -> None:
         rng = self.rng
@@ -447,6 +465,10 @@ class World:
         return self.rng.choice(topic.values) if topic.kind == "text" else self.names.value(topic.kind)
 
 
+_ABOUT = ("{m}", "{m}", "{m}", "about {m}", "concerning {m}", "subject: {m}", "this contract concerns {m}", "for {m}",
+          "the parties want {m}", "in short: {m}", "relates to {m}", "scope is {m}")  # fmt: skip
+_ABOUT_NICKNAMED = ("{m} ({n})", "{m}; Project {n}", "{m}, known as {n}", "{n}: {m}", "{m}. Code name {n}",
+                    "{m}; among the staff called {n}")  # fmt: skip
 _AMENDMENTS = ("Amendment to {t}", "Amendment No. 1 to {t}", "Amendment to {t}, {d}", "Addendum: {t}",
                "Amendment agreement, {t}", "Supplement of {d} to {t}")  # fmt: skip
 AMENDMENT_TITLES = tuple(form.split(" ")[0].rstrip(":") for form in _AMENDMENTS)
