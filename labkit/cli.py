@@ -50,10 +50,11 @@ def _parser() -> argparse.ArgumentParser:
     reader = add(
         "reader", _reader, "train or evaluate the reader, write its card, or ship a trained one with the course"
     )
-    reader.add_argument("action", choices=("train", "evaluate", "card", "ship"), nargs="?", default="train")
+    reader.add_argument("action", choices=("train", "evaluate", "card", "breadth", "ship"), nargs="?", default="train")
     reader.add_argument("--out", type=Path, help="folder of the trained reader (build/reader)")
     reader.add_argument("--minutes", type=float, default=74, help="training time on this machine")
     reader.add_argument("--start", type=Path, help="train a finished reader in this folder further")
+    reader.add_argument("--steps", type=int, default=800, help="steps of each sibling, in breadth")
     reader.add_argument("--questions", type=int, default=200, help="questions a figure, in evaluate and card")
     reader.add_argument("--json", action="store_true", help="print figures as JSON")
     return parser
@@ -161,8 +162,11 @@ def _reader(options: argparse.Namespace) -> None:
 
         train.ship((options.out or paths.build() / "reader") / "model", _root() / "data" / "models" / "reader")
         return
-    from labkit.making.reader import evaluate
+    from labkit.making.reader import breadth, evaluate
 
+    if options.action == "breadth":
+        breadth.write(paths.reader() / "breadth.json", paths.build() / "breadth", options.steps, options.questions)
+        return
     if options.action == "card":
         evaluate.write_card(options.out or paths.reader(), options.questions)
         return

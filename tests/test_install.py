@@ -112,7 +112,7 @@ question = corpus.load_questions("dev", "lookup")[0]
 documents = corpus.load_documents("dev", kinds=("contract",))
 documents.sort(key=lambda d: d.id not in question.documents)
 chunks = rag.chunk(documents[:6])
-pipeline = rag.NaiveRAG(rag.VectorIndex(chunks, models.load_embedder()), models.load_generator())
+pipeline = rag.Pipeline(rag.VectorIndex(chunks, models.load_embedder()), models.load_generator())
 result = pipeline.ask(question.question)
 print(json.dumps({
     "labkit": labkit.__file__,

@@ -1,24 +1,59 @@
-"""Retrieval-augmented generation, step by step: chunk, retrieve, answer.
+"""Retrieval-augmented generation, step by step: chunk, rewrite, retrieve, post-process, answer.
 
 Floor 2. Each step is LlamaIndex's own part where it has one, called on many questions at once.
 """
 
-from labkit.rag.chunking import chunk, count_tokens, span_of
+from labkit.rag.chunking import (
+    ClauseParser,
+    add_headers,
+    chunk,
+    count_tokens,
+    document_headers,
+    indexed_text,
+    span_of,
+    text_of,
+)
 from labkit.rag.domain import Domain
 from labkit.rag.oracle import oracle_passages, read_oracle
-from labkit.rag.pipeline import NaiveRAG, Result, evaluate, score
-from labkit.rag.retrieval import VectorIndex
+from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, score
+from labkit.rag.post import MMR, Budget, Compress, ReaderRerank, Rerank, Window
+from labkit.rag.queries import Decompose, HyDE, MultiQuery, Rewrite
+from labkit.rag.retrieval import AutoMerging, BM25Index, Hybrid, Routed, Router, VectorIndex, fuse, titles
 
 __all__ = [
+    "MMR",
+    "AutoMerging",
+    "BM25Index",
+    "Budget",
+    "ClauseParser",
+    "Compress",
+    "Corrective",
+    "Decompose",
     "Domain",
-    "NaiveRAG",
+    "HyDE",
+    "Hybrid",
+    "MultiQuery",
+    "Pipeline",
+    "ReaderRerank",
+    "Rerank",
     "Result",
+    "Rewrite",
+    "Routed",
+    "Router",
+    "Step",
     "VectorIndex",
+    "Window",
+    "add_headers",
     "chunk",
     "count_tokens",
+    "document_headers",
     "evaluate",
+    "fuse",
+    "indexed_text",
     "oracle_passages",
     "read_oracle",
     "score",
     "span_of",
+    "text_of",
+    "titles",
 ]

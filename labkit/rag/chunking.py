@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from math import log
+from typing import Any
 
-from llama_index.core.node_parser import NodeParser, SentenceSplitter
+from llama_index.core.node_parser import NodeParser, SentenceSplitter, SentenceWindowNodeParser
 from llama_index.core.schema import BaseNode, MetadataMode, TextNode
 
 from labkit.corpus import Document, Span
@@ -36,7 +40,8 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
         tokens: size of a chunk for the default splitter.
 
     Returns:
-        The chunks in reading order, each with its `start_char_idx` and `end_char_idx`.
+        The chunks in reading order, each with its `start_char_idx` and `end_char_idx`; those of a
+        HierarchicalNodeParser level by level, those of a SentenceWindowNodeParser with the place of their window.
 
     Raises:
         ValueError: there are no documents, they hold no text, or a chunk is not found in its document.
@@ -49,10 +54,16 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
     if not chunks:
         raise ValueError("The documents hold no text: check what was loaded.")
     by_id = {d.id: d for d in documents}
+    places: dict[str, TextNode] = {}
     position: dict[str, int] = {}
     for node in chunks:
-        document = by_id[str(node.ref_doc_id)]
-        position[document.id] = _locate(node, document, position.get(document.id, 0)) + 1
+        document, parent = by_id[str(node.ref_doc_id)], places.get(node.parent_node.node_id if node.parent_node else "")
+        inside = parent.node_id if parent else document.id
+        floor = (parent.start_char_idx or 0) if parent else 0
+        position[inside] = _locate(node, document, position.get(inside, floor)) + 1
+        places[node.node_id] = node
+    if isinstance(parser, SentenceWindowNodeParser):
+        _place_windows(chunks, by_id, parser.window_size)
     return chunks
 
 
@@ -74,6 +85,17 @@ def _locate(node: TextNode, document: Document, after: int) -> int:
     return start
 
 
+def _place_windows(chunks: Sequence[TextNode], documents: Mapping[str, Document], size: int) -> None:
+    """Give each sentence its window word for word, and the window's place."""
+    for i, node in enumerate(chunks):
+        name = node.metadata["document"]
+        near = [c for c in chunks[max(0, i - size) : i + size + 1] if c.metadata["document"] == name]
+        start, end = near[0].start_char_idx or 0, near[-1].end_char_idx or 0
+        node.metadata |= {"window": documents[name].text[start:end], "window_start": start, "window_end": end}
+        node.excluded_embed_metadata_keys += ["window", "window_start", "window_end"]
+        node.excluded_llm_metadata_keys += ["window", "window_start", "window_end"]
+
+
 def span_of(node: BaseNode) -> Span:
     """Where a chunk stands in its document."""
     if not isinstance(node, TextNode) or node.start_char_idx is None or node.end_char_idx is None:
@@ -84,3 +106,121 @@ def span_of(node: BaseNode) -> Span:
 def text_of(node: BaseNode) -> str:
     """A chunk's own text, without metadata."""
     return node.get_content(MetadataMode.NONE)
+
+
+def indexed_text(node: BaseNode) -> str:
+    """What an index reads of a chunk: its contextual header, where it has one, and its text."""
+    return node.get_content(MetadataMode.EMBED)
+
+
+def title_of(node: BaseNode) -> str:
+    """What stands above a chunk in the prompt: its contextual header, else its document's title."""
+    return str(node.metadata.get("header") or node.metadata["title"])
+
+
+class ClauseParser(NodeParser):
+    """Structural chunks: a paragraph (in a contract, a clause) is a chunk.
+
+    A heading joins the paragraph below it; a paragraph of more than `tokens` tokens is cut at
+    sentences, by LlamaIndex's SentenceSplitter.
+
+    Args:
+        tokens: largest chunk, in tokens of `tokenizer()`.
+    """
+
+    tokens: int = 256
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name of the parser, for LlamaIndex."""
+        return "ClauseParser"
+
+    def _parse_nodes(self, nodes: Sequence[BaseNode], show_progress: bool = False, **_: Any) -> list[BaseNode]:
+        from llama_index.core.node_parser.node_utils import build_nodes_from_splits
+
+        longer = SentenceSplitter(chunk_size=self.tokens, chunk_overlap=0, include_metadata=False)
+        made: list[BaseNode] = []
+        for node in nodes:
+            parts: list[str] = []
+            for part in clauses(text_of(node)):
+                parts += [part] if count_tokens(part) <= self.tokens else longer.split_text(part)
+            made += build_nodes_from_splits(parts, node)
+        return made
+
+
+_HEADING = re.compile(r"(?:[\d.§()]{1,10}\s+)?[^.;:,\n]{1,80}")
+
+
+def clauses(text: str) -> list[str]:
+    """The paragraphs of a text, headings joined to what follows them."""
+    found: list[str] = []
+    start = last = 0
+    for match in re.finditer(r"\n\s*\n|\Z", text):
+        paragraph = text[last : match.start()].strip()
+        last = match.end()
+        if _HEADING.fullmatch(paragraph) and last < len(text):
+            continue
+        if paragraph:
+            found.append(text[start : match.start()].strip())
+        start = last
+    return found
+
+
+def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[TextNode]:
+    """Copies of the chunks with a contextual header: what their document is, for index and prompt.
+
+    Args:
+        headers: by document id, as `document_headers` makes them or as an LLM wrote them.
+
+    Raises:
+        KeyError: a chunk's document has no header.
+    """
+    made = []
+    for node in chunks:
+        name = str(node.metadata["document"])
+        if name not in headers:
+            raise KeyError(f"There is no header for {name!r}: make one for every document.")
+        copy = node.model_copy(deep=True)
+        copy.metadata["header"] = headers[name]
+        copy.metadata_template, copy.text_template = "{value}", "{metadata_str}\n{content}"
+        made.append(copy)
+    return made
+
+
+def document_headers(documents: Sequence[Document], words: int = 40, opening: int = 220) -> dict[str, str]:
+    """A one-line summary of each document: its title, and what its opening says that others do not.
+
+    Extractive: of the sentences in the first `opening` words, those whose words are rarest among the
+    openings of all documents (mean inverse document frequency), in reading order, up to `words` words.
+    A large LLM can write better ones (Anthropic, Contextual Retrieval, 2024); this one is free.
+    """
+    first = {d.id: _sentences(d.text, opening) for d in documents}
+    seen: Counter[str] = Counter(w for rows in first.values() for w in {w for row in rows for w in _words(row)})
+    made = {}
+    for document in documents:
+        rows = first[document.id]
+        own = set(_words(document.title))
+        ranked = sorted(range(len(rows)), key=lambda i: -_rarity(rows[i], seen, len(documents), own))
+        taken: list[int] = []
+        for i in ranked:
+            if sum(len(rows[k].split()) for k in (*taken, i)) <= words:
+                taken.append(i)
+        made[document.id] = " ".join([f"{document.title}.", *(rows[i] for i in sorted(taken))]).strip()
+    return made
+
+
+def _sentences(text: str, words: int) -> list[str]:
+    """The sentences of the first `words` words."""
+    start = " ".join(text.split(" ")[:words])
+    lines = [part for line in start.split("\n") for part in re.split(r"(?<=[.!?])\s+", line)]
+    return [" ".join(line.split()) for line in lines if len(line.split()) > 3]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", text.lower())
+
+
+def _rarity(sentence: str, seen: Mapping[str, int], documents: int, known: set[str]) -> float:
+    """Mean inverse document frequency of a sentence's words that the title does not hold already."""
+    words = _words(sentence)
+    return sum(log(documents / seen[w]) for w in words if w not in known) / max(1, len(words))

@@ -1,18 +1,44 @@
-"""The naive pipeline: retrieve the nearest chunks, give them to the generator, read its answer."""
+"""The pipeline: rewrite the question, retrieve, post-process, answer; for many questions at once.
+
+Each stage is one of this package's or any LlamaIndex part of its kind, and leaves a trace.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from llama_index.core.schema import NodeWithScore
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.indices.query.query_transform.base import BaseQueryTransform
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from labkit import metrics
 from labkit.corpus import Question, Span
 from labkit.models import Generator
 from labkit.prompts import Answer, Message, Passage, answer_messages, parse_answer
-from labkit.rag.chunking import count_tokens, span_of, text_of
-from labkit.rag.retrieval import VectorIndex
+from labkit.rag import post, queries, retrieval
+from labkit.rag.chunking import count_tokens, span_of, text_of, title_of
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one stage did with one question.
+
+    Attributes:
+        stage: its name. came_in, went_out: texts, or titles and places of chunks, as a person reads them.
+        tokens: of what went out, in tokens of `rag.tokenizer`. milliseconds: the batch's time shared out evenly.
+        hits: the chunks that went out, for stages that give chunks.
+    """
+
+    stage: str
+    came_in: tuple[str, ...]
+    went_out: tuple[str, ...]
+    tokens: int
+    milliseconds: float
+    hits: tuple[NodeWithScore, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -21,10 +47,11 @@ class Result:
 
     Attributes:
         question: as asked.
-        retrieved: every chunk found, nearest first.
+        retrieved: the chunks after all stages, best first.
         used: how many of them fitted into the prompt.
         reply: the generator's own words; answer: the reply taken apart.
         prompt_tokens: length of the prompt, in the generator's tokens.
+        trace: stage by stage, what came in and what went out.
     """
 
     question: str
@@ -33,6 +60,7 @@ class Result:
     reply: str
     answer: Answer
     prompt_tokens: int
+    trace: tuple[Step, ...] = ()
 
     def cited(self) -> list[Span]:
         """Where the cited passages stand; a citation of a passage that was not given is left out."""
@@ -44,42 +72,178 @@ class Result:
 
 
 @dataclass
-class NaiveRAG:
-    """Retrieve `top_k` chunks by meaning and answer from them.
+class Pipeline:
+    """Rewrite, retrieve, post-process, answer.
+
+    Without further stages this is naive RAG: the nearest chunks, read by the generator.
 
     Attributes:
-        index: the chunks; generator: the model that reads them; top_k: chunks in a prompt;
-        depth: chunks retrieved for the retrieval metrics, at least `top_k`.
+        retriever: a VectorIndex or another retriever of this package, or a LlamaIndex retriever.
+        generator: the model that answers; a LlamaIndex LLM becomes one by `models.from_llama_index`.
+        rewrite: stages before retrieval; post: stages after it.
+        top_k: chunks in a prompt; depth: chunks retrieved, at least `top_k`.
     """
 
-    index: VectorIndex
+    retriever: retrieval.Retriever | BaseRetriever
     generator: Generator
+    rewrite: Sequence[queries.Transform | BaseQueryTransform] = ()
+    post: Sequence[post.Stage | BaseNodePostprocessor] = ()
     top_k: int = 5
     depth: int = 20
+    _steps: list[list[Step]] = field(default_factory=list, init=False, repr=False)
 
-    def ask(self, question: str) -> Result:
-        """Answer one question."""
-        return self.run([question])[0]
+    def ask(self, question: str, history: Sequence[Message] = ()) -> Result:
+        """Answer one question, which may follow upon others."""
+        return self.run([question], [history])[0]
 
-    def run(self, questions: Sequence[str], progress: bool = False) -> list[Result]:
-        """Answer many questions: one embedding call, one batched generation.
+    def run(
+        self,
+        questions: Sequence[str],
+        histories: Sequence[Sequence[Message]] | None = None,
+        progress: bool = False,
+    ) -> list[Result]:
+        """Answer many questions: one embedding call, one BM25 call, one batched generation.
+
+        Args:
+            histories: what was said before each question; nothing by default.
 
         Raises:
-            ValueError: a question is empty, or does not fit into the window even without passages.
+            ValueError: a question is empty or does not fit into the window even without passages, `top_k` is
+                no possible number, or a stage gave no query.
         """
-        depth = min(max(self.depth, self.top_k), len(self.index.chunks))
-        found = self.index.retrieve(questions, depth)
+        self._steps = [[] for _ in questions]
+        asked, found = self._retrieve(questions, histories or [()] * len(questions))
+        for stage in self.post:
+            found = self._timed(
+                type(stage).__name__, found, lambda s=stage, f=found: post.process(s, [q[0] for q in asked], f)
+            )
+        return self._answer(questions, [row[0].query_str for row in asked], found, progress)
+
+    def retrieve(
+        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None
+    ) -> list[list[NodeWithScore]]:
+        """The chunks that the generator would be given, without asking it."""
+        self._steps = [[] for _ in questions]
+        asked, found = self._retrieve(questions, histories or [()] * len(questions))
+        for stage in self.post:
+            found = post.process(stage, [row[0] for row in asked], found)
+        return found
+
+    def _retrieve(
+        self, questions: Sequence[str], histories: Sequence[Sequence[Message]]
+    ) -> tuple[list[list[QueryBundle]], list[list[NodeWithScore]]]:
+        """For each question its queries, the first of which the generator is asked, and the chunks found."""
+        asked = [[query] for query in retrieval.bundles(questions)]
+        for stage in self.rewrite:
+            asked = self._timed(type(stage).__name__, asked, lambda s=stage, a=asked: self._rewritten(s, a, histories))
+        flat = [query for row in asked for query in row]
+        depth = max(self.depth, self.top_k)
+        size = getattr(self.retriever, "chunks", None)
+        if size is not None:
+            retrieval._check_top_k(self.top_k, len(size))
+            depth = min(depth, len(size))
+
+        def look() -> list[list[NodeWithScore]]:
+            lists = iter(retrieval.search(self.retriever, flat, depth))
+            return [retrieval.fuse([next(lists) for _ in row], depth) for row in asked]
+
+        return asked, self._timed(type(self.retriever).__name__, asked, look)
+
+    @staticmethod
+    def _rewritten(
+        stage: queries.Transform | BaseQueryTransform,
+        asked: Sequence[Sequence[QueryBundle]],
+        histories: Sequence[Sequence[Message]],
+    ) -> list[list[QueryBundle]]:
+        """A further stage works on every query of a question; the first query of the first stays the one asked."""
+        flat = [query for row in asked for query in row]
+        said = [history for row, history in zip(asked, histories, strict=True) for _ in row]
+        made = iter(queries.transform(stage, flat, said))
+        return [[query for _ in row for query in next(made)] for row in asked]
+
+    def _timed(self, stage: str, came_in: Sequence[Any], work: Callable[[], list[Any]]) -> list[Any]:
+        """Run a stage on the whole batch and note what it did with each question."""
+        start = time.perf_counter()
+        went_out = work()
+        each = 1000 * (time.perf_counter() - start) / max(1, len(went_out))
+        for steps, before, after in zip(self._steps, came_in, went_out, strict=True):
+            hits = tuple(h for h in after if isinstance(h, NodeWithScore))
+            tokens = sum(count_tokens(text_of(h.node)) for h in hits[: self.top_k]) if hits else 0
+            tokens = tokens or sum(count_tokens(t) for t in _shown(after))
+            steps.append(Step(stage, _shown(before), _shown(after), tokens, each, hits))
+        return went_out
+
+    def _answer(
+        self,
+        questions: Sequence[str],
+        asked: Sequence[str],
+        found: Sequence[Sequence[NodeWithScore]],
+        progress: bool,
+    ) -> list[Result]:
         prompts, used = [], []
-        for question, hits in zip(questions, found, strict=True):
-            passages = [Passage(str(h.node.metadata["title"]), text_of(h.node)) for h in hits[: self.top_k]]
+        for question, hits in zip(asked, found, strict=True):
+            passages = [Passage(title_of(h.node), text_of(h.node)) for h in hits[: self.top_k]]
             messages, kept = fit(self.generator, question, passages)
             prompts.append(messages)
             used.append(kept)
+        start = time.perf_counter()
         replies = self.generator.generate(prompts, progress=progress)
-        return [
-            Result(q, tuple(h), k, r, parse_answer(r), self.generator.count_tokens(p))
-            for q, h, k, r, p in zip(questions, found, used, replies, prompts, strict=True)
-        ]
+        each = 1000 * (time.perf_counter() - start) / max(1, len(replies))
+        made = []
+        for i, reply in enumerate(replies):
+            tokens = self.generator.count_tokens(prompts[i])
+            step = Step("answer", (asked[i],), (reply,), tokens + count_tokens(reply), each)
+            trace = (*self._steps[i], step)
+            made.append(Result(questions[i], tuple(found[i]), used[i], reply, parse_answer(reply), tokens, trace))
+        return made
+
+
+def _shown(items: Sequence[Any]) -> tuple[str, ...]:
+    """Queries and chunks as a person reads them."""
+    shown: list[str] = []
+    for item in items:
+        if isinstance(item, NodeWithScore):
+            shown.append(f"{item.node.metadata.get('title', '')}: {' '.join(text_of(item.node).split())[:80]}")
+        else:
+            extra = [t for t in item.embedding_strs if t != item.query_str]
+            shown += [item.query_str, *extra]
+    return tuple(shown)
+
+
+@dataclass
+class Corrective:
+    """Ask a first pipeline; where its answer is a refusal or is not supported, search again with a second one.
+
+    Source: in the manner of Yan et al. 2024, Corrective Retrieval Augmented Generation.
+
+    Attributes:
+        first, second: pipelines. supported: judges (question, result), and by default finds every answer
+            supported that is no refusal.
+    """
+
+    first: Pipeline
+    second: Pipeline
+    supported: Callable[[Sequence[Result]], Sequence[bool]] | None = None
+
+    def ask(self, question: str, history: Sequence[Message] = ()) -> Result:
+        """Answer one question."""
+        return self.run([question], [history])[0]
+
+    def run(
+        self,
+        questions: Sequence[str],
+        histories: Sequence[Sequence[Message]] | None = None,
+        progress: bool = False,
+    ) -> list[Result]:
+        """As `Pipeline.run`; the trace of a question searched for again holds both rounds."""
+        said = list(histories or [()] * len(questions))
+        results = self.first.run(questions, said, progress)
+        judge = self.supported or (lambda rows: [not row.answer.refused for row in rows])
+        again = [i for i, fine in enumerate(judge(results)) if not fine]
+        second = self.second.run([questions[i] for i in again], [said[i] for i in again], progress) if again else []
+        for i, result in zip(again, second, strict=True):
+            results[i] = replace(result, trace=(*results[i].trace, *result.trace))
+        return results
 
 
 def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tuple[list[Message], int]:
@@ -107,8 +271,8 @@ def evaluate(
     clusters = [q.cluster for q in questions]
     passages = [[span_of(h.node) for h in r.retrieved] for r in results]
     tokens = [[count_tokens(text_of(h.node)) for h in r.retrieved] for r in results]
-    retrieval = metrics.score_retrieval(questions, passages, tokens, k, budget)
+    retrieval_scores = metrics.score_retrieval(questions, passages, tokens, k, budget)
     return {
-        **metrics.summarise_retrieval(retrieval, clusters, k, budget),
+        **metrics.summarise_retrieval(retrieval_scores, clusters, k, budget),
         **metrics.summarise_answers(score(questions, results), clusters),
     }

@@ -1,19 +1,110 @@
-"""Retrieval: which chunks are nearest in meaning to a question?"""
+"""Retrieval: which chunks are nearest to a question, by meaning, by words, by document?
+
+Everything here searches for many questions at once: `retrieve(queries, top_k)` gives a list of
+scored chunks for each. Any LlamaIndex retriever can stand in, one question at a time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
-from llama_index.core import VectorStoreIndex
-from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core import StorageContext, VectorStoreIndex
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.node_parser import get_leaf_nodes
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
+from labkit.corpus import Document
 from labkit.models import Embedder
-from labkit.rag.chunking import text_of
+from labkit.rag.chunking import indexed_text
+
+Query = str | QueryBundle
+# For each query the ids of the documents to search in, or None for all of them.
+Within = Sequence[Collection[str] | None]
 
 
-class VectorIndex:
-    """Chunks and their vectors, searched for many questions at once.
+class Retriever(Protocol):
+    """Anything that finds chunks for many queries at once."""
+
+    def retrieve(self, queries: Sequence[Query], top_k: int, within: Within | None = None) -> list[list[NodeWithScore]]:
+        """The `top_k` best chunks of each query, best first; fewer where `within` holds fewer."""
+
+
+def bundles(queries: Sequence[Query]) -> list[QueryBundle]:
+    """Queries as LlamaIndex's QueryBundle.
+
+    Raises:
+        ValueError: a query is empty.
+    """
+    made = [QueryBundle(q) if isinstance(q, str) else q for q in queries]
+    if any(not q.query_str.strip() for q in made):
+        raise ValueError("A question is empty: write one.")
+    return made
+
+
+def search(
+    retriever: Retriever | BaseRetriever, queries: Sequence[Query], top_k: int, within: Within | None = None
+) -> list[list[NodeWithScore]]:
+    """Ask a retriever of this module for all queries at once, or a LlamaIndex retriever one by one.
+
+    Raises:
+        ValueError: a query is empty; a LlamaIndex retriever is asked to search in certain documents only.
+    """
+    asked = bundles(queries)
+    if not isinstance(retriever, BaseRetriever):
+        return retriever.retrieve(asked, top_k, within)
+    if within is not None:
+        raise ValueError("A LlamaIndex retriever filters by its own MetadataFilters: set them when you build it.")
+    return [retriever.retrieve(query)[:top_k] for query in asked]
+
+
+def _check_top_k(top_k: int, size: int) -> None:
+    if not 1 <= top_k <= size:
+        raise ValueError(f"top_k is {top_k}: choose a number from 1 to {size}, the size of the index.")
+
+
+class _Chunks:
+    """What the indices share: their chunks, and how scores become lists."""
+
+    chunks: list[TextNode]
+
+    def __init__(self, chunks: Sequence[TextNode]) -> None:
+        if not chunks:
+            raise ValueError("The index would be empty: give it at least one chunk.")
+        self.chunks = list(chunks)
+        self._documents = np.array([str(c.metadata["document"]) for c in self.chunks])
+
+    def _scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
+        raise NotImplementedError
+
+    def retrieve(
+        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
+    ) -> list[list[NodeWithScore]]:
+        """The `top_k` best chunks of each query, best first.
+
+        Args:
+            within: for each query the documents to search in, or None for all.
+
+        Raises:
+            ValueError: a query is empty, `top_k` is not between 1 and the number of chunks, or no chunk
+                is left to search in.
+        """
+        _check_top_k(top_k, len(self.chunks))
+        asked = bundles(queries)
+        found = []
+        for row, names in zip(self._scores(asked), within or [None] * len(asked), strict=True):
+            allowed = np.arange(len(row)) if names is None else np.flatnonzero(np.isin(self._documents, list(names)))
+            if not len(allowed):
+                raise ValueError("The filter leaves no chunk to search in: name documents that are in the index.")
+            best = allowed[np.argsort(-row[allowed], kind="stable")[:top_k]]
+            found.append([NodeWithScore(node=self.chunks[i], score=float(row[i])) for i in best])
+        return found
+
+
+class VectorIndex(_Chunks):
+    """Chunks and their vectors, searched by meaning for many questions at once.
 
     One embedding call and one matrix product serve all questions; LlamaIndex's in-memory store
     walks through the chunks anew for each. `llama_index()` gives the same chunks as a
@@ -22,38 +113,233 @@ class VectorIndex:
     Args:
         chunks: made by `rag.chunk`.
         embedder: of `labkit.models`.
+        also: for each chunk further texts that stand for it, such as questions that it answers;
+            the nearest of a chunk's texts counts.
         progress: show a bar while embedding.
 
     Raises:
-        ValueError: there are no chunks.
+        ValueError: there are no chunks, or `also` has another length.
     """
 
-    def __init__(self, chunks: Sequence[TextNode], embedder: Embedder, progress: bool = False) -> None:
-        if not chunks:
-            raise ValueError("The index would be empty: give it at least one chunk.")
-        self.chunks = list(chunks)
+    def __init__(
+        self,
+        chunks: Sequence[TextNode],
+        embedder: Embedder,
+        also: Sequence[Sequence[str]] | None = None,
+        progress: bool = False,
+    ) -> None:
+        super().__init__(chunks)
+        if also is not None and len(also) != len(self.chunks):
+            raise ValueError(f"`also` has {len(also)} entries for {len(self.chunks)} chunks: give one list for each.")
         self.embedder = embedder
-        self.vectors = embedder.encode([text_of(c) for c in self.chunks], progress=progress)
+        self.vectors = embedder.encode([indexed_text(c) for c in self.chunks], progress=progress)
+        rows = [(i, text) for i, texts in enumerate(also or []) for text in texts if text.strip()]
+        self._also = np.array([i for i, _ in rows], dtype=int)
+        self._further = embedder.encode([text for _, text in rows], progress=progress)
 
-    def retrieve(self, questions: Sequence[str], top_k: int = 5) -> list[list[NodeWithScore]]:
-        """The `top_k` nearest chunks of each question, nearest first, by cosine.
-
-        Raises:
-            ValueError: a question is empty, or `top_k` is not between 1 and the number of chunks.
-        """
-        if not 1 <= top_k <= len(self.chunks):
-            raise ValueError(f"top_k is {top_k}: choose a number from 1 to {len(self.chunks)}, the size of the index.")
-        if any(not q.strip() for q in questions):
-            raise ValueError("A question is empty: write one.")
-        scores = self.embedder.encode(questions) @ self.vectors.T
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
-        return [
-            [NodeWithScore(node=self.chunks[i], score=float(row[i])) for i in nearest]
-            for row, nearest in zip(scores, best, strict=True)
-        ]
+    def _scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
+        texts = [text for q in queries for text in q.embedding_strs]
+        vectors = self.embedder.encode(texts)
+        owner = np.repeat(np.arange(len(queries)), [len(q.embedding_strs) for q in queries])
+        asked = np.stack([vectors[owner == i].mean(axis=0) for i in range(len(queries))]) if len(queries) else vectors
+        scores = asked @ self.vectors.T
+        if len(self._also):
+            # A maximum over a chunk's own text and the texts that stand for it.
+            np.maximum.at(scores.T, self._also, (asked @ self._further.T).T)
+        return scores
 
     def llama_index(self) -> VectorStoreIndex:
         """The same chunks and vectors as LlamaIndex's VectorStoreIndex."""
         for node, vector in zip(self.chunks, self.vectors, strict=True):
             node.embedding = vector.tolist()
         return VectorStoreIndex(self.chunks, embed_model=self.embedder.as_llama_index())
+
+
+class BM25Index(_Chunks):
+    """Chunks searched by words: LlamaIndex's BM25Retriever (bm25s, stemmed), asked for many questions at once.
+
+    Source: Robertson and Zaragoza 2009, The Probabilistic Relevance Framework; Lù 2024, BM25S.
+
+    Args:
+        chunks: made by `rag.chunk`.
+
+    Raises:
+        ValueError: there are no chunks, or they hold no words.
+    """
+
+    def __init__(self, chunks: Sequence[TextNode]) -> None:
+        from llama_index.retrievers.bm25 import BM25Retriever
+
+        super().__init__(chunks)
+        if not any(any(c.isalnum() for c in indexed_text(node)) for node in self.chunks):
+            raise ValueError("The chunks hold no words: check what was loaded.")
+        self._bm25 = BM25Retriever.from_defaults(nodes=self.chunks, similarity_top_k=1)
+
+    def _scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
+        import bm25s
+
+        words = bm25s.tokenize(
+            [q.query_str for q in queries], stopwords="en", stemmer=self._bm25.stemmer,
+            token_pattern=self._bm25.token_pattern, return_ids=False, show_progress=False,
+        )  # fmt: skip
+        empty = np.zeros(len(self.chunks), dtype=np.float32)
+        return np.stack([self._bm25.bm25.get_scores(w) if w else empty for w in words]) if words else empty[None][:0]
+
+    def llama_index(self, top_k: int = 5) -> BaseRetriever:
+        """The same index as a LlamaIndex retriever."""
+        self._bm25.similarity_top_k = top_k
+        return self._bm25
+
+
+class _Given(BaseRetriever):
+    """Results found before, for LlamaIndex components that want a retriever."""
+
+    def __init__(self, found: Sequence[NodeWithScore]) -> None:
+        self._found = found
+        super().__init__()
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return [NodeWithScore(node=hit.node, score=hit.score) for hit in self._found]
+
+
+def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithScore]:
+    """One ranking out of several, by reciprocal rank fusion: LlamaIndex's QueryFusionRetriever.
+
+    Source: Cormack, Clarke and Büttcher 2009, Reciprocal Rank Fusion Outperforms Condorcet.
+    """
+    from llama_index.core.llms import MockLLM
+    from llama_index.core.retrievers import QueryFusionRetriever
+    from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
+
+    if len(lists) == 1:
+        return list(lists[0][:top_k])
+    fusion = QueryFusionRetriever(
+        [_Given(found) for found in lists], llm=MockLLM(), mode=FUSION_MODES.RECIPROCAL_RANK,
+        similarity_top_k=top_k, num_queries=1, use_async=False,
+    )  # fmt: skip
+    return fusion.retrieve("fused")
+
+
+@dataclass
+class Hybrid:
+    """Several retrievers, fused by reciprocal rank.
+
+    Attributes:
+        retrievers: such as a VectorIndex and a BM25Index over the same chunks.
+        depth: chunks taken from each before fusing.
+    """
+
+    retrievers: Sequence[Retriever | BaseRetriever]
+    depth: int = 30
+
+    def retrieve(
+        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
+    ) -> list[list[NodeWithScore]]:
+        """As `Retriever.retrieve`.
+
+        Raises:
+            ValueError: there is no retriever.
+        """
+        if not self.retrievers:
+            raise ValueError("There is nothing to fuse: give at least one retriever.")
+        found = [search(r, queries, min(max(self.depth, top_k), _size(r, top_k)), within) for r in self.retrievers]
+        return [fuse(lists, top_k) for lists in zip(*found, strict=True)]
+
+
+def _size(retriever: Retriever | BaseRetriever, default: int) -> int:
+    """Number of chunks behind a retriever, where it says so."""
+    return len(retriever.chunks) if isinstance(retriever, _Chunks) else default
+
+
+class AutoMerging:
+    """Search small chunks; where most of a larger chunk's parts were found, take the larger one.
+
+    LlamaIndex's AutoMergingRetriever over the nodes of its HierarchicalNodeParser.
+
+    Args:
+        nodes: every level, from `rag.chunk(documents, HierarchicalNodeParser...)`.
+        embedder: for the smallest chunks.
+        share: of a chunk's parts that must be found, so that it takes their place.
+        depth: small chunks that are searched before merging.
+    """
+
+    def __init__(self, nodes: Sequence[TextNode], embedder: Embedder, share: float = 0.5, depth: int = 12) -> None:
+        leaves = [n for n in get_leaf_nodes(list(nodes)) if isinstance(n, TextNode)]
+        self.index, self.share, self.depth = VectorIndex(leaves, embedder), share, depth
+        self._storage = StorageContext.from_defaults()
+        self._storage.docstore.add_documents(list(nodes))
+
+    @property
+    def chunks(self) -> list[TextNode]:
+        """The smallest chunks."""
+        return self.index.chunks
+
+    def retrieve(
+        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
+    ) -> list[list[NodeWithScore]]:
+        """As `Retriever.retrieve`, on merged chunks."""
+        from llama_index.core.retrievers import AutoMergingRetriever
+
+        depth = min(max(self.depth, top_k), len(self.index.chunks))
+        merged = []
+        for query, found in zip(bundles(queries), self.index.retrieve(queries, depth, within), strict=True):
+            given: object = _Given(found)
+            merging = AutoMergingRetriever(given, self._storage, simple_ratio_thresh=self.share)  # type: ignore[arg-type]
+            merged.append(merging.retrieve(query)[:top_k])
+        return merged
+
+
+@dataclass
+class Router:
+    """Which documents is a question about? By the words of their titles or headers, by their meaning, or both.
+
+    Attributes:
+        headers: what describes each document, by id: its title, or `document_headers`.
+        embedder: for the meaning; None to go by words alone. words: go by words as well.
+        keep: documents that are kept for a question.
+    """
+
+    headers: Mapping[str, str]
+    embedder: Embedder | None = None
+    words: bool = True
+    keep: int = 3
+    _index: Retriever = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.headers or not (self.words or self.embedder):
+            raise ValueError("The router needs headers of documents, and words or an embedder to compare them by.")
+        nodes = [TextNode(text=text, id_=name, metadata={"document": name}, excluded_embed_metadata_keys=["document"])
+                 for name, text in self.headers.items()]  # fmt: skip
+        ways: list[Retriever] = [BM25Index(nodes)] if self.words else []
+        ways += [VectorIndex(nodes, self.embedder)] if self.embedder else []
+        self._index = ways[0] if len(ways) == 1 else Hybrid(ways)
+
+    def route(self, queries: Sequence[Query]) -> list[list[str]]:
+        """The ids of the documents kept for each query, likeliest first."""
+        keep = min(self.keep, len(self.headers))
+        return [[str(hit.node.metadata["document"]) for hit in hits] for hits in self._index.retrieve(queries, keep)]
+
+
+@dataclass
+class Routed:
+    """Search only in the documents that a router keeps."""
+
+    retriever: Retriever
+    router: Router
+
+    def retrieve(
+        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
+    ) -> list[list[NodeWithScore]]:
+        """As `Retriever.retrieve`; `within` narrows what the router keeps, where the two meet."""
+        kept: list[Collection[str]] = list(self.router.route(queries))
+        if within is not None:
+            kept = [
+                k if names is None else [n for n in k if n in names] or names
+                for k, names in zip(kept, within, strict=True)
+            ]
+        return self.retriever.retrieve(queries, top_k, kept)
+
+
+def titles(documents: Sequence[Document]) -> dict[str, str]:
+    """Titles by document id, for a `Router`."""
+    return {d.id: d.title for d in documents}

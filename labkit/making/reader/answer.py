@@ -272,26 +272,28 @@ def _topic_group(
     plain = [t for t in bank.topics if t.domain == "plain"]
     topics = [t for t in bank.topics if t.domain == "contract"] or plain
     domain = "contract"
-    if plain and rng.random() < 0.25:
+    if plain and rng.random() < 0.25 * (1 - level.drill):
         topics, domain = plain, "plain"
     count = rng.choice(level.passages)
     documents = [world.document(domain)]
-    alike = domain == "contract" and rng.random() < level.alike
+    drill = domain == "contract" and rng.random() < level.drill
+    alike = drill or (domain == "contract" and rng.random() < level.alike)
     for _ in range(count - 1):
         if alike or rng.random() < 0.62:
-            like = rng.choice(documents) if rng.random() < (0.75 if alike else 0.6) else None
+            like = rng.choice(documents) if rng.random() < (0.4 if drill else 0.75 if alike else 0.6) else None
             documents.append(world.document(domain, like))
     order = list(range(len(documents))) + [rng.randrange(len(documents)) for _ in range(count - len(documents))]
     rng.shuffle(order)
     focus = rng.sample(topics, min(len(topics), rng.choice((1, 1, 2))))
     focus = focus[:1] if alike else focus
     budget = min(level.words // count, rng.randint(15, 60)) if alike else level.words // count
+    budget = 1 if drill else budget
     seen: list[set[str]] = [set() for _ in documents]
     facts: list[tuple[Fact, Topic, str]] = []
     passages: list[prompts.Passage] = []
     for number, at in enumerate(order):
         passage, found = _passage(
-            rng, world, lexicon, documents[at], at, topics, focus, seen[at], budget, wording, alike
+            rng, world, lexicon, documents[at], at, topics, focus, seen[at], budget, wording, alike, drill
         )
         for fact, topic, clause in found:
             fact.passage = number
@@ -315,7 +317,7 @@ def _topic_group(
             if not asked:
                 asked = list(facts)
                 rng.shuffle(asked)
-            turn = _single(rng, documents, asked.pop(), seen, wording, lexicon)
+            turn = _single(rng, documents, asked.pop(), seen, wording, lexicon, drill)
         group.add(turn)
     return group
 
@@ -359,11 +361,13 @@ def _passage(
     budget: int,
     wording: str,
     alike: bool = False,
+    drill: bool = False,
 ) -> tuple[prompts.Passage, list[tuple[Fact, Topic, str]]]:
-    """One passage of a document: clauses up to `budget` words, and their facts; `alike` starts with `focus`."""
+    """One passage of a document: clauses up to `budget` words, and their facts; `alike` starts with `focus`;
+    `drill` holds one line alone."""
     target = min(budget, rng.randint(30, 130))
     # The particulars of a contract: a line for each topic, its label and the value.
-    table = doc.domain == "contract" and wording in ("known", "question") and rng.random() < 0.12
+    table = drill or (doc.domain == "contract" and wording in ("known", "question") and rng.random() < 0.12)
     sign = rng.choice((": ", ": ", " - ", " | ", "\n", "; "))
     rows: list[tuple[str, str, str]] = []
     found: list[tuple[Fact, Topic, str]] = []
@@ -389,7 +393,7 @@ def _passage(
         found.append((Fact(index, topic.name, answer), topic, clause))
         length += len(text.split())
     edge = ["", ""]
-    for k in range(2):
+    for k in range(0 if drill else 2):
         if rng.random() < 0.15:
             topic = rng.choice(topics)
             if topic.name not in seen:
@@ -410,6 +414,10 @@ def _reworded(rng: random.Random, wording: str, lexicon: Lexicon | None) -> str:
     return wording if lexicon is None or rng.random() > 0.15 else swap_words(rng, wording, lexicon, 0.25)
 
 
+_PLAINEST = ("{l} in {ref}", "What is the {l} in {ref}?", "{ref}: {l}?", "The {l} of {ref}", "{l}, {ref}?",
+             "For {ref}, what is the {l}?", "I need the {l} of {ref}.")  # fmt: skip
+
+
 def _rivals(documents: Sequence[Document], seen: Sequence[set[str]], index: int, topic: str) -> list[Document]:
     return [d for i, d in enumerate(documents) if i != index and topic in seen[i]]
 
@@ -421,9 +429,12 @@ def _single(
     seen: Sequence[set[str]],
     wording: str,
     lexicon: Lexicon | None,
+    drill: bool = False,
 ) -> Turn | None:
     fact, topic, clause = row
     chosen = rng.choice(_questions_of(topic, wording))
+    if drill and rng.random() < 0.6:
+        chosen = rng.choice(_PLAINEST).format(l=rng.choice(topic.label), ref="{ref}")
     others = _rivals(documents, seen, fact.document, topic.name)
     question = ask(rng, _reworded(rng, chosen, lexicon), documents[fact.document], others, generic=True)
     if question is None:
@@ -524,7 +535,9 @@ def make_answer(
     if wording not in WORDINGS:
         raise ValueError(f"Unknown wording {wording!r}: use one of {', '.join(WORDINGS)}.")
     while True:
-        lexical = lexicon is not None and (source == "lexicon" or (source is None and rng.random() < 0.2))
+        lexical = lexicon is not None and (
+            source == "lexicon" or (source is None and rng.random() < 0.2 * (1 - level.drill))
+        )
         if lexical and lexicon is not None:
             group = lexical_group(rng, lexicon, level, turns, wording, held_names)
         else:

@@ -39,6 +39,8 @@ class Row:
         pointers: (place where a reply begins, places of the context where its value begins) of each answer; a
             refusal points to the very first token.
         topics: (place, number of the topic) of where replies begin and of the values that they state.
+        matches: (place, number of the passage) of words of a question that stand in exactly one passage, 0 for
+            words that stand in none.
         source: for the tokens of an answer, number of the passage it comes from, 0 in a refusal, else -1.
     """
 
@@ -51,6 +53,7 @@ class Row:
     source: list[int]
     pointers: list[tuple[int, list[int]]]
     topics: list[tuple[int, int]]
+    matches: list[tuple[int, int]]
 
 
 @dataclass
@@ -59,7 +62,7 @@ class Batch:
     those whose passage the auxiliary losses ask for: `placed` in the context, with its `number` from 0, and
     `sourced` in answers, with the `source` that the answer comes from. `asking` are the flat positions where replies
     begin, `asked_row` their rows, `found` (replies, length) where in the row the value stands;
-    `topical` places and their `topic`.
+    `topical` places and their `topic`; `matched` places and the passage in which the same words stand, `match`.
     """
 
     tokens: np.ndarray
@@ -77,6 +80,8 @@ class Batch:
     found: np.ndarray
     topical: np.ndarray
     topic: np.ndarray
+    matched: np.ndarray
+    match: np.ndarray
 
     @property
     def used(self) -> int:
@@ -105,7 +110,9 @@ def encode(group: groups.Group, tokenizer: PreTrainedTokenizerFast, longest: int
         [-1] * len(context),
         [],
         [],
+        [],
     )
+    stands = _standing(context, passage)
     row.weight = [CONTEXT_WEIGHT] * (len(context) - 1) + [0.0]
     for number, branch in enumerate(branches, start=1):
         if len(row.tokens) + len(branch) > longest:
@@ -120,6 +127,7 @@ def encode(group: groups.Group, tokenizer: PreTrainedTokenizerFast, longest: int
         row.weight += _reply_weights(len(branch) - 1 - at, group.weight)
         row.weight.append(0.0)
         row.passage += [0] * len(branch)
+        row.matches += _matches(branch[:at], stands, len(row.source))
         if group.instruction == "answer":
             places = _places(context, passage, branch[at + 1 :], signs[1:])
             row.pointers += [(len(row.source) + at, places)] if places else []
@@ -135,6 +143,28 @@ def encode(group: groups.Group, tokenizer: PreTrainedTokenizerFast, longest: int
 def _topic_numbers() -> dict[str, int]:
     """The number of the topic that a question wording of the bank asks for."""
     return {wording: number for number, topic in enumerate(worlds.load_bank().topics) for wording in topic.questions}
+
+
+def _standing(context: list[int], passage: list[int]) -> dict[int, set[int]]:
+    """The passages in which each token stands."""
+    found: dict[int, set[int]] = {}
+    for token, number in zip(context, passage, strict=True):
+        if number:
+            found.setdefault(token, set()).add(number)
+    return found
+
+
+def _matches(question: list[int], stands: dict[int, set[int]], start: int) -> list[tuple[int, int]]:
+    """(place, passage) of the tokens of a question that stand in one passage alone, or (one in eight, for they are
+    many) in none."""
+    found = []
+    for i, token in enumerate(question):
+        where = stands.get(token, set())
+        if len(where) == 1:
+            found.append((start + i, next(iter(where))))
+        elif not where and i % 8 == 0:
+            found.append((start + i, 0))
+    return found
 
 
 def _places(context: list[int], passage: list[int], reply: list[int], tokens: list[str]) -> list[int]:
@@ -202,23 +232,31 @@ def pack(rows: list[Row], length: int, rng: random.Random) -> Batch:
         placed, number, sourced, source.reshape(-1)[sourced], asking, asked_row, found,
         np.array([i * length + place for i, row in enumerate(rows) for place, _ in row.topics], np.int64),
         np.array([topic for row in rows for _, topic in row.topics], np.int64),
+        np.array([i * length + place for i, row in enumerate(rows) for place, _ in row.matches], np.int64),
+        np.array([number for row in rows for _, number in row.matches], np.int64),
     )  # fmt: skip
 
 
 def macro(
-    seed: int, index: int, level: int, tokenizer: PreTrainedTokenizerFast, tokens: int, count: int = MACRO
+    seed: int,
+    index: int,
+    level: int,
+    tokenizer: PreTrainedTokenizerFast,
+    tokens: int,
+    count: int = MACRO,
+    bank: worlds.Bank | None = None,
 ) -> list[Batch]:
     """`count` batches of about `tokens` tokens each: a function of its arguments alone.
 
     Args:
-        index: number of the macro batch. level: index into `examples.LEVELS`.
+        index: number of the macro batch. level: index into `examples.LEVELS`. bank: instead of the whole one.
     """
     rng = random.Random(f"macro/{seed}/{index}/{level}")
     waiting: dict[int, list[Row]] = {length: [] for length in BUCKETS}
     batches: list[Batch] = []
     numbers: Iterator[int] = iter(range(index * 1_000_000, (index + 1) * 1_000_000))
     while len(batches) < count:
-        made = examples.group(seed, next(numbers), examples.LEVELS[level])
+        made = examples.group(seed, next(numbers), examples.LEVELS[level], bank)
         row = encode(made, tokenizer, BUCKETS[-1])
         if row is None:
             continue

@@ -192,13 +192,19 @@ def score(
     wording: str = "known",
     n: int = 200,
     source: str | None = "topics",
+    alike: bool = False,
+    bank: Any = None,
 ) -> dict[str, Interval]:
     """Measure a generator on `n` fresh questions of an instruction, with `passages` passages each.
 
     Prompts that do not fit into the window are left out; the intervals say how many were asked.
+
+    Args:
+        source, alike, bank: of the contexts, see `examples.evaluation`.
     """
     room = generator.max_length - prompts.NEW_TOKENS.get(instruction, generator.max_new_tokens)
-    drawn = examples.evaluation(n, passages, wording, source, instruction=instruction)
+    further = ({"alike": True} if alike else {}) | ({"bank": bank} if bank else {})  # TEMPORARY
+    drawn = examples.evaluation(n, passages, wording, source, instruction=instruction, **further)
     asked = [e for e in drawn if generator.count_tokens(e.messages) <= room]
     return measure(instruction, reply_to(generator, asked), [e.answer for e in asked])
 
@@ -217,6 +223,8 @@ def held_out_worlds(
     for count in passages:
         for wording in groups.WORDINGS:
             cells.append((f"answer, {count} passages, {wording}", {"passages": count, "wording": wording}))
+    for wording in groups.WORDINGS:
+        cells.append((f"answer, 3 passages alike, {wording}", {"wording": wording, "alike": True}))
     cells.append(("answer, 3 passages, lexicon", {"wording": "both", "source": "lexicon"}))
     for instruction in examples.INSTRUCTIONS[1:]:
         for wording in ("known", "both"):

@@ -15,12 +15,14 @@ from labkit.making.reader.answer import make_answer
 from labkit.making.reader.groups import WORDINGS, Example, Group, Level
 from labkit.making.reader.instructions import MAKERS, Maker
 from labkit.making.reader.lexicon import load_lexicon
+from labkit.making.reader.worlds import Bank
 
-# First to copy from one passage; then to choose among passages, and the other instructions; then the full window.
+# First to copy from one passage; then to tell passages apart by their titles; then everything; then the full window.
 LEVELS = (
     Level((1,), 150),
-    Level((1, 2, 3, 3, 3, 4, 5), 330, alike=0.6),
-    Level((1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7, 8), 560, alike=0.6),
+    Level((2, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.85),
+    Level((1, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.12),
+    Level((1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7, 8), 560, alike=0.6, drill=0.08),
 )
 # How often each instruction comes, once the contexts have several passages.
 SHARES = {
@@ -41,9 +43,20 @@ INSTRUCTIONS = tuple(SHARES)
 
 
 def make(
-    rng: random.Random, instruction: str, level: Level, turns: int, wording: str = "known", held_names: bool = False
+    rng: random.Random,
+    instruction: str,
+    level: Level,
+    turns: int,
+    wording: str = "known",
+    held_names: bool = False,
+    source: str | None = None,
+    bank: Bank | None = None,
 ) -> Group:
     """A group of any instruction.
+
+    Args:
+        source: of the contexts of `answer`, "topics" or "lexicon", else mixed. bank: instead of the whole one, and
+            then without the lexicon.
 
     Raises:
         ValueError: the instruction or the choice of wordings is unknown.
@@ -51,21 +64,22 @@ def make(
     if instruction not in SHARES or wording not in WORDINGS:
         raise ValueError(f"There is no {instruction!r} with {wording!r} wordings: use one of {', '.join(SHARES)}.")
     if instruction == "answer":
-        return make_answer(rng, worlds.load_bank(), load_lexicon(), level, turns, wording, held_names)
+        lexicon = load_lexicon() if bank is None else None
+        return make_answer(rng, bank or worlds.load_bank(), lexicon, level, turns, wording, held_names, source)
     while True:
         group = MAKERS[instruction](Maker(rng, worlds.load_bank(), level, wording, held_names), turns)
         if group.turns:
             return group
 
 
-def group(seed: int, index: int, level: Level) -> Group:
-    """The training group number `index`: a function of seed, index and level alone."""
+def group(seed: int, index: int, level: Level, bank: Bank | None = None) -> Group:
+    """The training group number `index`: a function of its arguments alone; a narrower `bank` gives `answer` alone."""
     rng = random.Random(f"{seed}/{index}")
     turns = 1 if rng.random() < 0.08 else rng.randint(5, 11)
     instruction = "answer"
-    if len(level.passages) > 1:
+    if bank is None and len(level.passages) > 1 and rng.random() >= level.drill:
         instruction = rng.choices(INSTRUCTIONS, list(SHARES.values()))[0]
-    return make(rng, instruction, level, turns)
+    return make(rng, instruction, level, turns, bank=bank)
 
 
 def evaluation(
@@ -75,13 +89,12 @@ def evaluation(
     source: str | None = "topics",
     seed: int = 990_001,
     instruction: str = "answer",
+    alike: bool = False,
+    bank: Bank | None = None,
 ) -> Iterator[Example]:
-    """`count` examples on held-out worlds, one question a context, `passages` passages each."""
-    level = Level((passages,), min(640, 150 * passages))
+    """`count` examples on held-out worlds, one question a context, `passages` passages each; `alike` where only the
+    document tells them apart."""
+    level = Level((passages,), min(640, 150 * passages), alike=float(alike))
     for index in range(count):
         rng = random.Random(f"evaluation/{seed}/{passages}/{wording}/{index}")
-        if instruction == "answer":
-            made = make_answer(rng, worlds.load_bank(), load_lexicon(), level, 1, wording, True, source)
-        else:
-            made = make(rng, instruction, level, 1, wording, True)
-        yield made.examples()[0]
+        yield make(rng, instruction, level, 1, wording, True, source, bank).examples()[0]

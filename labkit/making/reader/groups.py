@@ -78,8 +78,11 @@ class Level:
         passages: numbers of passages. words: ceiling on their words altogether.
         alike: share of contexts in which every passage is of another contract and states the same topic, so
             that the title alone tells which one is asked for.
+        drill: share of contexts of contracts that hold nothing but such a topic, in the plainest words: what is
+            left to learn is to match the names of a question with those of a title.
     """
 
     passages: tuple[int, ...]
     words: int
     alike: float = 0.0
+    drill: float = 0.0

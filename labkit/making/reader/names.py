@@ -110,8 +110,9 @@ _WHERE = (
     "at the airport|for three hospitals|in the old harbour|for the city council|in mountain villages|at the race track|"
     "for a chain of bakeries|on the west coast|for the national archive|at two ski resorts|for the fire brigade|"
     "in the cathedral quarter|for a film studio|at the chemical works|for the summer season|in all branches|"
-    "for the tram network|at the zoo|for night shifts|for rural clinics|in the river port|for export|for the opera house|"
-    "at the new stadium|for nurseries|in the shipyard|for online customers|at motorway stations|for the university"
+    "for the tram network|at the zoo|for night shifts|for rural clinics|in the river port|for export|"
+    "for the opera house|at the new stadium|for nurseries|in the shipyard|for online customers|at motorway stations|"
+    "for the university"
 ).split("|")
 _STREETS = "Street|Road|Lane|Avenue|Square|Quay|Way|Close|Park|Terrace".split("|")
 MONTHS = "January February March April May June July August September October November December".split()

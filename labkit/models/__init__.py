@@ -1,0 +1,36 @@
+"""Models: the generator that writes answers, the embedder that finds passages, the reranker that orders them.
+
+Floor 1. All load what labkit carries, any Hugging Face id, or a local folder. Everything that changes
+from release to release of transformers, sentence-transformers and bitsandbytes is called here and nowhere
+else.
+"""
+
+from labkit.models.embedder import Embedder, embedder_from_llama_index, load_embedder
+from labkit.models.generator import (
+    DTYPES,
+    QUANTIZATIONS,
+    Generator,
+    LlamaIndexGenerator,
+    from_llama_index,
+    load_generator,
+    native_bf16,
+)
+from labkit.models.loading import Store, device
+from labkit.models.reranker import Reranker, load_reranker
+
+__all__ = [
+    "DTYPES",
+    "QUANTIZATIONS",
+    "Embedder",
+    "Generator",
+    "LlamaIndexGenerator",
+    "Reranker",
+    "Store",
+    "device",
+    "embedder_from_llama_index",
+    "from_llama_index",
+    "load_embedder",
+    "load_generator",
+    "load_reranker",
+    "native_bf16",
+]

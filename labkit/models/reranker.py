@@ -1,0 +1,75 @@
+"""The reranker: a cross-encoder that reads question and passage together, with a cache on disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labkit.models.loading import Store, device, quiet_loading, unreachable
+
+
+@dataclass
+class Reranker:
+    """A cross-encoder of sentence-transformers.
+
+    Attributes:
+        model: the CrossEncoder; use it freely. name: what was loaded.
+        batch_size: pairs scored together.
+        fingerprint: says which weights; scores are kept on disk under it, or not at all where it is None.
+    """
+
+    model: Any
+    name: str
+    batch_size: int = 32
+    fingerprint: str | None = None
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: bool = False) -> np.ndarray:
+        """How well each passage answers its question, in batches sorted by length.
+
+        Args:
+            pairs: (question, passage). progress: show a bar.
+
+        Returns:
+            float64 array of shape (len(pairs),); only the order means anything.
+        """
+        texts = ["\x00".join(pair) for pair in pairs]
+        store = Store("reranker", self.fingerprint) if self.fingerprint else None
+        known = store.get(texts) if store else [None] * len(texts)
+        missing = [i for i, value in enumerate(known) if value is None]
+        found: list[float] = []
+        if missing:
+            scores = self.model.predict(
+                [pairs[i] for i in missing], batch_size=self.batch_size, show_progress_bar=progress
+            )
+            found = [float(s) for s in np.asarray(scores).reshape(len(missing))]
+        if store and missing:
+            store.put([texts[i] for i in missing], [repr(s).encode("ascii") for s in found])
+        computed = iter(found)
+        return np.array([next(computed) if value is None else float(value.decode("ascii")) for value in known])
+
+
+def load_reranker(model: str | Path, revision: str | None = None, max_length: int = 256) -> Reranker:
+    """Load a cross-encoder.
+
+    Args:
+        model: Hugging Face id or local folder; `labkit.tune` trains one. revision: pins a model of the hub.
+        max_length: longest pair, in tokens; what is longer is cut.
+
+    Raises:
+        ValueError: the model cannot be found or reached.
+    """
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    from safetensors import SafetensorError
+    from sentence_transformers import CrossEncoder
+
+    try:
+        with quiet_loading(str(model)):
+            network = CrossEncoder(str(model), revision=revision, max_length=max_length, device=device(), num_labels=1)
+    except (OSError, ValueError, ImportError, SafetensorError) as cause:
+        raise unreachable("reranker", str(model), "the argument", cause) from cause
+    return Reranker(network, str(model), fingerprint=f"{model} {revision} {max_length}" if revision else None)

@@ -1,0 +1,84 @@
+"""Error analysis: why was a question answered wrongly? Every answer goes into one box, by rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from labkit import metrics
+from labkit.corpus import Question, Span
+from labkit.metrics import AnswerScore
+from labkit.rag.chunking import span_of
+from labkit.rag.pipeline import Result
+
+# In the order in which they are drawn: what is right, then from retrieval to reading.
+BOXES = (
+    "right",
+    "wrong document",
+    "evidence not retrieved",
+    "wrong version",
+    "refused wrongly",
+    "should have refused",
+    "misread",
+)
+
+
+def box(question: Question, result: Result, score: AnswerScore) -> str:
+    """The box of one answer.
+
+    - *right*: exact match, or a refusal where one is due.
+    - *should have refused*: the corpus holds no answer, and one was given.
+    - *wrong document*: no passage of a document that holds evidence was given to the generator.
+    - *evidence not retrieved*: the right document, but not every piece of the evidence.
+    - *wrong version*: the evidence was given, but an older or newer state of the contract was cited.
+    - *refused wrongly*: the evidence was given, and the generator did not answer.
+    - *misread*: the evidence was given, and the answer is wrong.
+    """
+    if score.exact_match == 1:
+        return "right"
+    if score.should_refuse:
+        return "should have refused"
+    given = [span_of(hit.node) for hit in result.retrieved[: result.used]]
+    documents = {span.document for span in question.evidence}
+    if not documents & {span.document for span in given}:
+        return "wrong document"
+    if not all(covered(piece, given) for piece in question.evidence):
+        return "evidence not retrieved"
+    if score.refused:
+        return "refused wrongly"
+    cited = {span.document for span in result.cited()}
+    family = {name.split("-A")[0] for name in documents}
+    if cited and not cited & documents and {name.split("-A")[0] for name in cited} & family:
+        return "wrong version"
+    return "misread"
+
+
+def covered(evidence: Span, given: Sequence[Span], share: float = 0.5) -> bool:
+    """Whether passages hold at least `share` of a piece of evidence between them."""
+    held: set[int] = set()
+    for span in given:
+        if span.document == evidence.document:
+            held |= set(range(max(span.start, evidence.start), min(span.end, evidence.end)))
+    return len(held) >= share * (evidence.end - evidence.start)
+
+
+def boxes(questions: Sequence[Question], results: Sequence[Result], scores: Sequence[AnswerScore]) -> list[str]:
+    """The box of every answer, question by question."""
+    return [box(q, r, s) for q, r, s in zip(questions, results, scores, strict=True)]
+
+
+def count(names: Sequence[str]) -> dict[str, int]:
+    """How many answers are in each box, in the order of `BOXES`."""
+    found = Counter(names)
+    return {name: found.get(name, 0) for name in BOXES}
+
+
+def table(counted: Mapping[str, Mapping[str, int]]) -> dict[str, list[int]]:
+    """Counts by technique, ready for a bar chart: for each box one number a technique."""
+    return {name: [row.get(name, 0) for row in counted.values()] for name in BOXES}
+
+
+def paired(questions: Sequence[Question], old: Sequence[AnswerScore], new: Sequence[AnswerScore]) -> metrics.Interval:
+    """Exact match of `new` minus that of `old`, paired by question, clustered by contract."""
+    clusters = [q.cluster for q in questions]
+    return metrics.paired_difference([s.exact_match for s in new], [s.exact_match for s in old], clusters)

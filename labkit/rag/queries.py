@@ -1,0 +1,135 @@
+"""Before retrieval: what is searched for, when it is not the question as asked.
+
+A stage takes LlamaIndex's QueryBundles and gives for each one or several: `query_str` is what is
+searched for by words and asked of the generator, `custom_embedding_strs` what is searched for by
+meaning. Any LlamaIndex query transform can stand in for one of these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from llama_index.core.indices.query.query_transform.base import BaseQueryTransform
+from llama_index.core.schema import QueryBundle
+
+from labkit import prompts
+from labkit.models import Generator
+from labkit.prompts import Message
+
+History = Sequence[Message]
+
+
+class Transform(Protocol):
+    """A stage before retrieval, on many questions at once."""
+
+    def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
+        """For each query one or several, the first of which is asked of the generator."""
+
+
+def transform(
+    stage: Transform | BaseQueryTransform, queries: Sequence[QueryBundle], histories: Sequence[History]
+) -> list[list[QueryBundle]]:
+    """Run a stage of this module, or any LlamaIndex query transform one query at a time.
+
+    Raises:
+        ValueError: the stage gave nothing for a query.
+    """
+    if isinstance(stage, BaseQueryTransform):
+        made = [[stage.run(query)] for query in queries]
+    else:
+        made = stage(queries, histories)
+    if any(not row or not row[0].query_str.strip() for row in made):
+        raise ValueError(f"{type(stage).__name__} gave no query for a question: check what it writes.")
+    return made
+
+
+@dataclass
+class HyDE:
+    """Search by meaning for a passage that might answer the question, made up by the generator.
+
+    Source: Gao et al. 2022, Precise Zero-Shot Dense Retrieval without Relevance Labels; LlamaIndex's
+    HyDEQueryTransform does the same one question at a time.
+
+    Attributes:
+        include_original: search for the question as well; the two vectors are averaged.
+    """
+
+    generator: Generator
+    include_original: bool = True
+
+    def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
+        chats = [prompts.hyde_messages(q.query_str) for q in queries]
+        written = self.generator.generate(chats, prompts.NEW_TOKENS["hyde"])
+        made = []
+        for query, passage in zip(queries, written, strict=True):
+            texts = [passage] if passage else []
+            texts += query.embedding_strs if self.include_original or not passage else []
+            made.append([QueryBundle(query.query_str, custom_embedding_strs=texts)])
+        return made
+
+
+@dataclass
+class Rewrite:
+    """Turn a follow-up ("And for how long?") into a question that stands by itself."""
+
+    generator: Generator
+
+    def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
+        asked = [i for i, history in enumerate(histories) if history]
+        chats = [prompts.rewrite_messages(histories[i], queries[i].query_str) for i in asked]
+        written = self.generator.generate(chats, prompts.NEW_TOKENS["rewrite"]) if chats else []
+        made = list(queries)
+        for i, text in zip(asked, written, strict=True):
+            made[i] = QueryBundle(text) if text else queries[i]
+        return [[query] for query in made]
+
+
+@dataclass
+class Decompose:
+    """Search for each part of a compound question, and for the question itself."""
+
+    generator: Generator
+
+    def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
+        chats = [prompts.decompose_messages(q.query_str) for q in queries]
+        written = self.generator.generate(chats, prompts.NEW_TOKENS["decompose"])
+        made = []
+        for query, reply in zip(queries, written, strict=True):
+            parts = [p for p in prompts.parse_lines(reply) if p.strip() and p != query.query_str]
+            made.append([query, *map(QueryBundle, parts if len(parts) > 1 else [])])
+        return made
+
+
+# Words that say nothing about what is asked.
+_EMPTY = frozenset(
+    "a an and any are at be by can could do does for from give has have how i if in into is it its long many me much "
+    "must my of on or our out please say shall should so tell that the their them then there they this to under us "
+    "was we were what when where which who whom whose why will with would you your".split()
+)
+
+
+def keywords(question: str) -> str:
+    """A question without the words that say nothing about what is asked."""
+    kept = [w for w in re.findall(r"[^\s?,;]+", question) if w.lower().strip(".") not in _EMPTY]
+    return " ".join(kept) or question
+
+
+@dataclass
+class MultiQuery:
+    """Search in several ways for the same thing: as asked, by keywords, and by a made-up passage.
+
+    The lists are fused by reciprocal rank. LlamaIndex's QueryFusionRetriever asks an LLM for paraphrases
+    instead; the course's reader cannot paraphrase.
+    """
+
+    generator: Generator
+
+    def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
+        imagined = HyDE(self.generator, include_original=False)(queries, histories)
+        return [
+            [query, QueryBundle(keywords(query.query_str)), *passage]
+            for query, passage in zip(queries, imagined, strict=True)
+        ]
