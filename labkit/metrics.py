@@ -379,6 +379,40 @@ def paired_difference(
     return mean_interval([a - b for a, b in zip(new, old, strict=True)], clusters, resamples, seed)
 
 
+def paired_p_value(
+    new: Sequence[float], old: Sequence[float], clusters: Sequence[str], resamples: int = 9999, seed: int = 0
+) -> float:
+    """Two-sided p-value of `new - old` on the same questions: whole clusters change sign (scipy's permutation_test).
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    from scipy.stats import permutation_test
+
+    if not len(new) == len(old) == len(clusters):
+        raise ValueError(f"{len(new)} scores against {len(old)}: a paired comparison needs the same questions.")
+    names, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    sums = np.zeros(len(names))
+    np.add.at(sums, index, np.asarray(new, dtype=float) - np.asarray(old, dtype=float))
+    if len(sums) < 2 or not sums.any():
+        return 1.0
+    result = permutation_test(
+        (sums,), lambda x, axis: x.sum(axis=axis), permutation_type="samples", vectorized=True,
+        n_resamples=resamples, rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    return float(result.pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for a family of comparisons (Holm 1979): step down, never decreasing, at most 1."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted, highest = [1.0] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = highest
+    return adjusted
+
+
 def refusal_f1(scores: Sequence[AnswerScore], clusters: Sequence[str], seed: int = 0) -> Interval:
     """F1 of refusing: precision over the questions refused, recall over those to refuse."""
     tallies = np.array(

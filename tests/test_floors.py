@@ -16,6 +16,8 @@ FLOORS = {
     "corpus": 1,
     "metrics": 1,
     "rag": 2,
+    "bench": 3,
+    "widgets": 4,
     "course": 4,
     "exercises": 4,
     "cli": 4,

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from labkit import metrics, models, paths, prompts
 from labkit.making.reader import (
     answer,
     batches,
+    breadth,
     evaluate,
     examples,
     lexicon,
@@ -357,3 +359,51 @@ def test_separation_finds_planted_overlap():
     assert asked.equal_questions == 1
     freed = separation.overlap(bank, planted, mask, exempt=planted)
     assert freed.shared_eight == 0
+
+
+def test_a_matching_head_looks_for_equal_tokens():
+    import torch
+    from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+    recipe = train.Recipe(hidden=128, layers=2, heads=2, inner=64)
+    model: Any = train.new_model(recipe, tokenizer.load_tokenizer(paths.reader()))
+    tokens = torch.randint(0, 200, (400,), generator=torch.Generator().manual_seed(0))
+    states = model.model.embed_tokens(tokens).detach()
+    layer = model.model.layers[0]
+    head = train.install_matching_head(layer, states, torch.arange(400) // 100)
+    read = layer.input_layernorm(states)
+    q, k = (p(read).view(1, 400, 2, 64).transpose(1, 2) for p in (layer.self_attn.q_proj, layer.self_attn.k_proj))
+    cos, sin = model.model.rotary_emb(read[None], torch.arange(400)[None])
+    q, k = apply_rotary_pos_emb(q, k, cos, sin)
+    scores = (q[0, head] @ k[0, head].T / 8).fill_diagonal_(-1e9).softmax(-1)
+    same = (tokens[:, None] == tokens[None]).fill_diagonal_(False)
+    again = same.any(1)
+    assert float((scores * same).sum(1)[again].mean()) > 0.5
+    assert float(same.float().mean()) < 0.01
+
+
+def test_words_of_a_question_point_to_the_one_passage_that_holds_them():
+    stands = batches._standing([5, 6, 7, 5, 8], [0, 1, 1, 2, 2])
+    assert stands == {6: {1}, 7: {1}, 5: {2}, 8: {2}}
+    assert batches._matches([9, 6, 8, 9], {6: {1}, 8: {1, 2}}, start=10) == [(10, 0), (11, 1)]
+
+
+def test_siblings_see_only_so_many_wordings():
+    bank = worlds.load_bank()
+    narrow = breadth.narrowed(bank, 2, topics=3)
+    assert [len(t.clauses) for t in narrow.topics] == [2, 2, 2] and narrow.topics[0].held_clauses
+    trained = {c for t in narrow.topics for c in t.clauses}
+    for index in range(20):
+        group = examples.group(3, index, examples.LEVELS[0], narrow)
+        stated = {clause for clause, _ in group.wordings if clause and not clause.endswith("{v}")}
+        assert group.instruction == "answer" and stated <= trained
+    with pytest.raises(ValueError, match="choose from"):
+        breadth.narrowed(bank, 99)
+
+
+def test_in_a_drill_only_the_title_tells():
+    level = examples.LEVELS[1]
+    made = [examples.group(1, i, level) for i in range(60)]
+    lines = [len(p.text.split("\n")) for g in made if g.source == "topics" for p in g.passages]
+    assert sorted(lines)[len(lines) // 2] <= 2
+    assert sum(any(r != prompts.REFUSAL for _, r in g.turns) for g in made) > 50

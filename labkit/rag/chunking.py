@@ -187,7 +187,7 @@ def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[
     return made
 
 
-def document_headers(documents: Sequence[Document], words: int = 40, opening: int = 220) -> dict[str, str]:
+def document_headers(documents: Sequence[Document], words: int = 40, opening: int = 120) -> dict[str, str]:
     """A one-line summary of each document: its title, and what its opening says that others do not.
 
     Extractive: of the sentences in the first `opening` words, those whose words are rarest among the

@@ -1,0 +1,245 @@
+"""Widgets of the lessons: things to move and click, each with a table where there is no screen.
+
+Floor 4. They work with ipywidgets 7 and 8. What a widget shows comes from plain functions of this
+module, so that a table, a test and the screen agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from labkit import bench, rag
+from labkit.corpus import Document, Question, Span
+from labkit.rag import Pipeline, errors
+
+_STYLE = "font-family:sans-serif;font-size:13px;line-height:1.45"
+# Two greys that alternate from chunk to chunk; evidence is marked and underlined, not by colour alone.
+_SHADES = ("#f4f4f4", "#dfe7ee")
+_MARK = "background:#ffe08a;color:#000;text-decoration:underline"
+
+
+class Explorer:
+    """A box of ipywidgets beside a table that says the same without a screen.
+
+    Attributes:
+        box: the widget. table: what it shows first, as a table.
+    """
+
+    def __init__(self, box: Any, table: Callable[[], pd.DataFrame]) -> None:
+        self.box = box
+        self.table = table
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """The widget for JupyterLab and Colab; a table for GitHub, a report or a printout."""
+        shown = self.table()
+        return {
+            "application/vnd.jupyter.widget-view+json": {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": self.box.model_id,
+            },
+            "text/html": shown.to_html(index=False),
+            "text/plain": shown.to_string(index=False),
+        }
+
+
+def highlighted(text: str, start: int, evidence: Sequence[Span]) -> str:
+    """A piece of a document as HTML, the evidence inside it marked.
+
+    Args:
+        text: the piece. start: where it begins in its document. evidence: spans of that document.
+    """
+    parts, at = [], 0
+    for span in sorted(evidence, key=lambda s: s.start):
+        begin, end = max(at, span.start - start), min(len(text), span.end - start)
+        if begin < end:
+            parts += [escape(text[at:begin]), f'<mark style="{_MARK}">{escape(text[begin:end])}</mark>']
+            at = end
+    return "".join([*parts, escape(text[at:])]).replace("\n", "<br>")
+
+
+# ------------------------------------------------------------------ chunks
+
+
+def chunk_table(document: Document, tokens: int, evidence: Sequence[Span] = ()) -> pd.DataFrame:
+    """The chunks of a document: number, length in tokens, how it begins, and the share of the evidence inside."""
+    own = [s for s in evidence if s.document == document.id]
+    total = sum(s.end - s.start for s in own)
+    rows = []
+    for number, node in enumerate(rag.chunk([document], tokens=tokens), start=1):
+        held = sum(rag.span_of(node).overlap(s) for s in own)
+        rows.append(
+            {
+                "chunk": number,
+                "tokens": rag.count_tokens(node.text),
+                "begins": " ".join(node.text.split())[:60],
+                "evidence": f"{held / total:.0%}" if total and held else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def chunk_html(document: Document, tokens: int, evidence: Sequence[Span] = ()) -> str:
+    """The document with its cuts, chunk by chunk, the evidence marked."""
+    own = [s for s in evidence if s.document == document.id]
+    blocks = []
+    for number, node in enumerate(rag.chunk([document], tokens=tokens), start=1):
+        inside = highlighted(node.text, rag.span_of(node).start, own)
+        blocks.append(
+            f'<div style="background:{_SHADES[number % 2]};padding:4px 8px"><b>{number}</b> '
+            f'<span style="color:#555">({rag.count_tokens(node.text)} tokens)</span><br>{inside}</div>'
+        )
+    return f'<div style="{_STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
+
+
+def chunk_explorer(
+    document: Document, evidence: Sequence[Span] = (), tokens: int = 128, smallest: int = 32, largest: int = 512
+) -> Explorer:
+    """Move the size of a chunk; see the cuts, and whether the evidence stays in one piece.
+
+    Args:
+        document: to cut. evidence: spans to mark. tokens: size shown first, between `smallest` and `largest`.
+    """
+    import ipywidgets
+
+    slider = ipywidgets.IntSlider(
+        value=tokens, min=smallest, max=largest, step=16, description="tokens", continuous_update=False
+    )
+    view = ipywidgets.HTML(chunk_html(document, tokens, evidence))
+
+    def moved(change: Mapping[str, Any]) -> None:
+        view.value = chunk_html(document, int(change["new"]), evidence)
+
+    slider.observe(moved, names="value")
+    return Explorer(ipywidgets.VBox([slider, view]), lambda: chunk_table(document, int(slider.value), evidence))
+
+
+# ------------------------------------------------------------------ retrieval
+
+
+def stages_table(pipeline: Pipeline, question: str, evidence: Sequence[Span] = (), rows: int = 5) -> pd.DataFrame:
+    """What each stage of a pipeline did with a question, its first `rows` chunks with the gold evidence marked."""
+    found = []
+    for step in pipeline.ask(question).trace:
+        shown = [(h.node.metadata["title"], " ".join(rag.text_of(h.node).split())[:70], _holds(h, evidence))
+                 for h in step.hits[:rows]] or [("", text[:120], False) for text in step.went_out[:rows]]  # fmt: skip
+        for rank, (title, text, gold) in enumerate(shown, start=1):
+            found.append(
+                {"stage": step.stage, "rank": rank, "document": title, "text": text, "evidence": "yes" if gold else ""}
+            )
+    return pd.DataFrame(found)
+
+
+def _holds(hit: Any, evidence: Sequence[Span]) -> bool:
+    return any(errors.covered(piece, bench.pieces(hit)) for piece in evidence)
+
+
+def retrieval_explorer(
+    pipelines: Mapping[str, Pipeline], question: str, evidence: Sequence[Span] = (), domain: rag.Domain | None = None
+) -> Explorer:
+    """Type a question, choose a pipeline, and see each stage's list, gold evidence marked for the question given.
+
+    Args:
+        pipelines: by name. question: asked first. evidence: of that question. domain: warns of questions that the
+            documents are not about.
+    """
+    import ipywidgets
+
+    names = list(pipelines)
+    text = ipywidgets.Text(value=question, description="question", continuous_update=False)
+    chosen = ipywidgets.Dropdown(options=names, value=names[0], description="pipeline")
+    button = ipywidgets.Button(description="Ask")
+    view = ipywidgets.HTML("")
+
+    def table() -> pd.DataFrame:
+        known = evidence if str(text.value).strip() == question.strip() else ()
+        return stages_table(pipelines[str(chosen.value)], str(text.value), known)
+
+    def ask(_: Any) -> None:
+        try:
+            warned = domain.warning(str(text.value)) if domain and str(text.value).strip() else None
+            html = table().to_html(index=False)
+            view.value = f'<div style="{_STYLE}">{f"<p><b>{escape(warned)}</b></p>" if warned else ""}{html}</div>'
+        except ValueError as cause:
+            view.value = f'<div style="{_STYLE}"><b>{escape(str(cause))}</b></div>'
+
+    button.on_click(ask)
+    chosen.observe(ask, names="value")
+    ask(None)
+    return Explorer(ipywidgets.VBox([text, ipywidgets.HBox([chosen, button]), view]), table)
+
+
+# ------------------------------------------------------------------ errors
+
+
+def errors_table(run: bench.Run, box: str | None = None) -> pd.DataFrame:
+    """Questions of a run with their box, what was right and what was said; those of one box, or all."""
+    names = errors.boxes(run.questions, run.results, run.answers)
+    rows = [
+        {"id": q.id, "box": name, "question": q.question, "right": q.answer or "(refuse)", "said": r.reply}
+        for q, r, name in zip(run.questions, run.results, names, strict=True)
+        if box is None or name == box
+    ]
+    return pd.DataFrame(rows, columns=["id", "box", "question", "right", "said"])
+
+
+def answer_html(run: bench.Run, question: Question) -> str:
+    """One question with its passages, the evidence marked, and the answer."""
+    at = [q.id for q in run.questions].index(question.id)
+    result = run.results[at]
+    blocks = [f"<p><b>{escape(question.question)}</b><br>right: {escape(question.answer or '(refuse)')}"
+              f"<br>said: {escape(result.reply)}</p>"]  # fmt: skip
+    for number, hit in enumerate(result.retrieved[: result.used], start=1):
+        span = rag.span_of(hit.node)
+        own = [s for s in question.evidence if s.document == span.document]
+        body = (
+            highlighted(rag.text_of(hit.node), span.start, own)
+            if "kept" not in hit.node.metadata
+            else escape(rag.text_of(hit.node))
+        )
+        blocks.append(
+            f'<div style="background:{_SHADES[number % 2]};padding:4px 8px"><b>[{number}] '
+            f"{escape(str(hit.node.metadata['title']))}</b><br>{body}</div>"
+        )
+    return f'<div style="{_STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
+
+
+def error_browser(runs: Sequence[bench.Run]) -> Explorer:
+    """Choose a technique, a box and a question; see what was retrieved, where the evidence was, and what was said.
+
+    Raises:
+        ValueError: there are no runs.
+    """
+    import ipywidgets
+
+    if not runs:
+        raise ValueError("There is nothing to browse: give at least one run.")
+    by_name = {run.name: run for run in runs}
+    technique = ipywidgets.Dropdown(options=list(by_name), description="technique")
+    box = ipywidgets.Dropdown(options=list(errors.BOXES), value="misread", description="box")
+    asked = ipywidgets.Dropdown(options=[], description="question")
+    view = ipywidgets.HTML("")
+
+    def table() -> pd.DataFrame:
+        return errors_table(by_name[str(technique.value)], str(box.value))
+
+    def narrow(_: Any) -> None:
+        rows = table()
+        asked.options = [(f"{row['question'][:90]}", row["id"]) for row in rows.to_dict("records")]
+        if rows.empty:
+            view.value = f'<div style="{_STYLE}">No question is in this box.</div>'
+
+    def show(change: Mapping[str, Any]) -> None:
+        if change["new"] is not None:
+            run = by_name[str(technique.value)]
+            view.value = answer_html(run, next(q for q in run.questions if q.id == change["new"]))
+
+    asked.observe(show, names="value")
+    technique.observe(narrow, names="value")
+    box.observe(narrow, names="value")
+    narrow(None)
+    return Explorer(ipywidgets.VBox([ipywidgets.HBox([technique, box]), asked, view]), table)

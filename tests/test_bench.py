@@ -1,0 +1,115 @@
+"""Techniques side by side on small documents made here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from labkit import bench, metrics, rag
+from labkit.corpus import Document, Question, Span
+
+TEXTS = {name: f"The term of {name} is {years} years. Nothing else is said here." for name, years in
+         (("alder", 2), ("birch", 3), ("cedar", 4), ("damson", 5))}  # fmt: skip
+DOCUMENTS = [Document(name, name, text) for name, text in TEXTS.items()]
+
+
+class Copying:
+    """Answers with the number of years in the first passage."""
+
+    max_length, max_new_tokens = 1280, 40
+
+    def count_tokens(self, messages):
+        return len(messages[-1]["content"].split())
+
+    def room(self):
+        return 1000
+
+    def generate(self, chats, max_new_tokens=None, batch_size=None, progress=False):
+        import re
+
+        return [re.sub(r".*? is (\d+ years).*", r"\1 [1]", c[-1]["content"], flags=re.S) for c in chats]
+
+
+def question(name: str, asked: str | None = None) -> Question:
+    years = TEXTS[name].split(" is ")[1].split(".")[0]
+    return Question(
+        name, "lookup", asked or f"How long is the term of {name}?", years, (), (), {}, (Span(name, 0, 20),), (name,),
+        "term", "w", None, None, "known", False, "dev",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runs():
+    index = rag.BM25Index(rag.chunk(DOCUMENTS))
+    questions = [question(name) for name in TEXTS]
+    good = bench.measure("words", questions, rag.Pipeline(index, Copying(), top_k=2))
+    blind = bench.measure(
+        "naive",
+        questions,
+        rag.Pipeline(index, Copying(), post=[lambda queries, found: [h[::-1] for h in found]], top_k=2),
+    )
+    return [blind, good]
+
+
+def test_a_row_for_each_technique_with_every_metric(runs):
+    table = bench.techniques(runs)
+    assert list(table.columns) == ["name", *bench.METRICS]
+    naive, words = table.to_dict("records")
+    assert words["exact_match"] == 1 and words["mrr"] == 1 and words[f"recall_at_{bench.K}"] == 1
+    assert naive["exact_match"] == 0 and naive["mrr"] < 1
+    length = len(TEXTS["alder"])
+    assert 0 < words["precision_chars"] < 20 / length
+    assert set(bench.timings(runs)) == {"naive ms", "words ms"}
+    assert runs[1].boxes()["right"] == 4 and bench.boxes_table(runs).loc["naive", "right"] == 0
+    assert bench.by(runs[1], lambda q: q.task) == {"lookup": 1.0}
+    with pytest.raises(KeyError, match="no metric"):
+        runs[0].values("luck")
+
+
+def test_differences_are_paired_and_adjusted(runs):
+    rows = {row["metric"]: row for row in bench.versus(runs).to_dict("records")}
+    gained = rows["exact_match"]
+    assert gained["difference"] == 1 and gained["low"] == gained["high"] == 1
+    # Four clusters flip sign in 16 ways, two of which are as far from 0: p = 1/8, doubled by Holm over two rows.
+    assert gained["p"] == pytest.approx(2 / 8)
+    assert rows[f"evidence_recall_{bench.BUDGET}"]["p"] == 1
+    with pytest.raises(ValueError, match="no run"):
+        bench.versus(runs, baseline="best")
+    other = replace(runs[1], questions=[question("alder")] * 4)
+    with pytest.raises(ValueError, match="other questions"):
+        bench.versus([runs[0], other])
+
+
+def test_compressed_chunks_count_only_what_is_left(runs):
+    hit = runs[1].results[0].retrieved[0].model_copy(deep=True)
+    assert bench.pieces(hit) == [rag.span_of(hit.node)]
+    hit.node.metadata["kept"] = [[36, 60]]
+    assert bench.pieces(hit) == [Span("alder", 36, 60)]
+    shortened = replace(runs[1].results[0], retrieved=(hit,), used=1)
+    assert bench._evidence_recall(runs[1].questions[0], shortened) == 0
+    assert bench._precision(runs[1].questions[0], shortened) == 0
+
+
+def test_holm_steps_down():
+    assert metrics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert metrics.holm([]) == [] and metrics.holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_the_p_value_of_a_coin_is_rarely_small():
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    names = [str(i // 5) for i in range(60)]
+    small = 0
+    for _ in range(100):
+        a, b = rng.integers(0, 2, 60), rng.integers(0, 2, 60)
+        small += metrics.paired_p_value(a.tolist(), b.tolist(), names, resamples=499) < 0.05
+    assert 0 < small <= 12
+    with pytest.raises(ValueError, match="same questions"):
+        metrics.paired_p_value([1], [1, 0], ["a"])
+
+
+def test_nothing_to_measure_is_an_error(runs):
+    with pytest.raises(ValueError, match="no questions"):
+        bench.measure("x", [], rag.Pipeline(rag.BM25Index(rag.chunk(DOCUMENTS)), Copying()))

@@ -1,0 +1,76 @@
+"""The widgets' content, and their controls moved from Python; the browser tests click them."""
+
+from __future__ import annotations
+
+import pytest
+from test_bench import DOCUMENTS, Copying, question
+
+from labkit import bench, rag, widgets
+from labkit.corpus import Document, Span
+
+LONG = Document(
+    "long", "Long", " ".join(f"Clause {i} says that <b>nothing</b> changes in year {i}." for i in range(40))
+)
+EVIDENCE = (Span("long", LONG.text.index("Clause 7 "), LONG.text.index("Clause 8 ") - 1),)
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return rag.Pipeline(rag.BM25Index(rag.chunk(DOCUMENTS)), Copying(), top_k=2)
+
+
+def test_chunks_are_shown_with_their_evidence_and_without_html_of_their_own():
+    table = widgets.chunk_table(LONG, 64, EVIDENCE)
+    assert table["evidence"].tolist().count("100%") == 1 and table["tokens"].max() <= 64
+    html = widgets.chunk_html(LONG, 64, EVIDENCE)
+    assert html.count("<mark") == 1 and "&lt;b&gt;nothing" in html and "<b>nothing" not in html
+    split = widgets.highlighted("abcdef", 10, [Span("x", 8, 12), Span("x", 14, 15)])
+    assert split.startswith("<mark") and split.count("<mark") == 2 and split.endswith("f")
+
+
+def test_moving_the_slider_cuts_anew():
+    explorer = widgets.chunk_explorer(LONG, EVIDENCE, tokens=128)
+    slider, view = explorer.box.children
+    before = len(explorer.table())
+    slider.value = 48
+    assert len(explorer.table()) > before and view.value == widgets.chunk_html(LONG, 48, EVIDENCE)
+
+
+def test_without_a_screen_there_is_a_table():
+    bundle = widgets.chunk_explorer(LONG)._repr_mimebundle_()
+    assert bundle["text/html"].startswith("<table") and "begins" in bundle["text/plain"]
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"]
+
+
+def test_a_typed_question_shows_every_stage_and_a_wrong_one_says_why(pipeline):
+    asked = question("cedar")
+    explorer = widgets.retrieval_explorer({"words": pipeline}, asked.question, asked.evidence)
+    text, (chosen, button), view = explorer.box.children[0], explorer.box.children[1].children, explorer.box.children[2]
+    table = explorer.table()
+    assert set(table["stage"]) == {"BM25Index", "answer"} and table.loc[0, "evidence"] == "yes"
+    text.value = "How long is the term of damson?"
+    button.click()
+    assert "damson" in view.value and "yes" not in explorer.table()["evidence"].tolist()
+    text.value = " "
+    button.click()
+    assert "write one" in view.value and chosen.value == "words"
+
+
+def test_the_error_browser_narrows_and_shows_the_passages(pipeline):
+    questions = [question("alder"), question("birch", asked="How long is the term of damson?")]
+    run = bench.measure("words", questions, pipeline)
+    explorer = widgets.error_browser([run])
+    (technique, box), asked, view = (
+        explorer.box.children[0].children,
+        explorer.box.children[1],
+        explorer.box.children[2],
+    )
+    box.value = "right"
+    assert [value for _, value in asked.options] == ["alder"] and "2 years" in view.value
+    assert technique.value == "words" and len(widgets.errors_table(run)) == 2
+    assert "<mark" in widgets.answer_html(run, questions[0])
+    empty = next(name for name in rag.errors.BOXES if not run.boxes()[name])
+    box.value = empty
+    assert "No question" in view.value and explorer.table().empty
+    with pytest.raises(ValueError, match="at least one run"):
+        widgets.error_browser([])
