@@ -227,16 +227,23 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
     def table() -> pd.DataFrame:
         return errors_table(by_name[str(technique.value)], str(box.value))
 
+    def draw() -> None:
+        if asked.value is not None:
+            run = by_name[str(technique.value)]
+            view.value = answer_html(run, next(q for q in run.questions if q.id == asked.value))
+
     def narrow(_: Any) -> None:
         rows = table()
         asked.options = [(f"{row['question'][:90]}", row["id"]) for row in rows.to_dict("records")]
         if rows.empty:
             view.value = f'<div style="{_STYLE}">No question is in this box.</div>'
+        else:
+            # Which value a new list starts with differs between ipywidgets 7 and 8.
+            asked.value = rows.loc[0, "id"]
+            draw()
 
-    def show(change: Mapping[str, Any]) -> None:
-        if change["new"] is not None:
-            run = by_name[str(technique.value)]
-            view.value = answer_html(run, next(q for q in run.questions if q.id == change["new"]))
+    def show(_: Any) -> None:
+        draw()
 
     asked.observe(show, names="value")
     technique.observe(narrow, names="value")

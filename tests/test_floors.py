@@ -16,6 +16,7 @@ FLOORS = {
     "corpus": 1,
     "metrics": 1,
     "rag": 2,
+    "tune": 2,
     "bench": 3,
     "widgets": 4,
     "course": 4,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from labkit import models, profiles
+from labkit import models, profiles, prompts
 from labkit.prompts import Passage, answer_messages
 
 LLAMA = (
@@ -221,3 +222,48 @@ def test_embedder_survives_a_damaged_cache(fresh_embedder):
         fresh_embedder._file().write_bytes(damaged)
         reopened = models.Embedder(fresh_embedder.model, fresh_embedder.name)
         assert reopened.encode(["something to store"]).shape == (1, reopened.dimension)
+
+
+def test_replies_are_kept_on_disk_by_content(reader, monkeypatch):
+    chats = [
+        prompts.answer_messages("Who pays?", [prompts.Passage("Lease", f"The tenant pays EUR {n}.")]) for n in (1, 2)
+    ]
+    first = reader.generate(chats)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("generated again")
+
+    monkeypatch.setattr(models.Generator, "_generate", lambda self, texts, *rest: [refuse() for _ in texts])
+    assert reader.generate(chats) == first
+    with pytest.raises(AssertionError, match="generated again"):
+        reader.generate(chats, max_new_tokens=3)
+
+
+def test_a_store_survives_damage(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    store = models.Store("things", "a")
+    store.put(["x"], [b"1"])
+    assert store.get(["x", "y"]) == [b"1", None] and models.Store("things", "b").get(["x"]) == [None]
+    (tmp_path / "things.sqlite").write_bytes(b"no database at all" * 100)
+    assert store.get(["x"]) == [None]
+
+
+def test_likelihood_does_not_depend_on_the_batch(reader):
+    chats = [
+        prompts.answer_messages("Who pays?", [prompts.Passage("Lease", "The tenant pays. " * n)]) for n in (1, 9, 3)
+    ]
+    replies = ["the tenant [1]", prompts.REFUSAL, "the tenant [1]"]
+    together = reader.log_likelihood(chats, replies)
+    alone = [replace(reader, fingerprint=None).log_likelihood([c], [r])[0] for c, r in zip(chats, replies, strict=True)]
+    assert together.shape == (3,) and (together < 0).all()
+    assert together.tolist() == pytest.approx(alone, abs=0.05)
+
+
+def test_any_llama_index_llm_is_a_generator():
+    from llama_index.core.llms import MockLLM
+
+    generator = models.from_llama_index(MockLLM(max_tokens=5))
+    chat = prompts.answer_messages("Who pays?", [])
+    assert generator.generate([chat, chat])[0] and 0 < generator.count_tokens(chat) < generator.room()
+    with pytest.raises(NotImplementedError, match="cross-encoder"):
+        generator.log_likelihood([chat], ["x"])

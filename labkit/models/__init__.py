@@ -5,7 +5,7 @@ from release to release of transformers, sentence-transformers and bitsandbytes 
 else.
 """
 
-from labkit.models.embedder import Embedder, embedder_from_llama_index, load_embedder
+from labkit.models.embedder import Embedder, embedder_from_llama_index, load_embedder, minilm_path
 from labkit.models.generator import (
     DTYPES,
     QUANTIZATIONS,
@@ -15,7 +15,7 @@ from labkit.models.generator import (
     load_generator,
     native_bf16,
 )
-from labkit.models.loading import Store, device
+from labkit.models.loading import Store, device, digest
 from labkit.models.reranker import Reranker, load_reranker
 
 __all__ = [
@@ -27,10 +27,12 @@ __all__ = [
     "Reranker",
     "Store",
     "device",
+    "digest",
     "embedder_from_llama_index",
     "from_llama_index",
     "load_embedder",
     "load_generator",
     "load_reranker",
+    "minilm_path",
     "native_bf16",
 ]

