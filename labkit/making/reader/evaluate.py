@@ -203,8 +203,7 @@ def score(
         source, alike, bank: of the contexts, see `examples.evaluation`.
     """
     room = generator.max_length - prompts.NEW_TOKENS.get(instruction, generator.max_new_tokens)
-    further = ({"alike": True} if alike else {}) | ({"bank": bank} if bank else {})  # TEMPORARY
-    drawn = examples.evaluation(n, passages, wording, source, instruction=instruction, **further)
+    drawn = examples.evaluation(n, passages, wording, source, instruction=instruction, alike=alike, bank=bank)
     asked = [e for e in drawn if generator.count_tokens(e.messages) <= room]
     return measure(instruction, reply_to(generator, asked), [e.answer for e in asked])
 
