@@ -87,7 +87,7 @@ class Generator:
     name: str
     max_length: int
     max_new_tokens: int = 40
-    batch_size: int = 32
+    batch_size: int = 8
     fingerprint: str | None = None
 
     def __repr__(self) -> str:
