@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -157,7 +158,7 @@ def versus(
     if baseline not in by_name:
         raise ValueError(f"There is no run {baseline!r}: compare with one of {', '.join(by_name)}.")
     old = by_name[baseline]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for run in runs:
         if run.name == baseline:
             continue
@@ -169,7 +170,7 @@ def versus(
     return pd.DataFrame(rows)
 
 
-def _difference(new: Run, old: Run, metric: str) -> dict[str, str | float]:
+def _difference(new: Run, old: Run, metric: str) -> dict[str, Any]:
     pairs = [
         (a, b, c)
         for a, b, c in zip(new.values(metric), old.values(metric), new.clusters(), strict=True)

@@ -55,10 +55,10 @@ def _(answer: Any) -> str | None:
     if not isinstance(answer, str):
         return "Give the text of the reply: pipeline.ask(...).reply."
     record = next(r for r in corpus.contract_records() if r["id"] == FIRST_CONTRACT)
-    law = next(c for c in record["clauses"] if c["category"] == "governing_law")
-    if metrics.exact_match(parse_answer(answer).text, [law["value"], *law["aliases"]]):
+    interest = next(c for c in record["clauses"] if c["category"] == "late_interest")
+    if metrics.exact_match(parse_answer(answer).text, [interest["value"], *interest["aliases"]]):
         return None
-    return "That is not the governing law of this contract. Ask in other words, for example which law applies to it."
+    return "That is not the interest of this contract. Ask in other words, for example what is due on late payments."
 
 
 @exercise("00.3")

@@ -26,7 +26,7 @@ def _recall_at_5():
 
 def test_the_law_is_judged_by_the_contract_itself():
     record = next(r for r in corpus.contract_records() if r["id"] == FIRST_CONTRACT)
-    law = next(c for c in record["clauses"] if c["category"] == "governing_law")
-    assert EXERCISES["00.2"](f"{law['surface']} [1]") is None
-    assert EXERCISES["00.2"]("the law of the jungle [1]")
+    interest = next(c for c in record["clauses"] if c["category"] == "late_interest")
+    assert EXERCISES["00.2"](f"{interest['surface']} [1]") is None
+    assert EXERCISES["00.2"]("99% [1]")
     assert "reply" in EXERCISES["00.2"](42)

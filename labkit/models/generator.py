@@ -227,8 +227,8 @@ class Generator:
         found = [0.0] * len(rows)
         for start in range(0, len(order), size):
             batch = order[start : start + size]
-            inputs = self.tokenizer.pad({"input_ids": [rows[i] for i in batch]}, return_tensors="pt")
-            inputs = {k: v.to(self.model.device) for k, v in inputs.items() if k in ("input_ids", "attention_mask")}
+            padded = self.tokenizer.pad({"input_ids": [rows[i] for i in batch]}, return_tensors="pt")
+            inputs = {k: padded[k].to(self.model.device) for k in ("input_ids", "attention_mask")}
             longest = max(len(tails[i]) for i in batch)
             with torch.inference_mode():
                 logits = cast(Any, self.model)(**inputs, logits_to_keep=longest + 1).logits.float()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -113,10 +114,9 @@ class Pipeline:
         """
         self._steps = [[] for _ in questions]
         asked, found = self._retrieve(questions, histories or [()] * len(questions))
+        first = [row[0] for row in asked]
         for stage in self.post:
-            found = self._timed(
-                type(stage).__name__, found, lambda s=stage, f=found: post.process(s, [q[0] for q in asked], f)
-            )
+            found = self._timed(type(stage).__name__, found, partial(post.process, stage, first, found))
         return self._answer(questions, [row[0].query_str for row in asked], found, progress)
 
     def retrieve(
@@ -135,7 +135,8 @@ class Pipeline:
         """For each question its queries, the first of which the generator is asked, and the chunks found."""
         asked = [[query] for query in retrieval.bundles(questions)]
         for stage in self.rewrite:
-            asked = self._timed(type(stage).__name__, asked, lambda s=stage, a=asked: self._rewritten(s, a, histories))
+            work = partial(self._rewritten, stage, asked, histories)
+            asked = self._timed(type(stage).__name__, asked, work)
         flat = [query for row in asked for query in row]
         depth = max(self.depth, self.top_k)
         size = getattr(self.retriever, "chunks", None)

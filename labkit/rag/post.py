@@ -200,7 +200,7 @@ class Budget:
     def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
         made = []
         for hits in found:
-            used, kept = 0, []
+            used, kept = 0, list[NodeWithScore]()
             for hit in hits:
                 used += count_tokens(text_of(hit.node))
                 if kept and used > self.tokens:

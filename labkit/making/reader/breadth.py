@@ -53,7 +53,7 @@ def siblings(
         folder = out / f"{count}-{steps}"
         made = folder / "model"
         if not (made / "training_log.jsonl").exists():
-            made = train.train(folder, steps=steps, recipe=SIBLING, bank=narrow, say=lambda _: None)
+            made = train.train(folder, steps=steps, recipe=SIBLING, bank=narrow, compiled=False, say=lambda _: None)
         sibling = models.load_generator(made)
         row: dict[str, Any] = {"wordings": count}
         for wording in WORDINGS:
