@@ -276,7 +276,7 @@ def _topic_group(
         topics, domain = plain, "plain"
     count = rng.choice(level.passages)
     documents = [world.document(domain)]
-    drill = domain == "contract" and rng.random() < level.drill
+    drill = domain == "contract" and rng.random() < level.drill and wording == "known"
     alike = drill or (domain == "contract" and rng.random() < level.alike)
     for _ in range(count - 1):
         if alike or rng.random() < 0.62:
