@@ -92,16 +92,10 @@ def measure(name: str, questions: Sequence[Question], pipeline: Pipeline | Corre
     results = pipeline.run([q.question for q in questions], histories, progress=progress)
     seconds = time.perf_counter() - start
     return Run(
-        name, questions, results, rag.score(questions, results), _retrieval(questions, results),
+        name, questions, results, rag.score(questions, results), rag.score_retrieval(questions, results, K, BUDGET),
         [_evidence_recall(q, r) for q, r in zip(questions, results, strict=True)],
         [_precision(q, r) for q, r in zip(questions, results, strict=True)], seconds,
     )  # fmt: skip
-
-
-def _retrieval(questions: Sequence[Question], results: Sequence[Result]) -> list[RetrievalScore | None]:
-    passages = [[rag.span_of(h.node) for h in r.retrieved] for r in results]
-    tokens = [[rag.count_tokens(rag.text_of(h.node)) for h in r.retrieved] for r in results]
-    return metrics.score_retrieval(questions, passages, tokens, K, BUDGET)
 
 
 def pieces(hit: NodeWithScore) -> list[Span]:

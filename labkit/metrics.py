@@ -133,12 +133,12 @@ def score_answer(question: Question, answer: Answer, cited: Sequence[Span] = ())
     else:
         f1 = token_f1(answer.text, question.accepted())
         exact = exact_match(answer.text, question.accepted())
-    holding = [any(_covers(c, e) for e in question.evidence) for c in cited]
+    holding = [any(covers(c, e) for e in question.evidence) for c in cited]
     citation = sum(holding) / len(holding) if holding else 0.0
     return AnswerScore(exact, f1, citation, False, False)
 
 
-def _covers(passage: Span, evidence: Span, share: float = 0.5) -> bool:
+def covers(passage: Span, evidence: Span, share: float = 0.5) -> bool:
     """Whether a passage holds at least `share` of a piece of evidence."""
     return passage.overlap(evidence) >= share * max(1, evidence.end - evidence.start)
 
@@ -183,6 +183,11 @@ def evidence_recall(
     total = sum(e.end - e.start for e in evidence)
     covered = sum(_covered(e, taken) for e in evidence)
     return covered / total if total else 0.0
+
+
+def covered(evidence: Span, passages: Sequence[Span], share: float = 0.5) -> bool:
+    """Whether passages hold at least `share` of a piece of evidence between them."""
+    return _covered(evidence, passages) >= share * (evidence.end - evidence.start)
 
 
 def _covered(evidence: Span, passages: Sequence[Span]) -> int:
@@ -245,7 +250,7 @@ def _newly_covered(evidence: Sequence[Span], ranked: Sequence[Span]) -> list[int
     seen: set[int] = set()
     counts = []
     for passage in ranked:
-        new = {i for i, e in enumerate(evidence) if i not in seen and _covers(passage, e)}
+        new = {i for i, e in enumerate(evidence) if i not in seen and covers(passage, e)}
         seen |= new
         counts.append(len(new))
     return counts

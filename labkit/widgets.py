@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from labkit import bench, rag
+from labkit import bench, metrics, rag
 from labkit.corpus import Document, Question, Span
 from labkit.rag import Pipeline, errors
 
@@ -135,7 +135,7 @@ def stages_table(pipeline: Pipeline, question: str, evidence: Sequence[Span] = (
 
 
 def _holds(hit: Any, evidence: Sequence[Span]) -> bool:
-    return any(errors.covered(piece, bench.pieces(hit)) for piece in evidence)
+    return any(metrics.covered(piece, bench.pieces(hit)) for piece in evidence)
 
 
 def retrieval_explorer(

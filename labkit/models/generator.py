@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from labkit import paths, profiles
-from labkit.models.loading import Store, device, quiet_loading, unreachable
+from labkit.models.loading import Store, device, quiet_loading, remembered, unreachable
 from labkit.prompts import Message
 
 if TYPE_CHECKING:
@@ -145,13 +145,12 @@ class Generator:
         """
         new = max_new_tokens or self.max_new_tokens
         texts = [self.text(p) for p in prompts]
-        store = self._store(f"generate {new}")
-        known = store.get(texts) if store else [None] * len(texts)
-        missing = list(dict.fromkeys(t for t, reply in zip(texts, known, strict=True) if reply is None))
-        written = dict(zip(missing, self._generate(missing, new, batch_size or self.batch_size, progress), strict=True))
-        if store and written:
-            store.put(list(written), [reply.encode("utf-8") for reply in written.values()])
-        return [written[t] if reply is None else reply.decode("utf-8") for t, reply in zip(texts, known, strict=True)]
+        size = batch_size or self.batch_size
+        return remembered(
+            self._store(f"generate {new}"),
+            texts,
+            lambda missing: self._generate([texts[i] for i in missing], new, size, progress),
+        )
 
     def _store(self, task: str) -> Store | None:
         return Store("replies", f"{self.fingerprint} {task}") if self.fingerprint else None
@@ -205,14 +204,13 @@ class Generator:
         end = self.tokenizer.eos_token or ""
         pairs = [(self.text(p), f" {r}{end}") for p, r in zip(prompts, replies, strict=True)]
         texts = ["\x00".join(pair) for pair in pairs]
-        store = self._store("likelihood")
-        known = store.get(texts) if store else [None] * len(texts)
-        missing = [i for i, value in enumerate(known) if value is None]
-        found = self._likelihoods([pairs[i] for i in missing], batch_size or self.batch_size)
-        if store and missing:
-            store.put([texts[i] for i in missing], [repr(v).encode("ascii") for v in found])
-        computed = iter(found)
-        return np.array([next(computed) if value is None else float(value.decode("ascii")) for value in known])
+        size = batch_size or self.batch_size
+        found = remembered(
+            self._store("likelihood"),
+            texts,
+            lambda missing: [repr(v) for v in self._likelihoods([pairs[i] for i in missing], size)],
+        )
+        return np.array([float(value) for value in found])
 
     def _likelihoods(self, pairs: Sequence[tuple[str, str]], size: int) -> list[float]:
         import torch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -93,3 +93,22 @@ class Store:
         rows = [(self._key(c), v) for c, v in zip(contents, values, strict=True)]
         with closing(self._connect()) as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO results VALUES (?, ?)", rows)
+
+
+def remembered(
+    store: Store | None, contents: Sequence[str], compute: Callable[[list[int]], Sequence[str]]
+) -> list[str]:
+    """Results in the order of the contents: those on disk, and the others computed, each content once, and kept.
+
+    Args:
+        store: None keeps nothing. compute: takes the places of contents that are missing, gives their results.
+    """
+    known = store.get(contents) if store else [None] * len(contents)
+    first: dict[str, int] = {}
+    for i, value in enumerate(known):
+        if value is None:
+            first.setdefault(contents[i], i)
+    fresh = dict(zip(first, compute(list(first.values())), strict=True))
+    if store and fresh:
+        store.put(list(fresh), [value.encode("utf-8") for value in fresh.values()])
+    return [fresh[c] if v is None else v.decode("utf-8") for c, v in zip(contents, known, strict=True)]

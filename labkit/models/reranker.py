@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit.models.loading import Store, device, quiet_loading, unreachable
+from labkit.models.loading import Store, device, quiet_loading, remembered, unreachable
 
 
 @dataclass
@@ -39,18 +39,16 @@ class Reranker:
         """
         texts = ["\x00".join(pair) for pair in pairs]
         store = Store("reranker", self.fingerprint) if self.fingerprint else None
-        known = store.get(texts) if store else [None] * len(texts)
-        missing = [i for i, value in enumerate(known) if value is None]
-        found: list[float] = []
-        if missing:
+
+        def compute(missing: list[int]) -> list[str]:
+            if not missing:
+                return []
             scores = self.model.predict(
                 [pairs[i] for i in missing], batch_size=self.batch_size, show_progress_bar=progress
             )
-            found = [float(s) for s in np.asarray(scores).reshape(len(missing))]
-        if store and missing:
-            store.put([texts[i] for i in missing], [repr(s).encode("ascii") for s in found])
-        computed = iter(found)
-        return np.array([next(computed) if value is None else float(value.decode("ascii")) for value in known])
+            return [repr(float(s)) for s in np.asarray(scores).reshape(len(missing))]
+
+        return np.array([float(value) for value in remembered(store, texts, compute)])
 
 
 def load_reranker(model: str | Path, revision: str | None = None, max_length: int = 256) -> Reranker:

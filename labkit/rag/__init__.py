@@ -15,7 +15,7 @@ from labkit.rag.chunking import (
 )
 from labkit.rag.domain import Domain
 from labkit.rag.oracle import oracle_passages, read_oracle
-from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, score
+from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, score, score_retrieval
 from labkit.rag.post import MMR, Budget, Compress, ReaderRerank, Rerank, Window
 from labkit.rag.queries import Decompose, HyDE, MultiQuery, Rewrite
 from labkit.rag.retrieval import AutoMerging, BM25Index, Hybrid, Routed, Router, VectorIndex, fuse, titles
@@ -53,6 +53,7 @@ __all__ = [
     "oracle_passages",
     "read_oracle",
     "score",
+    "score_retrieval",
     "span_of",
     "text_of",
     "titles",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from labkit import metrics
-from labkit.corpus import Question, Span
+from labkit.corpus import Question
 from labkit.metrics import AnswerScore
 from labkit.rag.chunking import span_of
 from labkit.rag.pipeline import Result
@@ -42,7 +42,7 @@ def box(question: Question, result: Result, score: AnswerScore) -> str:
     documents = {span.document for span in question.evidence}
     if not documents & {span.document for span in given}:
         return "wrong document"
-    if not all(covered(piece, given) for piece in question.evidence):
+    if not all(metrics.covered(piece, given) for piece in question.evidence):
         return "evidence not retrieved"
     if score.refused:
         return "refused wrongly"
@@ -51,15 +51,6 @@ def box(question: Question, result: Result, score: AnswerScore) -> str:
     if cited and not cited & documents and {name.split("-A")[0] for name in cited} & family:
         return "wrong version"
     return "misread"
-
-
-def covered(evidence: Span, given: Sequence[Span], share: float = 0.5) -> bool:
-    """Whether passages hold at least `share` of a piece of evidence between them."""
-    held: set[int] = set()
-    for span in given:
-        if span.document == evidence.document:
-            held |= set(range(max(span.start, evidence.start), min(span.end, evidence.end)))
-    return len(held) >= share * (evidence.end - evidence.start)
 
 
 def boxes(questions: Sequence[Question], results: Sequence[Result], scores: Sequence[AnswerScore]) -> list[str]:
@@ -71,14 +62,3 @@ def count(names: Sequence[str]) -> dict[str, int]:
     """How many answers are in each box, in the order of `BOXES`."""
     found = Counter(names)
     return {name: found.get(name, 0) for name in BOXES}
-
-
-def table(counted: Mapping[str, Mapping[str, int]]) -> dict[str, list[int]]:
-    """Counts by technique, ready for a bar chart: for each box one number a technique."""
-    return {name: [row.get(name, 0) for row in counted.values()] for name in BOXES}
-
-
-def paired(questions: Sequence[Question], old: Sequence[AnswerScore], new: Sequence[AnswerScore]) -> metrics.Interval:
-    """Exact match of `new` minus that of `old`, paired by question, clustered by contract."""
-    clusters = [q.cluster for q in questions]
-    return metrics.paired_difference([s.exact_match for s in new], [s.exact_match for s in old], clusters)

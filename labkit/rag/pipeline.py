@@ -112,22 +112,25 @@ class Pipeline:
             ValueError: a question is empty or does not fit into the window even without passages, `top_k` is
                 no possible number, or a stage gave no query.
         """
-        self._steps = [[] for _ in questions]
-        asked, found = self._retrieve(questions, histories or [()] * len(questions))
-        first = [row[0] for row in asked]
-        for stage in self.post:
-            found = self._timed(type(stage).__name__, found, partial(post.process, stage, first, found))
-        return self._answer(questions, [row[0].query_str for row in asked], found, progress)
+        asked, found = self._find(questions, histories)
+        return self._answer(questions, [query.query_str for query in asked], found, progress)
 
     def retrieve(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None
     ) -> list[list[NodeWithScore]]:
         """The chunks that the generator would be given, without asking it."""
+        return self._find(questions, histories)[1]
+
+    def _find(
+        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None
+    ) -> tuple[list[QueryBundle], list[list[NodeWithScore]]]:
+        """For each question the query that the generator is asked, and the chunks after every stage."""
         self._steps = [[] for _ in questions]
         asked, found = self._retrieve(questions, histories or [()] * len(questions))
+        first = [row[0] for row in asked]
         for stage in self.post:
-            found = post.process(stage, [row[0] for row in asked], found)
-        return found
+            found = self._timed(type(stage).__name__, found, partial(post.process, stage, first, found))
+        return first, found
 
     def _retrieve(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]]
@@ -141,7 +144,7 @@ class Pipeline:
         depth = max(self.depth, self.top_k)
         size = getattr(self.retriever, "chunks", None)
         if size is not None:
-            retrieval._check_top_k(self.top_k, len(size))
+            retrieval.check_top_k(self.top_k, len(size))
             depth = min(depth, len(size))
 
         def look() -> list[list[NodeWithScore]]:
@@ -265,15 +268,21 @@ def score(questions: Sequence[Question], results: Sequence[Result]) -> list[metr
     return [metrics.score_answer(q, r.answer, r.cited()) for q, r in zip(questions, results, strict=True)]
 
 
+def score_retrieval(
+    questions: Sequence[Question], results: Sequence[Result], k: int = 5, budget: int = 1000
+) -> list[metrics.RetrievalScore | None]:
+    """Retrieval scores, question by question, of the chunks after every stage."""
+    passages = [[span_of(h.node) for h in r.retrieved] for r in results]
+    tokens = [[count_tokens(text_of(h.node)) for h in r.retrieved] for r in results]
+    return metrics.score_retrieval(questions, passages, tokens, k, budget)
+
+
 def evaluate(
     questions: Sequence[Question], results: Sequence[Result], k: int = 5, budget: int = 1000
 ) -> dict[str, metrics.Interval]:
     """Every metric of retrieval and of answers with its interval, clustered by contract."""
     clusters = [q.cluster for q in questions]
-    passages = [[span_of(h.node) for h in r.retrieved] for r in results]
-    tokens = [[count_tokens(text_of(h.node)) for h in r.retrieved] for r in results]
-    retrieval_scores = metrics.score_retrieval(questions, passages, tokens, k, budget)
     return {
-        **metrics.summarise_retrieval(retrieval_scores, clusters, k, budget),
+        **metrics.summarise_retrieval(score_retrieval(questions, results, k, budget), clusters, k, budget),
         **metrics.summarise_answers(score(questions, results), clusters),
     }

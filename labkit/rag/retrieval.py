@@ -6,6 +6,7 @@ scored chunks for each. Any LlamaIndex retriever can stand in, one question at a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -60,12 +61,13 @@ def search(
     return [retriever.retrieve(query)[:top_k] for query in asked]
 
 
-def _check_top_k(top_k: int, size: int) -> None:
+def check_top_k(top_k: int, size: int) -> None:
+    """Raise a ValueError unless `top_k` is between 1 and the size of the index."""
     if not 1 <= top_k <= size:
         raise ValueError(f"top_k is {top_k}: choose a number from 1 to {size}, the size of the index.")
 
 
-class _Chunks:
+class _Chunks(ABC):
     """What the indices share: their chunks, and how scores become lists."""
 
     chunks: list[TextNode]
@@ -76,8 +78,9 @@ class _Chunks:
         self.chunks = list(chunks)
         self._documents = np.array([str(c.metadata["document"]) for c in self.chunks])
 
+    @abstractmethod
     def _scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
-        raise NotImplementedError
+        """How near each chunk is to each query, shape (queries, chunks)."""
 
     def retrieve(
         self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
@@ -91,7 +94,7 @@ class _Chunks:
             ValueError: a query is empty, `top_k` is not between 1 and the number of chunks, or no chunk
                 is left to search in.
         """
-        _check_top_k(top_k, len(self.chunks))
+        check_top_k(top_k, len(self.chunks))
         asked = bundles(queries)
         found = []
         for row, names in zip(self._scores(asked), within or [None] * len(asked), strict=True):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit import models
+from labkit import metrics, models
 from labkit.corpus import Question, Span
 
 MAX_LENGTH = 256
@@ -50,7 +50,7 @@ def pairs(
     rng = random.Random(seed)
     made: list[Pair] = []
     for question, passages in zip(questions, found, strict=True):
-        right = [text for span, text in passages if any(_holds(span, e) for e in question.evidence)]
+        right = [text for span, text in passages if any(metrics.covers(span, e) for e in question.evidence)]
         wrong = [text for span, text in passages if not any(span.overlap(e) for e in question.evidence)]
         made += [Pair(question.question, text, 1.0) for text in right]
         made += [Pair(question.question, text, 0.0) for text in rng.sample(wrong, min(negatives, len(wrong)))]
@@ -58,10 +58,6 @@ def pairs(
         raise ValueError("No passage found holds evidence: search deeper, or check the questions.")
     rng.shuffle(made)
     return made
-
-
-def _holds(passage: Span, evidence: Span, share: float = 0.5) -> bool:
-    return passage.overlap(evidence) >= share * max(1, evidence.end - evidence.start)
 
 
 def _cross_encoder(base: str) -> Any:
