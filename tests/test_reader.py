@@ -72,7 +72,7 @@ def test_answers_are_copied_from_the_cited_passages(level: int):
                 text = group.passages[int(number) - 1].text
                 assert value in text.replace("\n", " ") or value in text, (value, group)
                 checked += 1
-    assert checked > 1000
+    assert checked > 900
 
 
 def test_no_slot_is_left_in_any_text():
@@ -296,10 +296,10 @@ def test_the_shipped_card_says_what_was_measured():
 
 def test_judged_answers_are_right_and_wrong_by_halves():
     made = [examples.make(random.Random(i), "judge", examples.LEVELS[1], 8) for i in range(150)]
-    replies = [reply for group in made for _, reply in group.turns]
-    assert 0.42 < replies.count("yes") / len(replies) < 0.58
+    replies = [prompts.parse_judgement(reply) for group in made for _, reply in group.turns]
+    assert 0.42 < replies.count(True) / len(replies) < 0.58
     made = [examples.make(random.Random(i), "prefer", examples.LEVELS[1], 8) for i in range(150)]
-    replies = [reply for group in made for _, reply in group.turns]
+    replies = [prompts.parse_preference(reply) for group in made for _, reply in group.turns]
     assert 0.42 < replies.count("A") / len(replies) < 0.58
 
 

@@ -111,7 +111,8 @@ _TRIPLES = Measure(
 
 
 def _tally_judge(reply: str, wanted: str) -> Sequence[float]:
-    good, right = wanted == "yes", prompts.parse_judgement(reply) == (wanted == "yes")
+    good = prompts.parse_judgement(wanted)
+    right = prompts.parse_judgement(reply) == good
     return float(good), float(good and right), float(not good), float(not good and right)
 
 
@@ -147,7 +148,7 @@ MEASURES: dict[str, Measure] = {
     "triples": _TRIPLES,
     "judge": _JUDGE,
     "prefer": Measure(
-        lambda r, w: (1.0, float(prompts.parse_preference(r) == w)),
+        lambda r, w: (1.0, float(prompts.parse_preference(r) == prompts.parse_preference(w))),
         {"accuracy": _share(1, 0)},
     ),
     "compare": _TEXT,

@@ -21,22 +21,22 @@ from labkit.making.reader.worlds import Bank
 LEVELS = (
     Level((1,), 150),
     Level((2, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.85),
-    Level((1, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.12),
-    Level((1, 2, 3, 3, 3, 4, 5, 5, 5, 6, 7, 8), 560, alike=0.6, drill=0.08),
+    Level((1, 1, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.08),
+    Level((1, 1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7, 8), 560, alike=0.6, drill=0.05),
 )
 # How often each instruction comes, once the contexts have several passages.
 SHARES = {
-    "answer": 0.56,
+    "answer": 0.46,
     "closed_book": 0.01,
-    "hyde": 0.02,
+    "hyde": 0.04,
     "questions": 0.025,
-    "rewrite": 0.04,
-    "decompose": 0.04,
-    "triples": 0.08,
-    "judge": 0.06,
-    "prefer": 0.03,
-    "compare": 0.07,
-    "classify": 0.045,
+    "rewrite": 0.05,
+    "decompose": 0.05,
+    "triples": 0.09,
+    "judge": 0.07,
+    "prefer": 0.035,
+    "compare": 0.1,
+    "classify": 0.05,
     "term_sheet": 0.02,
 }
 INSTRUCTIONS = tuple(SHARES)

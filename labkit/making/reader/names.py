@@ -359,7 +359,7 @@ class Names:
             scale = rng.choice(["thousand", "million", "hundred thousand"])
             return f"{words(n if scale != 'hundred thousand' else n % 9 + 1)} {scale} {plural}"
         else:
-            size = rng.choice((10, 50, 100, 250, 500, 1000, 1000, 5000, 10_000, 50_000, 100_000))
+            size = rng.choice((10, 50, 100, 250, 500, 1000, 1000, 5000, 10_000, 50_000, 100_000, 500_000, 1_000_000))
             n_int = rng.randint(1, 99) * size
             shown = f"{n_int:,}" if rng.random() < 0.85 else str(n_int)
             if n_int < 10_000 and rng.random() < 0.2:

@@ -77,10 +77,11 @@ class Recipe:
     seed: int = 1
 
 
-# A further sitting on finished weights: other examples, several passages at once, lower peaks.
+# A further sitting on finished weights, which have their matching heads: other examples, several passages at once,
+# lower peaks.
 CONTINUED = Recipe(
-    placing=0.5, muon=0.015, adam=2e-3, decay=1.0, phases=(0.0, 0.2, 0.6),
-    evaluate_s=1500.0, checkpoint_s=240.0, seed=3,
+    placing=0.5, muon=0.015, adam=2e-3, decay=1.0, phases=(0.0, 0.0, 0.4),
+    evaluate_s=1800.0, checkpoint_s=240.0, seed=4, matching=False,
 )  # fmt: skip
 
 
