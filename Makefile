@@ -5,7 +5,7 @@ CONSTRAINTS ?= constraints.txt
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 
-.PHONY: help lab test course data reader lint clean
+.PHONY: help lab test course data reader benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -25,6 +25,9 @@ data: .venv/ready  ## rebuild the course's data, byte for byte
 
 reader: .venv/ready  ## train the course's own language model from scratch
 	$(LABKIT) reader train $(ARGS)
+
+benchmark: .venv/ready  ## ask the test questions, and keep the report with the course
+	$(LABKIT) benchmark
 
 lint: .venv/ready  ## check style and types
 	$(LABKIT) lint

@@ -57,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--steps", type=int, default=800, help="steps of each sibling, in breadth")
     reader.add_argument("--questions", type=int, default=200, help="questions a figure, in evaluate and card")
     reader.add_argument("--json", action="store_true", help="print figures as JSON")
+    add("reranker", _reranker, "train the reranker of lesson 04 and put it into the course")
+    add("questions", _questions, "write the hypothetical questions of lesson 02 anew")
+    add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
     return parser
 
 
@@ -149,6 +152,24 @@ def _data(options: argparse.Namespace) -> int:
     problems = checks.verify(paths.data())
     print("\n".join(problems) or "The data is complete and unchanged.")
     return 1 if problems else 0
+
+
+def _reranker(_: argparse.Namespace) -> None:
+    from labkit.making import reranker
+
+    reranker.make(_root() / "data" / "models" / "reranker")
+
+
+def _questions(_: argparse.Namespace) -> None:
+    from labkit import bench
+
+    bench.write_questions()
+
+
+def _benchmark(_: argparse.Namespace) -> None:
+    from labkit import bench
+
+    bench.write_benchmark()
 
 
 def _reader(options: argparse.Namespace) -> None:

@@ -240,6 +240,40 @@ def show(figure: Any, alt: str) -> None:
     display(Image(buffer.getvalue(), format="png"), metadata={"image/png": {"alt": alt}})
 
 
+# Okabe and Ito's colours, told apart also by those who are colour-blind.
+COLOURS = ("#009E73", "#0072B2", "#56B4E9", "#CC79A7", "#F0E442", "#E69F00", "#D55E00")
+
+
+def show_shares(table: Any, label: str) -> None:
+    """Show the rows of a table as stacked bars: what share of a row each column holds.
+
+    Args:
+        table: a DataFrame of counts, a row a bar, at most seven columns. label: of the axis.
+
+    Raises:
+        ValueError: the table is empty, or has more columns than there are colours.
+    """
+    import matplotlib.pyplot as plt
+
+    if not len(table) or len(table.columns) > len(COLOURS):
+        raise ValueError(f"The table needs rows, and no more than {len(COLOURS)} columns.")
+    shares = 100 * table.div(table.sum(axis=1), axis=0)
+    figure, axes = plt.subplots(figsize=(8, 1.3 + 0.32 * len(table)))
+    left = 0 * shares.iloc[:, 0]
+    for colour, column in zip(COLOURS, shares.columns, strict=False):
+        axes.barh(shares.index, shares[column], left=left, color=colour, edgecolor="white", label=column)
+        left = left + shares[column]
+    axes.invert_yaxis()
+    axes.set(xlabel=label, xlim=(0, 100))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=8)
+    rows = [
+        f"{name}: " + ", ".join(f"{column} {value:.0f} %" for column, value in row.items() if value)
+        for name, row in shares.iterrows()
+    ]
+    show(figure, alt=f"Stacked bars, {label}. " + "; ".join(rows) + ".")
+
+
 def machine() -> dict[str, str | int | float]:
     """What this computer offers: processor, memory, GPU, bfloat16, versions; printed by lesson 00."""
     import platform

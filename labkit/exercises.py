@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from labkit import corpus, metrics, paths, rag
+from labkit import bench, corpus, metrics, paths, rag
 from labkit.prompts import parse_answer
 
 Judge = Callable[[Any], str | None]
@@ -110,6 +110,158 @@ def _(answer: Any) -> str | None:
     if score is not None and abs(float(answer) - score.recall_at_k) < 0.005:
         return None
     return "Chunk only the document whose id is question.documents[0], retrieve five chunks, and score them with k=5."
+
+
+# ------------------------------------------------------------------------------- lessons 02 to 04
+
+
+@cache
+def _asked() -> list[corpus.Question]:
+    questions = [q for q in corpus.load_questions("dev") if q.followup is None]
+    return bench.sample(questions, {"lookup": 3, "unanswerable": 1})
+
+
+@cache
+def _lookups() -> list[corpus.Question]:
+    return [q for q in corpus.load_questions("dev", "lookup") if q.followup is None]
+
+
+def _documents() -> list[corpus.Document]:
+    return corpus.load_documents("dev")
+
+
+@cache
+def _clauses(titles: bool = False) -> Any:
+    """Clauses of the dev archive with headers, or with titles alone."""
+    headers = rag.titles(_documents()) if titles else rag.document_headers(_documents())
+    return rag.add_headers(rag.chunk(_documents(), rag.ClauseParser()), headers)
+
+
+@cache
+def _dense(titles: bool = False) -> rag.VectorIndex:
+    from labkit import models
+
+    return rag.VectorIndex(_clauses(titles), models.load_embedder())
+
+
+@cache
+def _hybrid() -> rag.Hybrid:
+    return rag.Hybrid([_dense(), rag.BM25Index(_clauses())])
+
+
+def _rerank(depth: int = 20) -> rag.Rerank:
+    from labkit import tune
+
+    return rag.Rerank(tune.load_reranker(paths.reranker()), depth=depth)
+
+
+def _recall(questions: list[corpus.Question], retriever: Any, *post: Any) -> float:
+    """Mean evidence recall of a pipeline that only retrieves."""
+    from labkit import models
+
+    pipeline = rag.Pipeline(retriever, models.load_generator(), post=post)
+    return bench.mean(bench.measure("", questions, pipeline, answer=False), f"evidence_recall_{bench.BUDGET}").value
+
+
+def _near(answer: Any, expected: float, tolerance: float = 0.005) -> bool:
+    return abs(float(answer) - expected) < tolerance
+
+
+@exercise("02.1")
+def _(answer: Any) -> str | None:
+    spans = [rag.span_of(c) for c in rag.chunk(_documents(), tokens=48)]
+    evidence = [e for q in _asked() for e in q.evidence]
+    whole = sum(any(s.overlap(e) == e.end - e.start for s in spans) for e in evidence)
+    return None if _near(answer, whole / len(evidence)) else "Cut with tokens=48, then `described` tells the share."
+
+
+@exercise("02.2")
+def _(answer: Any) -> str | None:
+    lookups = [q for q in _asked() if q.task == "lookup"]
+    if _near(answer, _recall(lookups, _dense(titles=True))):
+        return None
+    if _near(answer, _recall(lookups, _dense())):
+        return "That is the figure of the headers: give rag.titles(documents) to rag.add_headers."
+    return "Index rag.add_headers(clauses, rag.titles(documents)), and average over the lookups of `asked` alone."
+
+
+@exercise("02.3")
+def _(answer: Any) -> str | None:
+    question = next(q for q in corpus.load_questions("dev") if q.followup)
+    hits = _dense().retrieve([str(answer)], top_k=5)[0]
+    if any(metrics.covers(rag.span_of(h.node), e) for h in hits for e in question.evidence):
+        return None
+    return "The evidence is not among the first five: name the contract as the earlier question does."
+
+
+@exercise("03.1")
+def _(answer: Any) -> str | None:
+    return None if _near(answer, 1 / 62 + 1 / 65, 5e-5) else "Add 1 / (60 + rank) over both lists, with ranks 2 and 5."
+
+
+@exercise("03.2")
+def _(answer: Any) -> str | None:
+    from labkit import models
+
+    router = rag.Router(rag.document_headers(_documents()), models.load_embedder(), keep=1)
+    if _near(answer, _recall(_lookups(), rag.Routed(_hybrid(), router))):
+        return None
+    return "Use rag.Routed(hybrid, rag.Router(headers, embedder, keep=1)), and average over the lookups of `many`."
+
+
+@exercise("03.3")
+def _(answer: Any) -> str | None:
+    question = next((q for q in _lookups() if q.id == answer), None)
+    if question is None:
+        return "Give the id of a lookup of `many`, such as the one of lookups[0].id."
+    dense, words = (
+        any(metrics.covers(rag.span_of(h.node), question.evidence[0]) for h in r.retrieve([question.question], 5)[0])
+        for r in (_dense(), _hybrid().retrievers[1])
+    )
+    if words and not dense:
+        return None
+    return (
+        "The dense search finds it too."
+        if words
+        else "BM25 does not find it: compare found('BM25') and found('dense')."
+    )
+
+
+@exercise("04.1")
+def _(answer: Any) -> str | None:
+    from labkit import models
+    from labkit.rag.pipeline import prompt_tokens
+
+    embedder, generator = models.load_embedder(), models.load_generator()
+    pipeline = rag.Pipeline(_hybrid(), generator, post=[_rerank(), rag.Compress(embedder, share=0.25)])
+    lengths = prompt_tokens(pipeline, [q.question for q in _asked()])
+    if _near(answer, sum(lengths) / len(lengths), 0.5):
+        return None
+    return "Measure with post=[rerank, rag.Compress(embedder, share=0.25)], and look up prompt_tokens in the table."
+
+
+@exercise("04.2")
+def _(answer: Any) -> str | None:
+    if _near(answer, _recall(_asked(), _hybrid(), _rerank(depth=5))):
+        return None
+    if _near(answer, _recall(_asked(), _hybrid(), _rerank())):
+        return "That is the figure of depth 20: give depth=5 to rag.Rerank."
+    return "Measure post=[rag.Rerank(reranker, depth=5)] with answer=False; bench.mean gives the mean."
+
+
+@exercise("04.3")
+def _(answer: Any) -> str | None:
+    from labkit import models
+
+    question = next((q for q in _asked() if q.id == answer), None)
+    if question is None:
+        return "Give the id of a question of `asked`: the error browser shows them."
+    pipeline = rag.Pipeline(_hybrid(), models.load_generator(), post=[_rerank()])
+    box = bench.measure("", [question], pipeline).outcomes()[0]
+    return None if box in ("misread", "refused wrongly") else f"That question is in the box {box!r}."
+
+
+# ------------------------------------------------------------------------------------ appendix A1
 
 
 def _shipped(name: str) -> Any:

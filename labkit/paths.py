@@ -73,6 +73,11 @@ def reader() -> Path:
     return data() / "models" / "reader"
 
 
+def reranker() -> Path:
+    """Folder of the course's reranker: a LoRA adapter for MiniLM."""
+    return data() / "models" / "reranker"
+
+
 def checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of each file that a folder's SHA256SUMS lists, by its path below the folder."""
     if not (folder / SUMS).exists():

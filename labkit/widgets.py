@@ -178,7 +178,7 @@ def retrieval_explorer(
 
 def errors_table(run: bench.Run, box: str | None = None) -> pd.DataFrame:
     """Questions of a run with their box, what was right and what was said; those of one box, or all."""
-    names = errors.boxes(run.questions, run.results, run.answers)
+    names = run.outcomes()
     rows = [
         {"id": q.id, "box": name, "question": q.question, "right": q.answer or "(refuse)", "said": r.reply}
         for q, r, name in zip(run.questions, run.results, names, strict=True)

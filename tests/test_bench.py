@@ -87,8 +87,8 @@ def test_compressed_chunks_count_only_what_is_left(runs):
     hit.node.metadata["kept"] = [[36, 60]]
     assert bench.pieces(hit) == [Span("alder", 36, 60)]
     shortened = replace(runs[1].results[0], retrieved=(hit,), used=1)
-    assert bench._evidence_recall(runs[1].questions[0], shortened) == 0
-    assert bench._precision(runs[1].questions[0], shortened) == 0
+    assert bench.runs._evidence_recall(runs[1].questions[0], shortened) == 0
+    assert bench.runs._precision(runs[1].questions[0], shortened) == 0
 
 
 def test_holm_steps_down():
@@ -108,6 +108,38 @@ def test_the_p_value_of_a_coin_is_rarely_small():
     assert 0 < small <= 12
     with pytest.raises(ValueError, match="same questions"):
         metrics.paired_p_value([1], [1, 0], ["a"])
+
+
+def test_a_sample_takes_the_same_number_from_each_contract():
+    questions = [replace(question(name), id=f"{name}{i}") for name in TEXTS for i in range(5)]
+    drawn = bench.sample(questions, {"lookup": 2})
+    assert [q.cluster for q in drawn] == [name for name in TEXTS for _ in range(2)]
+    assert drawn == bench.sample(questions, {"lookup": 2}) and not bench.sample(questions, {"compare": 2})
+
+
+def test_looking_without_reading_measures_retrieval_alone():
+    pipeline = rag.Pipeline(rag.BM25Index(rag.chunk(DOCUMENTS)), Copying(), top_k=2)
+    questions = [question(name) for name in TEXTS]
+    run = bench.measure("look", questions, pipeline, answer=False)
+    assert run.values("mrr") == bench.measure("read", questions, pipeline).values("mrr")
+    assert run.values("exact_match") == [None] * 4 and bench.mean(run, "mrr").value == 1
+    with pytest.raises(ValueError, match="without reading"):
+        run.boxes()
+
+
+def test_the_report_tells_halves_tasks_and_strata_apart(runs):
+    from labkit.bench import arms
+
+    halves = ["new", "new", "seen", "seen"]
+    named = [replace(run, name=name, questions=[replace(q, half=h) for q, h in zip(run.questions, halves, strict=True)])
+             for run, name in zip(runs, ("naive", "best"), strict=True)]  # fmt: skip
+    report = arms.report(named)
+    assert [(row["name"], row["n"], row["exact_match"]) for row in report["arms"]] == [("naive", 2, 0), ("best", 2, 1)]
+    assert {row["metric"] for row in report["versus_naive"]} == set(arms.FAMILY)
+    assert [(r["half"], r["group"], r["name"]) for r in report["by_task"]][::2] == [
+        ("new", "lookup", "naive"), ("seen", "lookup", "naive"),
+    ]  # fmt: skip
+    assert report["boxes"]["best"]["right"] == 2
 
 
 def test_nothing_to_measure_is_an_error(runs):

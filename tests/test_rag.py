@@ -236,6 +236,12 @@ def test_the_router_finds_documents_by_words_and_by_meaning(index, embedder):
     assert routed.retrieve(["How is paper supplied?"], 2)[0][0].node.metadata["document"] == "supply"
     with pytest.raises(ValueError, match="needs headers"):
         rag.Router({})
+    assert sorted(rag.Router(headers, keep=1).route(["Zelk?"])[0]) == sorted(headers)
+
+
+def test_kinds_and_dates_are_written_as_questions_write_them():
+    dated = Document("C1", "C1", "text", {"kind": "equipment_lease", "date": "2021-03-07"})
+    assert rag.kinds_and_dates([dated, *DOCUMENTS]) == {"C1": "equipment lease 7 March 2021"}
 
 
 def test_questions_that_a_chunk_answers_lead_to_it(embedder):
@@ -381,6 +387,63 @@ def test_a_refused_answer_is_searched_for_again(index):
     result = rag.Corrective(first, second).ask("Where do the servers stand?")
     assert result.answer.text == "Oslo" and [s.stage for s in result.trace].count("answer") == 2
     assert rag.Corrective(second, first).ask("Where do the servers stand?").answer.text == "Oslo"
+
+
+def test_a_judge_sends_the_answer_back(index):
+    first = rag.Pipeline(index, Scripted("Rome [1]"), top_k=1)
+    second = rag.Pipeline(index, Scripted("Oslo [1]"), top_k=3)
+    against, in_favour = (rag.judged_by(Scripted(f"Oslo [1]\n{verdict}")) for verdict in ("no", "yes"))
+    question = "Where do the servers stand?"
+    assert rag.Corrective(first, second, against).ask(question).answer.text == "Oslo"
+    assert rag.Corrective(first, second, in_favour).ask(question).answer.text == "Rome"
+    assert rag.judged_by(Scripted("yes"))([rag.Pipeline(index, Scripted("I don't know."), top_k=1).ask("Who?")]) == [
+        False
+    ]
+
+
+def test_the_length_of_a_prompt_is_known_without_asking(index, reader):
+    from labkit.rag.pipeline import prompt_tokens
+
+    naive = rag.Pipeline(index, reader, top_k=2)
+    assert prompt_tokens(naive, ["Where do the servers stand?"]) == [
+        naive.ask("Where do the servers stand?").prompt_tokens
+    ]
+
+
+def test_hypothetical_questions_are_written_for_each_chunk():
+    writer = Scripted("What is the rent?\nWho keeps the key?", "none")
+    found = rag.hypothetical_questions(writer, rag.chunk(DOCUMENTS[:2], tokens=200))
+    assert found == [["What is the rent?", "Who keeps the key?"], ["none"]]
+    assert "Lease of the north hall" in writer.asked[0][-1]["content"]
+
+
+# ------------------------------------------------------------------ the brackets
+
+FEW = [
+    {"id": "hosting", "amends": None, "clauses": [{"start": 0, "end": 25, "category": "place"}]},
+    {"id": "supply", "amends": None, "clauses": [{"start": 0, "end": 26, "category": "time"}]},
+]
+
+
+def _asked():
+    place = _category_question(answer="Oslo", evidence=(Span("hosting", 0, 25),), documents=("hosting",))
+    time = _category_question(answer="ten days", evidence=(Span("supply", 0, 26),), documents=("supply",))
+    from dataclasses import replace
+
+    return [replace(place, id="a", question="Where?"), replace(time, id="b", question="When?")]
+
+
+def test_the_oracle_gives_the_gold_passage_and_shuffled_never():
+    questions = _asked()
+    for known, same in ((rag.oracle, True), (rag.shuffled, False)):
+        retriever = known(questions, DOCUMENTS, FEW, distractors=0)
+        for question, hits in zip(questions, retriever.retrieve(["Where?", "When?"]), strict=True):
+            held = {h.node.metadata["document"] for h in hits}
+            assert (held == set(question.documents)) is same and len(hits) == 1
+    with pytest.raises(ValueError, match="No passages are known"):
+        rag.oracle(questions, DOCUMENTS, FEW).retrieve(["Who?"])
+    with pytest.raises(ValueError, match="two contracts"):
+        rag.shuffled(questions[:1], DOCUMENTS, FEW)
 
 
 # ------------------------------------------------------------------ error boxes

@@ -3,6 +3,7 @@
 Floor 2. Each step is LlamaIndex's own part where it has one, called on many questions at once.
 """
 
+from labkit.rag.brackets import Known, oracle, oracle_passages, read_oracle, shuffled
 from labkit.rag.chunking import (
     ClauseParser,
     add_headers,
@@ -14,11 +15,20 @@ from labkit.rag.chunking import (
     text_of,
 )
 from labkit.rag.domain import Domain
-from labkit.rag.oracle import oracle_passages, read_oracle
-from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, score, score_retrieval
+from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, judged_by, score, score_retrieval
 from labkit.rag.post import MMR, Budget, Compress, ReaderRerank, Rerank, Window
-from labkit.rag.queries import Decompose, HyDE, MultiQuery, Rewrite
-from labkit.rag.retrieval import AutoMerging, BM25Index, Hybrid, Routed, Router, VectorIndex, fuse, titles
+from labkit.rag.queries import Decompose, HyDE, MultiQuery, Rewrite, hypothetical_questions
+from labkit.rag.retrieval import (
+    AutoMerging,
+    BM25Index,
+    Hybrid,
+    Routed,
+    Router,
+    VectorIndex,
+    fuse,
+    kinds_and_dates,
+    titles,
+)
 
 __all__ = [
     "MMR",
@@ -32,6 +42,7 @@ __all__ = [
     "Domain",
     "HyDE",
     "Hybrid",
+    "Known",
     "MultiQuery",
     "Pipeline",
     "ReaderRerank",
@@ -49,11 +60,16 @@ __all__ = [
     "document_headers",
     "evaluate",
     "fuse",
+    "hypothetical_questions",
     "indexed_text",
+    "judged_by",
+    "kinds_and_dates",
+    "oracle",
     "oracle_passages",
     "read_oracle",
     "score",
     "score_retrieval",
+    "shuffled",
     "span_of",
     "text_of",
     "titles",

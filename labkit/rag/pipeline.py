@@ -19,7 +19,16 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from labkit import metrics
 from labkit.corpus import Question, Span
 from labkit.models import Generator
-from labkit.prompts import Answer, Message, Passage, answer_messages, parse_answer
+from labkit.prompts import (
+    NEW_TOKENS,
+    Answer,
+    Message,
+    Passage,
+    answer_messages,
+    judge_messages,
+    parse_answer,
+    parse_judgement,
+)
 from labkit.rag import post, queries, retrieval
 from labkit.rag.chunking import count_tokens, span_of, text_of, title_of
 
@@ -250,6 +259,24 @@ class Corrective:
         return results
 
 
+def judged_by(generator: Generator) -> Callable[[Sequence[Result]], list[bool]]:
+    """A judge for `Corrective`: an answer is supported when it is no refusal and the generator, reading the same
+    passages once more, does not find it wrong."""
+
+    def supported(results: Sequence[Result]) -> list[bool]:
+        chats = []
+        for result in results:
+            passages = [Passage(title_of(h.node), text_of(h.node)) for h in result.retrieved[: result.used]]
+            chats.append(judge_messages(result.question, result.answer.text or result.reply, passages))
+        said = generator.generate(chats, NEW_TOKENS["judge"])
+        return [
+            not result.answer.refused and parse_judgement(reply) is not False
+            for result, reply in zip(results, said, strict=True)
+        ]
+
+    return supported
+
+
 def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tuple[list[Message], int]:
     """The prompt with as many of the first passages as the window holds, and how many those are.
 
@@ -261,6 +288,16 @@ def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tup
         if generator.count_tokens(messages) <= generator.room():
             return messages, kept
     raise ValueError(f"The question does not fit into the window of {generator.max_length} tokens: shorten it.")
+
+
+def prompt_tokens(pipeline: Pipeline, questions: Sequence[str]) -> list[int]:
+    """Length of the prompt that each question would lead to, in the generator's tokens, without asking it."""
+    lengths = []
+    for question, hits in zip(questions, pipeline.retrieve(questions), strict=True):
+        passages = [Passage(title_of(h.node), text_of(h.node)) for h in hits[: pipeline.top_k]]
+        messages, _ = fit(pipeline.generator, question, passages)
+        lengths.append(pipeline.generator.count_tokens(messages))
+    return lengths
 
 
 def score(questions: Sequence[Question], results: Sequence[Result]) -> list[metrics.AnswerScore]:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from llama_index.core.indices.query.query_transform.base import BaseQueryTransform
-from llama_index.core.schema import QueryBundle
+from llama_index.core.schema import BaseNode, QueryBundle
 
 from labkit import prompts
 from labkit.models import Generator
 from labkit.prompts import Message
+from labkit.rag.chunking import text_of, title_of
 
 History = Sequence[Message]
 
@@ -101,6 +102,18 @@ class Decompose:
             parts = [p for p in prompts.parse_lines(reply) if p.strip() and p != query.query_str]
             made.append([query, *map(QueryBundle, parts if len(parts) > 1 else [])])
         return made
+
+
+def hypothetical_questions(generator: Generator, chunks: Sequence[BaseNode], tokens: int = 48) -> list[list[str]]:
+    """Questions that each chunk answers, written by the generator: `VectorIndex(also=...)` finds the chunk by them.
+
+    The same is known as reverse HyDE; LlamaIndex's QuestionsAnsweredExtractor does it one chunk at a time.
+
+    Args:
+        tokens: longest reply, in the generator's tokens.
+    """
+    chats = [prompts.questions_messages(prompts.Passage(title_of(c), text_of(c))) for c in chunks]
+    return [prompts.parse_lines(reply) for reply in generator.generate(chats, tokens)]
 
 
 # Words that say nothing about what is asked.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
 
 import numpy as np
@@ -318,9 +319,13 @@ class Router:
         self._index = ways[0] if len(ways) == 1 else Hybrid(ways)
 
     def route(self, queries: Sequence[Query]) -> list[list[str]]:
-        """The ids of the documents kept for each query, likeliest first."""
+        """The ids of the documents kept for each query, likeliest first; all where no word of it is in a header."""
         keep = min(self.keep, len(self.headers))
-        return [[str(hit.node.metadata["document"]) for hit in hits] for hits in self._index.retrieve(queries, keep)]
+        made = []
+        for hits in self._index.retrieve(queries, keep):
+            kept = [str(hit.node.metadata["document"]) for hit in hits if hit.score or not self.words]
+            made.append(kept or list(self.headers))
+        return made
 
 
 @dataclass
@@ -344,5 +349,15 @@ class Routed:
 
 
 def titles(documents: Sequence[Document]) -> dict[str, str]:
-    """Titles by document id, for a `Router`."""
+    """Titles by document id, for a `Router` that goes by names."""
     return {d.id: d.title for d in documents}
+
+
+def kinds_and_dates(documents: Sequence[Document]) -> dict[str, str]:
+    """Kind and date by document id, for a `Router` that goes by them; documents without either are left out."""
+    known = {}
+    for document in documents:
+        kind, day = str(document.metadata.get("kind") or ""), document.metadata.get("date")
+        written = f"{(at := date.fromisoformat(str(day))).day} {at:%B} {at.year}" if day else ""
+        known[document.id] = f"{kind.replace('_', ' ')} {written}".strip()
+    return {name: text for name, text in known.items() if text}

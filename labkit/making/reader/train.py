@@ -31,6 +31,8 @@ LIMIT_MB = 20.0
 PLACES = 9
 # The auxiliary losses that ask for a passage's number.
 PLACED = ("context", "match", "match again", "asked", "answer")
+# A step takes a second or two; what takes longer than this was a pause of the machine, which is no training.
+PAUSE_S = 15.0
 # Width of the pointer from a question to the value that answers it.
 POINTER = 64
 # Topics that the auxiliary loss can tell apart; the bank has fewer.
@@ -427,7 +429,7 @@ class Trainer:
             raise RuntimeError("The loss is no number any more: lower the learning rates and start again.")
         self.step += 1
         self.tokens_seen += batch.used
-        self.trained_s += time.perf_counter() - start
+        self.trained_s += min(time.perf_counter() - start, PAUSE_S)
         return {
             "loss": value,
             "reply_loss": self.reply_loss,

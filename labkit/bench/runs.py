@@ -1,12 +1,13 @@
 """Techniques side by side: the same questions, every metric, paired differences.
 
-Floor 3. A `Run` holds what one pipeline did with all questions; tables are made of several.
+A `Run` holds what one pipeline did with all questions; tables are made of several.
 """
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from llama_index.core.schema import NodeWithScore
 from labkit import metrics, rag
 from labkit.corpus import Question, Span
 from labkit.metrics import AnswerScore, RetrievalScore
+from labkit.prompts import Message, parse_answer
 from labkit.rag import Corrective, Pipeline, Result, errors
 
 K = 5
@@ -29,7 +31,7 @@ class Run:
 
     Attributes:
         name: of the technique. questions, results, answers, retrieval: one of each a question; `retrieval` is None
-            where there is no evidence.
+            where there is no evidence, `answers` where nothing was read.
         evidence_recall, precision: of each question, None where there is no evidence; see `measure`.
         seconds: for the whole batch.
     """
@@ -37,7 +39,7 @@ class Run:
     name: str
     questions: Sequence[Question]
     results: Sequence[Result]
-    answers: Sequence[AnswerScore]
+    answers: Sequence[AnswerScore | None]
     retrieval: Sequence[RetrievalScore | None]
     evidence_recall: Sequence[float | None]
     precision: Sequence[float | None]
@@ -48,8 +50,19 @@ class Run:
         return [q.cluster for q in self.questions]
 
     def boxes(self) -> dict[str, int]:
-        """How many answers are in each error box."""
-        return errors.count(errors.boxes(self.questions, self.results, self.answers))
+        """How many answers are in each error box.
+
+        Raises:
+            ValueError: nothing was read.
+        """
+        return errors.count(self.outcomes())
+
+    def outcomes(self) -> list[str]:
+        """The error box of each question; errors as in `boxes`."""
+        read = [a for a in self.answers if a is not None]
+        if len(read) < len(self.answers):
+            raise ValueError(f"{self.name!r} was measured without reading: measure it with answers.")
+        return errors.boxes(self.questions, self.results, read)
 
     def values(self, metric: str) -> list[float | None]:
         """A metric question by question; None where it is not defined.
@@ -63,9 +76,9 @@ class Run:
             "mrr": lambda: [r.mrr if r else None for r in self.retrieval],
             "precision_chars": lambda: list(self.precision),
             f"wrong_document_rate_at_{K}": lambda: [r.wrong_document_rate if r else None for r in self.retrieval],
-            "exact_match": lambda: [a.exact_match for a in self.answers],
-            "token_f1": lambda: [a.token_f1 for a in self.answers],
-            "prompt_tokens": lambda: [float(r.prompt_tokens) for r in self.results],
+            "exact_match": lambda: [a.exact_match if a else None for a in self.answers],
+            "token_f1": lambda: [a.token_f1 if a else None for a in self.answers],
+            "prompt_tokens": lambda: [float(r.prompt_tokens) if r.prompt_tokens else None for r in self.results],
         }
         if metric not in made:
             raise KeyError(f"There is no metric {metric!r}: choose one of {', '.join(made)}.")
@@ -76,8 +89,29 @@ METRICS = (f"evidence_recall_{BUDGET}", f"recall_at_{K}", "mrr", "precision_char
            "exact_match", "token_f1", "prompt_tokens")  # fmt: skip
 
 
-def measure(name: str, questions: Sequence[Question], pipeline: Pipeline | Corrective, progress: bool = False) -> Run:
-    """Let a pipeline answer all questions and score what it did.
+def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed: int = 0) -> list[Question]:
+    """So many questions of each task about each contract, or all there are, in their order.
+
+    Args:
+        per_contract: how many, by task; other tasks are left out. seed: decides which.
+    """
+    rng = random.Random(seed)
+    groups: dict[tuple[str, str], list[Question]] = {}
+    for question in questions:
+        if question.task in per_contract:
+            groups.setdefault((question.cluster, question.task), []).append(question)
+    kept = {q.id for (_, task), found in groups.items() for q in rng.sample(found, min(per_contract[task], len(found)))}
+    return [q for q in questions if q.id in kept]
+
+
+def measure(
+    name: str,
+    questions: Sequence[Question],
+    pipeline: Pipeline | Corrective,
+    progress: bool = False,
+    answer: bool = True,
+) -> Run:
+    """Let a pipeline answer all questions and score what it did; with `answer=False` only look what it retrieves.
 
     Evidence recall counts what is left of a chunk after compression. Precision is the share of the characters in
     the prompt's passages that are evidence.
@@ -89,13 +123,28 @@ def measure(name: str, questions: Sequence[Question], pipeline: Pipeline | Corre
         raise ValueError("There are no questions to measure on: load some first.")
     histories = [q.followup["history"] if q.followup else () for q in questions]
     start = time.perf_counter()
-    results = pipeline.run([q.question for q in questions], histories, progress=progress)
+    if answer:
+        results = pipeline.run([q.question for q in questions], histories, progress=progress)
+    else:
+        results = _only_retrieved(pipeline, questions, histories)
     seconds = time.perf_counter() - start
     return Run(
-        name, questions, results, rag.score(questions, results), rag.score_retrieval(questions, results, K, BUDGET),
+        name, questions, results, rag.score(questions, results) if answer else [None] * len(questions),
+        rag.score_retrieval(questions, results, K, BUDGET),
         [_evidence_recall(q, r) for q, r in zip(questions, results, strict=True)],
         [_precision(q, r) for q, r in zip(questions, results, strict=True)], seconds,
     )  # fmt: skip
+
+
+def _only_retrieved(
+    pipeline: Pipeline | Corrective, questions: Sequence[Question], histories: Sequence[Sequence[Message]]
+) -> list[Result]:
+    first = pipeline.first if isinstance(pipeline, Corrective) else pipeline
+    found = first.retrieve([q.question for q in questions], histories)
+    return [
+        Result(q.question, tuple(hits), min(first.top_k, len(hits)), "", parse_answer(""), 0)
+        for q, hits in zip(questions, found, strict=True)
+    ]
 
 
 def pieces(hit: NodeWithScore) -> list[Span]:
@@ -124,16 +173,21 @@ def _precision(question: Question, result: Result) -> float | None:
     return sum(s.overlap(e) for s in given for e in question.evidence) / total if total else 0.0
 
 
-def techniques(runs: Sequence[Run]) -> pd.DataFrame:
+def mean(run: Run, metric: str) -> metrics.Interval:
+    """The mean of a metric with its interval, clustered by contract. Raises KeyError: there is no such metric."""
+    return metrics.mean_interval(run.values(metric), run.clusters())
+
+
+def techniques(runs: Iterable[Run]) -> pd.DataFrame:
     """A row a technique: its name and the mean of each metric."""
     rows = []
     for run in runs:
-        means = {m: metrics.mean_interval(run.values(m), run.clusters()).value for m in METRICS}
+        means = {m: mean(run, m).value for m in METRICS}
         rows.append({"name": run.name, **means})
     return pd.DataFrame(rows)
 
 
-def timings(runs: Sequence[Run]) -> dict[str, float]:
+def timings(runs: Iterable[Run]) -> dict[str, float]:
     """Milliseconds a question, by technique."""
     return {f"{run.name} ms": 1000 * run.seconds / len(run.questions) for run in runs}
 

@@ -1,4 +1,7 @@
-"""The oracle: the gold passage among hard distractors, to measure reading apart from retrieval."""
+"""The brackets of every comparison: the oracle, given the gold passage among hard distractors, and shuffled passages.
+
+Both measure reading apart from retrieval.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from llama_index.core.schema import NodeWithScore, TextNode
+
 from labkit.corpus import Document, Question, Span
 from labkit.metrics import AnswerScore, score_answer
 from labkit.models import Generator
 from labkit.prompts import Passage, answer_messages, parse_answer
+from labkit.rag.retrieval import Query, Within, bundles
 
 Clauses = Sequence[Mapping[str, Any]]
 
@@ -42,6 +48,75 @@ def oracle_passages(
     spans = list(dict.fromkeys(gold)) + rng.sample(same, min(distractors, len(same)))
     rng.shuffle(spans)
     return [Passage(texts[s.document].title, texts[s.document].quote(s)) for s in spans], spans
+
+
+class Known:
+    """A retriever that looks nothing up: for each question the passages are known beforehand.
+
+    Args:
+        passages: by question, the places of its passages. documents: that they stand in.
+    """
+
+    def __init__(self, passages: Mapping[str, Sequence[Span]], documents: Sequence[Document]) -> None:
+        texts = {d.id: d for d in documents}
+        self._found = {question: [_node(texts[s.document], s) for s in spans] for question, spans in passages.items()}
+
+    def retrieve(
+        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
+    ) -> list[list[NodeWithScore]]:
+        """As `Retriever.retrieve`; `within` narrows nothing.
+
+        Raises:
+            ValueError: a question is empty, or its passages are not known.
+        """
+        asked = [query.query_str for query in bundles(queries)]
+        if unknown := [q for q in asked if q not in self._found]:
+            raise ValueError(f"No passages are known for {unknown[0]!r}: ask the questions that this was made from.")
+        return [[NodeWithScore(node=node, score=1.0) for node in self._found[q][:top_k]] for q in asked]
+
+
+def _node(document: Document, span: Span) -> TextNode:
+    return TextNode(
+        text=document.quote(span), start_char_idx=span.start, end_char_idx=span.end,
+        metadata={"document": document.id, "title": document.title},
+        excluded_embed_metadata_keys=["document", "title"], excluded_llm_metadata_keys=["document"],
+    )  # fmt: skip
+
+
+def oracle(
+    questions: Sequence[Question],
+    documents: Sequence[Document],
+    contracts: Clauses,
+    distractors: int = 2,
+    seed: int = 0,
+) -> Known:
+    """The ceiling of reading, as a retriever: of each question the gold passages among hard distractors."""
+    given = {q.question: oracle_passages(q, documents, contracts, distractors, seed)[1] for q in questions}
+    return Known(given, documents)
+
+
+def shuffled(
+    questions: Sequence[Question],
+    documents: Sequence[Document],
+    contracts: Clauses,
+    distractors: int = 2,
+    seed: int = 0,
+) -> Known:
+    """The floor, as a retriever: each question gets the oracle's passages of a question about another contract.
+
+    Raises:
+        ValueError: all questions are about the same contract.
+    """
+    if len({q.cluster for q in questions}) < 2:
+        raise ValueError("All questions are about one contract: give questions about two contracts at least.")
+    given = {}
+    for i, question in enumerate(questions):
+        after = (questions[(i + k) % len(questions)] for k in range(1, len(questions)))
+        other = next(
+            q for q in after if not set(q.documents) & set(question.documents) and q.cluster != question.cluster
+        )
+        given[question.question] = oracle_passages(other, documents, contracts, distractors, seed)[1]
+    return Known(given, documents)
 
 
 def _spans(record: Mapping[str, Any], category: str | None = None) -> list[Span]:

@@ -1,0 +1,52 @@
+"""Measuring: techniques side by side on the same questions, and the benchmark on the test split.
+
+Floor 3. `runs` compares pipelines; `arms` builds those that the test split judges.
+"""
+
+from labkit.bench.arms import (
+    benchmark,
+    best,
+    naive,
+    shipped_benchmark,
+    shipped_questions,
+    write_benchmark,
+    write_questions,
+)
+from labkit.bench.runs import (
+    BUDGET,
+    METRICS,
+    K,
+    Run,
+    boxes_table,
+    by,
+    mean,
+    measure,
+    pieces,
+    sample,
+    techniques,
+    timings,
+    versus,
+)
+
+__all__ = [
+    "BUDGET",
+    "METRICS",
+    "K",
+    "Run",
+    "benchmark",
+    "best",
+    "boxes_table",
+    "by",
+    "mean",
+    "measure",
+    "naive",
+    "pieces",
+    "sample",
+    "shipped_benchmark",
+    "shipped_questions",
+    "techniques",
+    "timings",
+    "versus",
+    "write_benchmark",
+    "write_questions",
+]

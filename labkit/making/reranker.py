@@ -1,0 +1,58 @@
+"""How the course's reranker was made: pairs from the train split's archive, LoRA on MiniLM.
+
+`python -m labkit reranker` repeats it. Only train questions and train contracts are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from labkit import corpus, metrics, models, paths, rag, tune
+from labkit.corpus import Document, Question, Span
+
+TASKS = ("lookup", "amended", "compare", "multihop")
+DEPTH = 30
+NEGATIVES = 3
+SAY = partial(print, flush=True)
+
+
+def search(
+    questions: Sequence[Question], documents: Sequence[Document], depth: int = DEPTH
+) -> list[list[tuple[Span, str]]]:
+    """Place and text of the chunks that a hybrid search finds for each question, gold chunks that it missed at the end.
+
+    Args:
+        documents: the archive; its chunks are clauses with contextual headers.
+    """
+    chunks = rag.add_headers(rag.chunk(documents, rag.ClauseParser()), rag.document_headers(documents))
+    retriever = rag.Hybrid([rag.VectorIndex(chunks, models.load_embedder()), rag.BM25Index(chunks)])
+    found = []
+    for question, hits in zip(questions, retriever.retrieve([q.question for q in questions], depth), strict=True):
+        nodes = [hit.node for hit in hits]
+        seen = {node.node_id for node in nodes}
+        nodes += [
+            c
+            for c in chunks
+            if c.node_id not in seen and any(metrics.covers(rag.span_of(c), e) for e in question.evidence)
+        ]
+        found.append([(rag.span_of(node), rag.indexed_text(node)) for node in nodes])
+    return found
+
+
+def make(out: Path, epochs: float = 1.0, say: Callable[[str], None] = SAY) -> Path:
+    """Train the reranker on the train split and save its adapter with checksums.
+
+    Args:
+        out: folder of the adapter. epochs: passes over the pairs. say: shows progress.
+    """
+    questions = [q for q in corpus.load_questions("train", TASKS) if q.followup is None]
+    say(f"searching for {len(questions)} train questions")
+    found = search(questions, corpus.load_documents("train"))
+    made = tune.pairs(questions, found, NEGATIVES)
+    say(f"{len(made)} pairs, {sum(p.label for p in made):.0f} with evidence")
+    tune.train_reranker(made, out, epochs=epochs, rank=8, batch_size=8)
+    names = [p.name for p in out.iterdir() if p.suffix in (".json", ".safetensors")]
+    paths.write_checksums(out, names)
+    return out

@@ -1,0 +1,94 @@
+"""The widgets, moved and clicked in JupyterLab in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from test_jupyterlab import errors, page, run_all  # noqa: F401 (page is a fixture)
+
+pytestmark = pytest.mark.browser
+
+# Small documents and BM25 alone, so that a click answers at once.
+SETUP = """
+from labkit import bench, corpus, models, rag, widgets
+documents = corpus.load_documents("dev")
+question = corpus.load_questions("dev", "lookup")[0]
+contract = next(d for d in documents if d.id == question.evidence[0].document)
+index = rag.BM25Index(rag.add_headers(rag.chunk([contract], tokens=128), rag.titles(documents)))
+pipeline = rag.Pipeline(index, models.load_generator(), depth=5)
+"""
+CELLS = {
+    "chunks": "widgets.chunk_explorer(contract, question.evidence)",
+    "retrieval": "widgets.retrieval_explorer({'words': pipeline, 'three': rag.Pipeline(index, "
+    "pipeline.generator, top_k=3, depth=3)}, question.question, question.evidence)",
+    "errors": "widgets.error_browser([bench.measure('words', [question], pipeline)])",
+}
+
+
+@pytest.fixture
+def shown(page: Any, lab: Any, request: Any) -> Iterator[Any]:  # noqa: F811
+    """The page with one widget drawn."""
+    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, CELLS[request.param])]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    path = lab.folder / f"widget_{request.param}.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+    assert errors(run_all(page, lab, path.name)) == []
+    page.locator(".jupyter-widgets").first.wait_for()
+    yield page
+    path.unlink()
+
+
+def html(page: Any) -> Any:  # noqa: F811
+    """Where a widget draws what it has to say."""
+    return page.locator(".widget-html-content").last
+
+
+@pytest.mark.parametrize("shown", ["chunks"], indirect=True)
+def test_the_slider_cuts_anew(shown: Any, pictures: Path):
+    assert html(shown).locator("mark").count() >= 1
+    before = html(shown).locator("b").count()
+    readout = shown.locator(".widget-readout").first
+    readout.click()
+    shown.keyboard.press("Control+a")
+    shown.keyboard.type("48")
+    shown.keyboard.press("Enter")
+    shown.wait_for_function(
+        f"[...document.querySelectorAll('.widget-html-content')].pop().querySelectorAll('b').length > {before}"
+    )
+    shown.screenshot(path=str(pictures / "widget_chunks.png"))
+
+
+@pytest.mark.parametrize("shown", ["retrieval"], indirect=True)
+def test_a_typed_question_moves_the_lists(shown: Any, pictures: Path):
+    assert html(shown).locator("td", has_text="yes").count() >= 1
+    shown.locator(".widget-text input").first.fill("Which law governs this contract?")
+    shown.get_by_role("button", name="Ask").click()
+    # The evidence is known for the question given, not for one that is typed.
+    shown.wait_for_function(
+        "![...document.querySelectorAll('.widget-html-content')].pop().innerHTML.includes('<td>yes</td>')"
+    )
+    rows = html(shown).locator("tr").count()
+    shown.locator("select").first.select_option("three")
+    shown.wait_for_function(
+        f"[...document.querySelectorAll('.widget-html-content')].pop().querySelectorAll('tr').length < {rows}"
+    )
+    shown.screenshot(path=str(pictures / "widget_retrieval.png"))
+
+
+@pytest.mark.parametrize("shown", ["errors"], indirect=True)
+def test_a_box_is_opened(shown: Any, pictures: Path):
+    for box in ("right", "misread", "refused wrongly", "evidence not retrieved"):
+        shown.locator("select").nth(1).select_option(box)
+        shown.wait_for_timeout(500)
+        if "said:" in html(shown).inner_text():
+            break
+    assert "right:" in html(shown).inner_text() and "said:" in html(shown).inner_text()
+    shown.locator("select").nth(1).select_option("wrong document")
+    shown.wait_for_function(
+        "[...document.querySelectorAll('.widget-html-content')].pop().innerText.includes('No question is in this box')"
+    )
+    shown.screenshot(path=str(pictures / "widget_errors.png"))
