@@ -214,9 +214,13 @@ def _(answer: Any) -> str | None:
     question = next((q for q in _lookups() if q.id == answer), None)
     if question is None:
         return "Give the id of a lookup of `many`, such as the one of lookups[0].id."
+    evidence = question.evidence[0]
     dense, words = (
-        any(metrics.covers(rag.span_of(h.node), question.evidence[0]) for h in r.retrieve([question.question], 5)[0])
-        for r in (_dense(), _hybrid().retrievers[1])
+        any(metrics.covers(rag.span_of(hit.node), evidence) for hit in found[0])
+        for found in (
+            _dense().retrieve([question.question], 5),
+            rag.BM25Index(_clauses()).retrieve([question.question], 5),
+        )
     )
     if words and not dense:
         return None

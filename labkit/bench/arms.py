@@ -73,7 +73,7 @@ def benchmark(
 
 def report(runs: Sequence[Run]) -> dict[str, Any]:
     """The benchmark's figures: arms and differences for each half of the test split, by task and by stratum."""
-    halves = {half: [_only(run, lambda q, h=half: q.half == h) for run in runs] for half in ("new", "seen")}
+    halves = {half: [_only(run, lambda q: q.half, half) for run in runs] for half in ("new", "seen")}
     new = halves["new"]
     return {
         "prediction": PREDICTION,
@@ -88,9 +88,9 @@ def report(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _only(run: Run, wanted: Callable[[Question], bool]) -> Run:
-    """A run on some of its questions."""
-    kept = [i for i, q in enumerate(run.questions) if wanted(q)]
+def _only(run: Run, key: Callable[[Question], str | None], value: str) -> Run:
+    """A run on those of its questions for which the key has that value."""
+    kept = [i for i, q in enumerate(run.questions) if key(q) == value]
 
     def some(values: Sequence[Any]) -> list[Any]:
         return [values[i] for i in kept]
@@ -112,15 +112,14 @@ def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 def _versus(runs: Sequence[Run]) -> list[dict[str, Any]]:
     pair = [run for run in runs if run.name in ("naive", "best")]
-    rows: list[dict[str, Any]] = versus(pair, "naive", FAMILY).to_dict("records")
-    return rows
+    return [{str(k): v for k, v in row.items()} for row in versus(pair, "naive", FAMILY).to_dict("records")]
 
 
 def _groups(halves: Mapping[str, Sequence[Run]], key: Callable[[Question], str]) -> list[dict[str, Any]]:
     rows = []
     for half, runs in halves.items():
         for group in sorted({key(q) for q in runs[0].questions}):
-            parts = [_only(run, lambda q, g=group: key(q) == g) for run in runs]
+            parts = [_only(run, key, group) for run in runs]
             rows += [{"half": half, "group": group, **row} for row in _rows(parts)]
     return rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from math import log
 from typing import Any
 
@@ -26,6 +26,7 @@ def tokenizer() -> Callable[[str], list[int]]:
     return get_tokenizer()
 
 
+@lru_cache(maxsize=50_000)
 def count_tokens(text: str) -> int:
     """Length of a text in tokens of `tokenizer()`."""
     return len(tokenizer()(text))

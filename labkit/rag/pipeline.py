@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -100,7 +100,6 @@ class Pipeline:
     post: Sequence[post.Stage | BaseNodePostprocessor] = ()
     top_k: int = 5
     depth: int = 20
-    _steps: list[list[Step]] = field(default_factory=list, init=False, repr=False)
 
     def ask(self, question: str, history: Sequence[Message] = ()) -> Result:
         """Answer one question, which may follow upon others."""
@@ -121,34 +120,34 @@ class Pipeline:
             ValueError: a question is empty or does not fit into the window even without passages, `top_k` is
                 no possible number, or a stage gave no query.
         """
-        asked, found = self._find(questions, histories)
-        return self._answer(questions, [query.query_str for query in asked], found, progress)
+        traces = _Traces(len(questions), self.top_k)
+        asked, found = self._find(questions, histories, traces)
+        return self._answer(questions, [query.query_str for query in asked], found, traces, progress)
 
     def retrieve(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None
     ) -> list[list[NodeWithScore]]:
         """The chunks that the generator would be given, without asking it."""
-        return self._find(questions, histories)[1]
+        return self._find(questions, histories, _Traces(len(questions), self.top_k))[1]
 
     def _find(
-        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None
+        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None, traces: _Traces
     ) -> tuple[list[QueryBundle], list[list[NodeWithScore]]]:
         """For each question the query that the generator is asked, and the chunks after every stage."""
-        self._steps = [[] for _ in questions]
-        asked, found = self._retrieve(questions, histories or [()] * len(questions))
+        asked, found = self._retrieve(questions, histories or [()] * len(questions), traces)
         first = [row[0] for row in asked]
         for stage in self.post:
-            found = self._timed(type(stage).__name__, found, partial(post.process, stage, first, found))
+            found = traces.timed(type(stage).__name__, found, partial(post.process, stage, first, found))
         return first, found
 
     def _retrieve(
-        self, questions: Sequence[str], histories: Sequence[Sequence[Message]]
+        self, questions: Sequence[str], histories: Sequence[Sequence[Message]], traces: _Traces
     ) -> tuple[list[list[QueryBundle]], list[list[NodeWithScore]]]:
         """For each question its queries, the first of which the generator is asked, and the chunks found."""
         asked = [[query] for query in retrieval.bundles(questions)]
         for stage in self.rewrite:
             work = partial(self._rewritten, stage, asked, histories)
-            asked = self._timed(type(stage).__name__, asked, work)
+            asked = traces.timed(type(stage).__name__, asked, work)
         flat = [query for row in asked for query in row]
         depth = max(self.depth, self.top_k)
         size = getattr(self.retriever, "chunks", None)
@@ -160,7 +159,7 @@ class Pipeline:
             lists = iter(retrieval.search(self.retriever, flat, depth))
             return [retrieval.fuse([next(lists) for _ in row], depth) for row in asked]
 
-        return asked, self._timed(type(self.retriever).__name__, asked, look)
+        return asked, traces.timed(type(self.retriever).__name__, asked, look)
 
     @staticmethod
     def _rewritten(
@@ -174,23 +173,12 @@ class Pipeline:
         made = iter(queries.transform(stage, flat, said))
         return [[query for _ in row for query in next(made)] for row in asked]
 
-    def _timed(self, stage: str, came_in: Sequence[Any], work: Callable[[], list[Any]]) -> list[Any]:
-        """Run a stage on the whole batch and note what it did with each question."""
-        start = time.perf_counter()
-        went_out = work()
-        each = 1000 * (time.perf_counter() - start) / max(1, len(went_out))
-        for steps, before, after in zip(self._steps, came_in, went_out, strict=True):
-            hits = tuple(h for h in after if isinstance(h, NodeWithScore))
-            tokens = sum(count_tokens(text_of(h.node)) for h in hits[: self.top_k]) if hits else 0
-            tokens = tokens or sum(count_tokens(t) for t in _shown(after))
-            steps.append(Step(stage, _shown(before), _shown(after), tokens, each, hits))
-        return went_out
-
     def _answer(
         self,
         questions: Sequence[str],
         asked: Sequence[str],
         found: Sequence[Sequence[NodeWithScore]],
+        traces: _Traces,
         progress: bool,
     ) -> list[Result]:
         prompts, used = [], []
@@ -206,9 +194,29 @@ class Pipeline:
         for i, reply in enumerate(replies):
             tokens = self.generator.count_tokens(prompts[i])
             step = Step("answer", (asked[i],), (reply,), tokens + count_tokens(reply), each)
-            trace = (*self._steps[i], step)
+            trace = (*traces.steps[i], step)
             made.append(Result(questions[i], tuple(found[i]), used[i], reply, parse_answer(reply), tokens, trace))
         return made
+
+
+class _Traces:
+    """What the stages did with each question of a batch, noted as they run."""
+
+    def __init__(self, questions: int, top_k: int) -> None:
+        self.steps: list[list[Step]] = [[] for _ in range(questions)]
+        self._top_k = top_k
+
+    def timed(self, stage: str, came_in: Sequence[Any], work: Callable[[], list[Any]]) -> list[Any]:
+        """Run a stage on the whole batch and note what it did with each question."""
+        start = time.perf_counter()
+        went_out = work()
+        each = 1000 * (time.perf_counter() - start) / max(1, len(went_out))
+        for steps, before, after in zip(self.steps, came_in, went_out, strict=True):
+            hits = tuple(h for h in after if isinstance(h, NodeWithScore))
+            tokens = sum(count_tokens(text_of(h.node)) for h in hits[: self._top_k]) if hits else 0
+            tokens = tokens or sum(count_tokens(t) for t in _shown(after))
+            steps.append(Step(stage, _shown(before), _shown(after), tokens, each, hits))
+        return went_out
 
 
 def _shown(items: Sequence[Any]) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ _TRIPLES = Measure(
 
 
 def _tally_judge(reply: str, wanted: str) -> Sequence[float]:
-    good = prompts.parse_judgement(wanted)
+    good = bool(prompts.parse_judgement(wanted))
     right = prompts.parse_judgement(reply) == good
     return float(good), float(good and right), float(not good), float(not good and right)
 
