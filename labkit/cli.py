@@ -57,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--steps", type=int, default=800, help="steps of each sibling, in breadth")
     reader.add_argument("--questions", type=int, default=200, help="questions a figure, in evaluate and card")
     reader.add_argument("--json", action="store_true", help="print figures as JSON")
-    add("reranker", _reranker, "train the reranker of lesson 04 and put it into the course")
+    adapters = add("adapters", _adapters, "train embedder and reranker of lesson 04 and put them into the course")
+    adapters.add_argument("which", choices=("embedder", "reranker"), nargs="*", default=["embedder", "reranker"])
     add("questions", _questions, "write the hypothetical questions of lesson 02 anew")
     add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
     return parser
@@ -154,10 +155,12 @@ def _data(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _reranker(_: argparse.Namespace) -> None:
-    from labkit.making import reranker
+def _adapters(options: argparse.Namespace) -> None:
+    from labkit.making import adapters
 
-    reranker.make(_root() / "data" / "models" / "reranker")
+    makers = {"embedder": adapters.make_embedder, "reranker": adapters.make_reranker}
+    for name in options.which:
+        makers[name](_root() / "data" / "models" / name)
 
 
 def _questions(_: argparse.Namespace) -> None:

@@ -152,7 +152,7 @@ def _hybrid() -> rag.Hybrid:
 def _rerank(depth: int = 20) -> rag.Rerank:
     from labkit import tune
 
-    return rag.Rerank(tune.load_reranker(paths.reranker()), depth=depth)
+    return rag.Rerank(tune.load_reranker(paths.adapter("reranker")), depth=depth)
 
 
 def _recall(questions: list[corpus.Question], retriever: Any, *post: Any) -> float:

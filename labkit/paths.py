@@ -73,9 +73,9 @@ def reader() -> Path:
     return data() / "models" / "reader"
 
 
-def reranker() -> Path:
-    """Folder of the course's reranker: a LoRA adapter for MiniLM."""
-    return data() / "models" / "reranker"
+def adapter(name: str) -> Path:
+    """Folder of a LoRA adapter that comes with the course: "embedder" or "reranker"."""
+    return data() / "models" / name
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_bench import TEXTS, question
+from test_bench import DOCUMENTS, TEXTS, question
 
 from labkit import models, rag, tune
 from labkit.corpus import Span
@@ -30,6 +30,33 @@ def test_pairs_hold_the_evidence_and_hard_negatives():
 def adapter(tmp_path_factory):
     made = tune.pairs(QUESTIONS, FOUND, negatives=3) * 6
     return tune.train_reranker(made, tmp_path_factory.mktemp("adapter"), epochs=4, learning_rate=3e-3, batch_size=16)
+
+
+def test_the_embedder_learns_and_orders_what_was_found(tmp_path):
+    made = tune.triplets(QUESTIONS, FOUND)
+    assert [(t.question, t.right) for t in made] == [
+        (q.question, rows[0][1]) for q, rows in zip(QUESTIONS, FOUND, strict=True)
+    ]
+    assert all(t.right != t.wrong for t in made)
+    adapter = tune.train_embedder(made * 8, tmp_path, epochs=2, learning_rate=2e-3, batch_size=4)
+    assert (adapter / "adapter_model.safetensors").stat().st_size < 3e6
+    plain, tuned = models.load_embedder(), tune.load_embedder(adapter)
+    texts = sorted(TEXTS.values())
+    asked = [q.question for q in QUESTIONS]
+
+    def margin(embedder):
+        scores = embedder.encode(asked) @ embedder.encode([f"{t} x" for t in texts]).T
+        return float(sum(scores[i, i] - (scores[i].sum() - scores[i, i]) / 3 for i in range(4)))
+
+    assert margin(tuned) > margin(plain)
+    index = rag.VectorIndex(rag.chunk(DOCUMENTS), plain)
+    pipeline = rag.Pipeline(index, None, post=[rag.Rescore(tuned, keep=2)], top_k=2)
+    found = pipeline.retrieve(asked)
+    assert [h[0].node.metadata["document"] for h in found] == [q.id for q in QUESTIONS] and len(found[0]) == 2
+    with pytest.raises(FileNotFoundError, match="train_embedder"):
+        tune.load_embedder(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="search for each"):
+        tune.triplets(QUESTIONS, FOUND[:1])
 
 
 def test_the_reranker_learns_and_is_saved_as_a_small_adapter(adapter):

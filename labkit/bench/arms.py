@@ -41,7 +41,7 @@ def best(documents: Sequence[Document], embedder: Embedder, generator: Generator
     """The pipeline that lessons 02 to 04 led to: clauses with headers, hybrid search, cross-encoder."""
     clauses = rag.add_headers(rag.chunk(documents, rag.ClauseParser()), rag.document_headers(documents))
     hybrid = rag.Hybrid([rag.VectorIndex(clauses, embedder), rag.BM25Index(clauses)])
-    return Pipeline(hybrid, generator, post=[rag.Rerank(tune.load_reranker(paths.reranker()), depth=10)])
+    return Pipeline(hybrid, generator, post=[rag.Rerank(tune.load_reranker(paths.adapter("reranker")), depth=10)])
 
 
 def benchmark(

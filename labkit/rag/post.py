@@ -68,6 +68,27 @@ class Rerank:
 
 
 @dataclass
+class Rescore:
+    """Order the first `depth` chunks by another embedder, such as one trained on questions like these.
+
+    Attributes:
+        embedder: of `labkit.models` or `labkit.tune`. depth: chunks that it scores; keep: chunks that go on.
+    """
+
+    embedder: Embedder
+    depth: int = 20
+    keep: int = 10
+
+    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+        asked = self.embedder.encode([q.query_str for q in queries])
+        made = []
+        for vector, hits in zip(asked, found, strict=True):
+            near = self.embedder.encode([indexed_text(h.node) for h in hits[: self.depth]])
+            made.append(_by_score(hits[: self.depth], (near @ vector).tolist(), self.keep))
+        return made
+
+
+@dataclass
 class ReaderRerank:
     """Order the first `depth` chunks by how unlikely the generator finds it to refuse when it reads that chunk alone.
 

@@ -1,6 +1,6 @@
-"""How the course's reranker was made: pairs from the train split's archive, LoRA on MiniLM.
+"""How the course's adapters for retrieval were made: searches in the train split's archive, LoRA on MiniLM.
 
-`python -m labkit reranker` repeats it. Only train questions and train contracts are used.
+`python -m labkit adapters` repeats it. Only train questions and train contracts are used.
 """
 
 from __future__ import annotations
@@ -41,18 +41,35 @@ def search(
     return found
 
 
-def make(out: Path, epochs: float = 1.0, say: Callable[[str], None] = SAY) -> Path:
-    """Train the reranker on the train split and save its adapter with checksums.
+def _searched(say: Callable[[str], None]) -> tuple[list[Question], list[list[tuple[Span, str]]]]:
+    """The train questions, and what a search finds for each."""
+    questions = [q for q in corpus.load_questions("train", TASKS) if q.followup is None]
+    say(f"searching for {len(questions)} train questions")
+    return questions, search(questions, corpus.load_documents("train"))
+
+
+def _sealed(out: Path) -> Path:
+    paths.write_checksums(out, [p.name for p in out.iterdir() if p.suffix in (".json", ".safetensors")])
+    return out
+
+
+def make_reranker(out: Path, epochs: float = 1.0, say: Callable[[str], None] = SAY) -> Path:
+    """Train the cross-encoder on the train split and save its adapter with checksums.
 
     Args:
         out: folder of the adapter. epochs: passes over the pairs. say: shows progress.
     """
-    questions = [q for q in corpus.load_questions("train", TASKS) if q.followup is None]
-    say(f"searching for {len(questions)} train questions")
-    found = search(questions, corpus.load_documents("train"))
-    made = tune.pairs(questions, found, NEGATIVES)
+    made = tune.pairs(*_searched(say), negatives=NEGATIVES)
     say(f"{len(made)} pairs, {sum(p.label for p in made):.0f} with evidence")
-    tune.train_reranker(made, out, epochs=epochs, rank=8, batch_size=8)
-    names = [p.name for p in out.iterdir() if p.suffix in (".json", ".safetensors")]
-    paths.write_checksums(out, names)
-    return out
+    return _sealed(tune.train_reranker(made, out, epochs=epochs, rank=8, batch_size=8))
+
+
+def make_embedder(out: Path, epochs: float = 1.0, say: Callable[[str], None] = SAY) -> Path:
+    """Train the embedder on the train split and save its adapter with checksums.
+
+    Args:
+        out: folder of the adapter. epochs: passes over the triplets. say: shows progress.
+    """
+    made = tune.triplets(*_searched(say))
+    say(f"{len(made)} triplets")
+    return _sealed(tune.train_embedder(made, out, epochs=epochs))

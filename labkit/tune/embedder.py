@@ -1,0 +1,134 @@
+"""An embedder of one's own: LoRA on the embedder's network, trained so that questions lie near their evidence.
+
+Sources: Karpukhin et al. 2020, Dense Passage Retrieval (the other passages of a batch are negatives); Hu et al.
+2021, LoRA. sentence-transformers trains and loads it, PEFT holds the adapter.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit import metrics, models
+from labkit.corpus import Question, Span
+
+MAX_LENGTH = 256
+
+
+@dataclass(frozen=True)
+class Triplet:
+    """A question, a passage that holds its evidence, and one that the search found and that does not."""
+
+    question: str
+    right: str
+    wrong: str
+
+
+def triplets(questions: Sequence[Question], found: Sequence[Sequence[tuple[Span, str]]]) -> list[Triplet]:
+    """Training triplets out of what a search found: each passage with evidence against the best ones without.
+
+    Args:
+        questions: of the train split; those without evidence give nothing.
+        found: for each question the place and text of the passages found, best first.
+
+    Raises:
+        ValueError: the numbers differ, or no passage found holds evidence.
+    """
+    if len(questions) != len(found):
+        raise ValueError(f"{len(questions)} questions but {len(found)} lists: search for each question once.")
+    made: list[Triplet] = []
+    for question, passages in zip(questions, found, strict=True):
+        right = [text for span, text in passages if any(metrics.covers(span, e) for e in question.evidence)]
+        wrong = [text for span, text in passages if not any(span.overlap(e) for e in question.evidence)]
+        made += [Triplet(question.question, a, b) for a, b in zip(right, wrong, strict=False)]
+    if not made:
+        raise ValueError("No passage found holds evidence: search deeper, or check the questions.")
+    return made
+
+
+def _network(base: str) -> Any:
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    from sentence_transformers import SentenceTransformer
+
+    with models.quiet_loading(base):
+        network = SentenceTransformer(base, device=models.device())
+    network.max_seq_length = MAX_LENGTH
+    return network
+
+
+def train_embedder(
+    made: Sequence[Triplet],
+    out: Path,
+    base: str | None = None,
+    epochs: float = 1.0,
+    rank: int = 8,
+    learning_rate: float = 5e-4,
+    batch_size: int = 16,
+    seed: int = 0,
+) -> Path:
+    """Train a LoRA adapter on triplets and save it; the base network stays as it is.
+
+    Args:
+        made: from `triplets`. out: folder of the adapter.
+        base: a folder or Hugging Face id of the network; the course's MiniLM by default.
+        epochs, rank, learning_rate, batch_size, seed: of the training.
+
+    Returns:
+        `out`, with the adapter in safetensors.
+
+    Raises:
+        ValueError: there are no triplets.
+    """
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+
+    if not made:
+        raise ValueError("There are no triplets to train on: make some with `tune.triplets`.")
+    torch.manual_seed(seed)
+    network = _network(base or models.minilm_path())
+    network.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear"))
+    rows = Dataset.from_dict(
+        {
+            "anchor": [t.question for t in made],
+            "positive": [t.right for t in made],
+            "negative": [t.wrong for t in made],
+        }
+    )
+    on_cpu = models.device() == "cpu"
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=scratch, num_train_epochs=epochs, per_device_train_batch_size=batch_size,
+            learning_rate=learning_rate, warmup_steps=0.1, lr_scheduler_type="linear", seed=seed,
+            bf16=models.native_bf16(), use_cpu=on_cpu, report_to="none", save_strategy="no",
+            logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=not on_cpu,
+        )  # fmt: skip
+        loss = MultipleNegativesRankingLoss(network)
+        SentenceTransformerTrainer(network, arguments, train_dataset=rows, loss=loss).train()
+    out.mkdir(parents=True, exist_ok=True)
+    network.transformers_model.save_pretrained(out)
+    return out
+
+
+def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
+    """The base network with a trained adapter.
+
+    Args:
+        adapter: folder that `train_embedder` made. base: the network it was trained on.
+
+    Raises:
+        FileNotFoundError: there is no adapter.
+    """
+    weights = adapter / "adapter_model.safetensors"
+    if not weights.exists():
+        raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_embedder`.")
+    network = _network(base or models.minilm_path())
+    network.load_adapter(str(adapter))
+    network.eval()
+    return models.Embedder(network, f"{base or 'MiniLM'} with adapter {models.digest(weights)}")
