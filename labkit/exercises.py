@@ -149,10 +149,17 @@ def _hybrid() -> rag.Hybrid:
     return rag.Hybrid([_dense(), rag.BM25Index(_clauses())])
 
 
-def _rerank(depth: int = 20) -> rag.Rerank:
+@cache
+def _tuned() -> Any:
+    """The tuned embedder that comes with the course."""
     from labkit import tune
 
-    return rag.Rerank(tune.load_reranker(paths.adapter("reranker")), depth=depth)
+    return tune.load_embedder(paths.adapter("embedder"))
+
+
+@cache
+def _tuned_index() -> rag.VectorIndex:
+    return rag.VectorIndex(_clauses(), _tuned())
 
 
 def _recall(questions: list[corpus.Question], retriever: Any, *post: Any) -> float:
@@ -236,21 +243,20 @@ def _(answer: Any) -> str | None:
     from labkit import models
     from labkit.rag.pipeline import prompt_tokens
 
-    embedder, generator = models.load_embedder(), models.load_generator()
-    pipeline = rag.Pipeline(_hybrid(), generator, post=[_rerank(), rag.Compress(embedder, share=0.25)])
+    pipeline = rag.Pipeline(_tuned_index(), models.load_generator(), post=[rag.Compress(_tuned(), share=0.25)])
     lengths = prompt_tokens(pipeline, [q.question for q in _asked()])
     if _near(answer, sum(lengths) / len(lengths), 0.5):
         return None
-    return "Measure with post=[rerank, rag.Compress(embedder, share=0.25)], and look up prompt_tokens in the table."
+    return "Measure tuned_index with post=[rag.Compress(tuned, share=0.25)], and look up prompt_tokens in the table."
 
 
 @exercise("04.2")
 def _(answer: Any) -> str | None:
-    if _near(answer, _recall(_asked(), _hybrid(), _rerank(depth=5))):
+    if _near(answer, _recall(_asked(), _hybrid(), rag.Rescore(_tuned(), depth=5))):
         return None
-    if _near(answer, _recall(_asked(), _hybrid(), _rerank())):
-        return "That is the figure of depth 20: give depth=5 to rag.Rerank."
-    return "Measure post=[rag.Rerank(reranker, depth=5)] with answer=False; bench.mean gives the mean."
+    if _near(answer, _recall(_asked(), _hybrid(), rag.Rescore(_tuned()))):
+        return "That is the figure of depth 20: give depth=5 to rag.Rescore."
+    return "Measure hybrid with post=[rag.Rescore(tuned, depth=5)] and answer=False; bench.mean gives the mean."
 
 
 @exercise("04.3")
@@ -260,7 +266,7 @@ def _(answer: Any) -> str | None:
     question = next((q for q in _asked() if q.id == answer), None)
     if question is None:
         return "Give the id of a question of `asked`: the error browser shows them."
-    pipeline = rag.Pipeline(_hybrid(), models.load_generator(), post=[_rerank()])
+    pipeline = rag.Pipeline(_tuned_index(), models.load_generator())
     box = bench.measure("", [question], pipeline).outcomes()[0]
     return None if box in ("misread", "refused wrongly") else f"That question is in the box {box!r}."
 

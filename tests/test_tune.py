@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from test_bench import DOCUMENTS, TEXTS, question
 
@@ -40,6 +42,7 @@ def test_the_embedder_learns_and_orders_what_was_found(tmp_path):
     assert all(t.right != t.wrong for t in made)
     adapter = tune.train_embedder(made * 8, tmp_path, epochs=2, learning_rate=2e-3, batch_size=4)
     assert (adapter / "adapter_model.safetensors").stat().st_size < 3e6
+    assert "/" not in json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"]
     plain, tuned = models.load_embedder(), tune.load_embedder(adapter)
     texts = sorted(TEXTS.values())
     asked = [q.question for q in QUESTIONS]

@@ -15,6 +15,7 @@ from typing import Any
 
 from labkit import metrics, models
 from labkit.corpus import Question, Span
+from labkit.tune.saving import save_adapter
 
 MAX_LENGTH = 256
 
@@ -111,9 +112,7 @@ def train_embedder(
         )  # fmt: skip
         loss = MultipleNegativesRankingLoss(network)
         SentenceTransformerTrainer(network, arguments, train_dataset=rows, loss=loss).train()
-    out.mkdir(parents=True, exist_ok=True)
-    network.transformers_model.save_pretrained(out)
-    return out
+    return save_adapter(network.transformers_model, out, base or models.minilm_path())
 
 
 def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
@@ -128,7 +127,11 @@ def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
     weights = adapter / "adapter_model.safetensors"
     if not weights.exists():
         raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_embedder`.")
+    from peft import PeftModel
+
     network = _network(base or models.minilm_path())
-    network.load_adapter(str(adapter))
+    # Merged into the weights, so that searching costs no more than before.
+    merged: Any = PeftModel.from_pretrained(network.transformers_model, str(adapter))
+    network[0].auto_model = merged.merge_and_unload()
     network.eval()
     return models.Embedder(network, f"{base or 'MiniLM'} with adapter {models.digest(weights)}")

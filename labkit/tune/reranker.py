@@ -16,6 +16,7 @@ from typing import Any
 
 from labkit import metrics, models
 from labkit.corpus import Question, Span
+from labkit.tune.saving import save_adapter
 
 MAX_LENGTH = 256
 
@@ -130,9 +131,7 @@ def train_reranker(
             logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=not on_cpu,
         )  # fmt: skip
         CrossEncoderTrainer(encoder, arguments, train_dataset=rows, loss=BinaryCrossEntropyLoss(encoder)).train()
-    out.mkdir(parents=True, exist_ok=True)
-    encoder.transformers_model.save_pretrained(out)
-    return out
+    return save_adapter(encoder.transformers_model, out, base or models.minilm_path())
 
 
 def load_reranker(adapter: Path, base: str | None = None) -> models.Reranker:
