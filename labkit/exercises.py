@@ -123,7 +123,9 @@ def _asked() -> list[corpus.Question]:
 
 @cache
 def _lookups() -> list[corpus.Question]:
-    return [q for q in corpus.load_questions("dev", "lookup") if q.followup is None]
+    questions = [q for q in corpus.load_questions("dev") if q.followup is None]
+    drawn = bench.sample(questions, {"lookup": 4, "amended": 2, "compare": 2, "multihop": 2})
+    return [q for q in drawn if q.task == "lookup"]
 
 
 def _documents() -> list[corpus.Document]:
@@ -141,7 +143,7 @@ def _clauses(titles: bool = False) -> Any:
 def _dense(titles: bool = False) -> rag.VectorIndex:
     from labkit import models
 
-    return rag.VectorIndex(_clauses(titles), models.load_embedder())
+    return rag.VectorIndex(_clauses(titles), models.load_embedder(), joined=False)
 
 
 @cache
@@ -243,7 +245,8 @@ def _(answer: Any) -> str | None:
     from labkit import models
     from labkit.rag.pipeline import prompt_tokens
 
-    pipeline = rag.Pipeline(_tuned_index(), models.load_generator(), post=[rag.Compress(_tuned(), share=0.25)])
+    short = [rag.Compress(_tuned(), share=0.25)]
+    pipeline = rag.Pipeline(_tuned_index(), models.load_generator(), post=short, top_k=3)
     lengths = prompt_tokens(pipeline, [q.question for q in _asked()])
     if _near(answer, sum(lengths) / len(lengths), 0.5):
         return None
@@ -266,7 +269,7 @@ def _(answer: Any) -> str | None:
     question = next((q for q in _asked() if q.id == answer), None)
     if question is None:
         return "Give the id of a question of `asked`: the error browser shows them."
-    pipeline = rag.Pipeline(_tuned_index(), models.load_generator())
+    pipeline = rag.Pipeline(_tuned_index(), models.load_generator(), top_k=3)
     box = bench.measure("", [question], pipeline).outcomes()[0]
     return None if box in ("misread", "refused wrongly") else f"That question is in the box {box!r}."
 

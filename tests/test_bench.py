@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from labkit import bench, metrics, rag
+from labkit import bench, corpus, metrics, rag
 from labkit.corpus import Document, Question, Span
 
 TEXTS = {name: f"The term of {name} is {years} years. Nothing else is said here." for name, years in
@@ -140,6 +140,19 @@ def test_the_report_tells_halves_tasks_and_strata_apart(runs):
         ("new", "lookup", "naive"), ("seen", "lookup", "naive"),
     ]  # fmt: skip
     assert report["boxes"]["best"]["right"] == 2
+
+
+def test_what_is_shipped_is_what_the_shipped_reader_says(reader):
+    """A row of the benchmark, asked again, gives the reply that came with the course; so do hypothetical questions."""
+    documents = corpus.load_documents()
+    questions = [q for q in corpus.load_questions("test", "lookup", open_test=True) if q.half == "new"][:8]
+    shipped = bench.shipped_replies("oracle")
+    pipeline = rag.Pipeline(rag.oracle(questions, documents, corpus.contract_records()), reader)
+    assert [r.reply for r in pipeline.run([q.question for q in questions])] == [shipped[q.id] for q in questions]
+    assert bench.shipped_benchmark()["made_with"]["fingerprint"] == reader.fingerprint
+    headers = rag.document_headers(corpus.load_documents("dev"))
+    clauses = rag.add_headers(rag.chunk(corpus.load_documents("dev")[:1], rag.ClauseParser()), headers)[:6]
+    assert rag.hypothetical_questions(reader, clauses) == bench.shipped_questions(clauses)
 
 
 def test_nothing_to_measure_is_an_error(runs):

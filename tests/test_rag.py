@@ -253,6 +253,20 @@ def test_questions_that_a_chunk_answers_lead_to_it(embedder):
         rag.VectorIndex(chunks, embedder, also=[])
 
 
+def test_a_header_may_be_embedded_by_itself(embedder):
+    import numpy as np
+
+    chunks = rag.add_headers(rag.chunk(DOCUMENTS), rag.titles(DOCUMENTS))
+    apart = rag.VectorIndex(chunks, embedder, joined=False)
+    own, title = embedder.encode([DOCUMENTS[1].text, DOCUMENTS[1].title])
+    assert apart.vectors[1] == pytest.approx((own + title) / np.linalg.norm(own + title), abs=1e-5)
+    assert not np.allclose(apart.vectors, rag.VectorIndex(chunks, embedder).vectors)
+    bare = rag.chunk(DOCUMENTS)
+    assert rag.VectorIndex(bare, embedder, joined=False).vectors == pytest.approx(
+        rag.VectorIndex(bare, embedder).vectors
+    )
+
+
 def test_small_chunks_merge_into_the_larger_one(embedder):
     from llama_index.core.node_parser import HierarchicalNodeParser
 

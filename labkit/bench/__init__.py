@@ -9,6 +9,7 @@ from labkit.bench.arms import (
     naive,
     shipped_benchmark,
     shipped_questions,
+    shipped_replies,
     write_benchmark,
     write_questions,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "sample",
     "shipped_benchmark",
     "shipped_questions",
+    "shipped_replies",
     "techniques",
     "timings",
     "versus",

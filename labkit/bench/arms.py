@@ -29,18 +29,22 @@ PREDICTION = {
     f"wrong_document_rate_at_{K}": "at most half of naive's",
 }
 COLUMNS = ("exact_match", "token_f1", f"evidence_recall_{BUDGET}", f"wrong_document_rate_at_{K}", "prompt_tokens")
+# Passages in a prompt, the same in every arm, as in lessons 02 to 04.
+TOP_K = 3
+# The brackets give all their passages: several pieces of evidence, and two distractors.
+BRACKETS_K = 8
 SAY = partial(print, flush=True)
 
 
 def naive(documents: Sequence[Document], embedder: Embedder, generator: Generator) -> Pipeline:
     """Naive RAG, as in lesson 01."""
-    return Pipeline(rag.VectorIndex(rag.chunk(documents, tokens=128), embedder), generator)
+    return Pipeline(rag.VectorIndex(rag.chunk(documents, tokens=128), embedder), generator, top_k=TOP_K)
 
 
 def best(documents: Sequence[Document], generator: Generator) -> Pipeline:
     """The pipeline that lessons 02 to 04 led to: clauses with headers, searched with the tuned embedder."""
     clauses = rag.add_headers(rag.chunk(documents, rag.ClauseParser()), rag.document_headers(documents))
-    return Pipeline(rag.VectorIndex(clauses, tune.load_embedder(paths.adapter("embedder"))), generator)
+    return Pipeline(rag.VectorIndex(clauses, tune.load_embedder(paths.adapter("embedder"))), generator, top_k=TOP_K)
 
 
 def benchmark(
@@ -58,10 +62,10 @@ def benchmark(
     """
     contracts = corpus.contract_records()
     arms: dict[str, Callable[[], Pipeline]] = {
-        "shuffled": lambda: Pipeline(rag.shuffled(questions, documents, contracts), generator),
+        "shuffled": lambda: Pipeline(rag.shuffled(questions, documents, contracts), generator, top_k=BRACKETS_K),
         "naive": lambda: naive(documents, embedder, generator),
         "best": lambda: best(documents, generator),
-        "oracle": lambda: Pipeline(rag.oracle(questions, documents, contracts), generator),
+        "oracle": lambda: Pipeline(rag.oracle(questions, documents, contracts), generator, top_k=BRACKETS_K),
     }
     runs = []
     for name, make in arms.items():
@@ -128,11 +132,18 @@ def _results() -> Path:
 
 
 def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
-    """Open the test split, run the benchmark over the whole archive, and keep its report with the course."""
+    """Open the test split, run the benchmark over the whole archive, and keep report and replies with the course."""
     questions = [q for q in corpus.load_questions("test", open_test=True) if q.followup is None]
     embedder, generator = models.load_embedder(), models.load_generator()
     runs = benchmark(questions, corpus.load_documents(), embedder, generator, say)
     made = {"generator": generator.name, "fingerprint": generator.fingerprint, "embedder": embedder.name}
+    rows = [
+        {"arm": run.name, "id": q.id, "reply": r.reply}
+        for run in runs
+        for q, r in zip(questions, run.results, strict=True)
+    ]
+    replies = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    paths.write_atomic(_results() / "benchmark_replies.jsonl", replies)
     path = _results() / "benchmark.json"
     text = json.dumps({"made_with": made, **_rounded(report(runs))}, indent=1, ensure_ascii=False)
     paths.write_atomic(path, text + "\n")
@@ -159,6 +170,21 @@ def shipped_benchmark() -> dict[str, Any]:
         raise FileNotFoundError("The course carries no results of the benchmark: make them with `make benchmark`.")
     made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return made
+
+
+def shipped_replies(arm: str) -> dict[str, str]:
+    """What an arm of the shipped benchmark replied, by the question's id.
+
+    Raises:
+        FileNotFoundError: the course carries no replies. ValueError: there is no such arm.
+    """
+    path = _results() / "benchmark_replies.jsonl"
+    if not path.exists():
+        raise FileNotFoundError("The course carries no results of the benchmark: make them with `make benchmark`.")
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    if arm not in (arms := {row["arm"] for row in rows}):
+        raise ValueError(f"There is no arm {arm!r}: choose one of {', '.join(sorted(arms))}.")
+    return {row["id"]: row["reply"] for row in rows if row["arm"] == arm}
 
 
 # ------------------------------------------------------------------------- hypothetical questions

@@ -117,7 +117,8 @@ class Generator:
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Length of a prompt in the model's own tokens."""
-        return len(self.tokenizer(self.text(messages), add_special_tokens=False)["input_ids"])
+        # Not verbose: a prompt that is too long is found out by its length, not by a warning.
+        return len(self.tokenizer(self.text(messages), add_special_tokens=False, verbose=False)["input_ids"])
 
     def room(self) -> int:
         """Tokens a prompt may have so that an answer still fits into the window."""

@@ -20,7 +20,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from labkit.corpus import Document
 from labkit.models import Embedder
-from labkit.rag.chunking import indexed_text
+from labkit.rag.chunking import indexed_text, text_of
 
 Query = str | QueryBundle
 # For each query the ids of the documents to search in, or None for all of them.
@@ -119,6 +119,8 @@ class VectorIndex(_Chunks):
         embedder: of `labkit.models`.
         also: for each chunk further texts that stand for it, such as questions that it answers;
             the nearest of a chunk's texts counts.
+        joined: embed a contextual header and its chunk as one text; else each by itself, and add the two vectors,
+            which embeds each header only once and keeps a long one from drowning a short chunk.
         progress: show a bar while embedding.
 
     Raises:
@@ -130,13 +132,14 @@ class VectorIndex(_Chunks):
         chunks: Sequence[TextNode],
         embedder: Embedder,
         also: Sequence[Sequence[str]] | None = None,
+        joined: bool = True,
         progress: bool = False,
     ) -> None:
         super().__init__(chunks)
         if also is not None and len(also) != len(self.chunks):
             raise ValueError(f"`also` has {len(also)} entries for {len(self.chunks)} chunks: give one list for each.")
         self.embedder = embedder
-        self.vectors = embedder.encode([indexed_text(c) for c in self.chunks], progress=progress)
+        self.vectors = _vectors(self.chunks, embedder, joined, progress)
         rows = [(i, text) for i, texts in enumerate(also or []) for text in texts if text.strip()]
         self._also = np.array([i for i, _ in rows], dtype=int)
         self._further = embedder.encode([text for _, text in rows], progress=progress)
@@ -157,6 +160,17 @@ class VectorIndex(_Chunks):
         for node, vector in zip(self.chunks, self.vectors, strict=True):
             node.embedding = vector.tolist()
         return VectorStoreIndex(self.chunks, embed_model=self.embedder.as_llama_index())
+
+
+def _vectors(chunks: Sequence[TextNode], embedder: Embedder, joined: bool, progress: bool) -> np.ndarray:
+    """Vectors of chunks with their headers, shape (chunks, dimension), rows of unit length."""
+    if joined:
+        return embedder.encode([indexed_text(c) for c in chunks], progress=progress)
+    own = embedder.encode([text_of(c) for c in chunks], progress=progress)
+    headers = embedder.encode([str(c.metadata.get("header", "")) for c in chunks])
+    has = np.array([[float("header" in c.metadata)] for c in chunks], dtype=np.float32)
+    both = own + has * headers
+    return both / np.linalg.norm(both, axis=1, keepdims=True)
 
 
 class BM25Index(_Chunks):
@@ -264,12 +278,19 @@ class AutoMerging:
         nodes: every level, from `rag.chunk(documents, HierarchicalNodeParser...)`.
         embedder: for the smallest chunks.
         share: of a chunk's parts that must be found, so that it takes their place.
-        depth: small chunks that are searched before merging.
+        depth: small chunks that are searched before merging. joined: as in `VectorIndex`.
     """
 
-    def __init__(self, nodes: Sequence[TextNode], embedder: Embedder, share: float = 0.5, depth: int = 12) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[TextNode],
+        embedder: Embedder,
+        share: float = 0.5,
+        depth: int = 12,
+        joined: bool = True,
+    ) -> None:
         leaves = [n for n in get_leaf_nodes(list(nodes)) if isinstance(n, TextNode)]
-        self.index, self.share, self.depth = VectorIndex(leaves, embedder), share, depth
+        self.index, self.share, self.depth = VectorIndex(leaves, embedder, joined=joined), share, depth
         self._storage = StorageContext.from_defaults()
         self._storage.docstore.add_documents(list(nodes))
 

@@ -6,7 +6,6 @@ Sources: Karpukhin et al. 2020, Dense Passage Retrieval (the other passages of a
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 from labkit import metrics, models
 from labkit.corpus import Question, Span
-from labkit.tune.saving import save_adapter
+from labkit.tune.adapters import quietly, save_adapter
 
 MAX_LENGTH = 256
 
@@ -52,10 +51,9 @@ def triplets(questions: Sequence[Question], found: Sequence[Sequence[tuple[Span,
 
 
 def _network(base: str) -> Any:
-    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
-    from sentence_transformers import SentenceTransformer
+    with quietly():
+        from sentence_transformers import SentenceTransformer
 
-    with models.quiet_loading(base):
         network = SentenceTransformer(base, device=models.device())
     network.max_seq_length = MAX_LENGTH
     return network
@@ -111,7 +109,8 @@ def train_embedder(
             logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=not on_cpu,
         )  # fmt: skip
         loss = MultipleNegativesRankingLoss(network)
-        SentenceTransformerTrainer(network, arguments, train_dataset=rows, loss=loss).train()
+        with quietly():
+            SentenceTransformerTrainer(network, arguments, train_dataset=rows, loss=loss).train()
     return save_adapter(network.transformers_model, out, base or models.minilm_path())
 
 
@@ -127,11 +126,12 @@ def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
     weights = adapter / "adapter_model.safetensors"
     if not weights.exists():
         raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_embedder`.")
-    from peft import PeftModel
-
     network = _network(base or models.minilm_path())
-    # Merged into the weights, so that searching costs no more than before.
-    merged: Any = PeftModel.from_pretrained(network.transformers_model, str(adapter))
-    network[0].auto_model = merged.merge_and_unload()
+    with quietly():
+        from peft import PeftModel
+
+        # Merged into the weights, so that searching costs no more than before.
+        merged: Any = PeftModel.from_pretrained(network.transformers_model, str(adapter))
+        network[0].auto_model = merged.merge_and_unload()
     network.eval()
     return models.Embedder(network, f"{base or 'MiniLM'} with adapter {models.digest(weights)}")

@@ -6,7 +6,6 @@ trains and loads it, PEFT holds the adapter.
 
 from __future__ import annotations
 
-import logging
 import random
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from typing import Any
 
 from labkit import metrics, models
 from labkit.corpus import Question, Span
-from labkit.tune.saving import save_adapter
+from labkit.tune.adapters import quietly, save_adapter
 
 MAX_LENGTH = 256
 
@@ -63,19 +62,13 @@ def pairs(
 
 def _cross_encoder(base: str) -> Any:
     """The base network as a cross-encoder with one score and a fresh head."""
-    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
     import torch
-    from sentence_transformers import CrossEncoder
-    from transformers.utils import logging as transformers_logging
 
     torch.manual_seed(0)
-    before = transformers_logging.get_verbosity()
-    # The head is new, which transformers warns of.
-    transformers_logging.set_verbosity_error()
-    try:
+    with quietly():
+        from sentence_transformers import CrossEncoder
+
         return CrossEncoder(base, num_labels=1, max_length=MAX_LENGTH, device=models.device())
-    finally:
-        transformers_logging.set_verbosity(before)
 
 
 def train_reranker(
@@ -147,6 +140,7 @@ def load_reranker(adapter: Path, base: str | None = None) -> models.Reranker:
     if not weights.exists():
         raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_reranker`.")
     encoder = _cross_encoder(base or models.minilm_path())
-    encoder.load_adapter(str(adapter))
+    with quietly():
+        encoder.load_adapter(str(adapter))
     encoder.eval()
     return models.Reranker(encoder, str(adapter), fingerprint=f"{base} {models.digest(weights)}")
