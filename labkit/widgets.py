@@ -86,7 +86,9 @@ def chunk_table(document: Document, tokens: int, evidence: Sequence[Span] = ()) 
 def chunk_html(document: Document, tokens: int, evidence: Sequence[Span] = ()) -> str:
     """The document with its cuts, chunk by chunk, the evidence marked."""
     own = [s for s in evidence if s.document == document.id]
-    blocks = []
+    table = chunk_table(document, tokens, own)
+    held = [f"chunk {row['chunk']} ({row['evidence']})" for row in table.to_dict("records") if row["evidence"]]
+    blocks = [f"<p>{len(table)} chunks{'; evidence in ' + ' and '.join(held) if held else ''}</p>"]
     for number, node in enumerate(rag.chunk([document], tokens=tokens), start=1):
         inside = highlighted(node.text, rag.span_of(node).start, own)
         blocks.append(
@@ -150,7 +152,8 @@ def retrieval_explorer(
     import ipywidgets
 
     names = list(pipelines)
-    text = ipywidgets.Text(value=question, description="question", continuous_update=False)
+    wide = ipywidgets.Layout(width="95%")
+    text = ipywidgets.Text(value=question, description="question", continuous_update=False, layout=wide)
     chosen = ipywidgets.Dropdown(options=names, value=names[0], description="pipeline")
     button = ipywidgets.Button(description="Ask")
     view = ipywidgets.HTML("")
@@ -221,7 +224,7 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
     by_name = {run.name: run for run in runs}
     technique = ipywidgets.Dropdown(options=list(by_name), description="technique")
     box = ipywidgets.Dropdown(options=list(errors.BOXES), value="misread", description="box")
-    asked = ipywidgets.Dropdown(options=[], description="question")
+    asked = ipywidgets.Dropdown(options=[], description="question", layout=ipywidgets.Layout(width="95%"))
     view = ipywidgets.HTML("")
 
     def table() -> pd.DataFrame:
