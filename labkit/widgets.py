@@ -237,7 +237,7 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
 
     def narrow(_: Any) -> None:
         rows = table()
-        asked.options = [(f"{row['question'][:90]}", row["id"]) for row in rows.to_dict("records")]
+        asked.options = [(f"{row['id']}: {row['question'][:90]}", row["id"]) for row in rows.to_dict("records")]
         if rows.empty:
             view.value = f'<div style="{_STYLE}">No question is in this box.</div>'
         else:

@@ -337,8 +337,10 @@ def test_rerankers_order_and_cut(index):
         def score(self, pairs):
             return list(range(len(pairs)))
 
-    kept = rag.Rerank(Last(), depth=3, keep=2)(queries, found)[0]
-    assert [h.node.node_id for h in kept] == [found[0][2].node.node_id, found[0][1].node.node_id]
+    reranked = rag.Rerank(Last(), depth=3)(queries, found)[0]
+    assert [h.node.node_id for h in reranked] == [found[0][i].node.node_id for i in (2, 1, 0, 3)]
+    turned = rag.First(2, lambda queries, found: [hits[::-1] for hits in found])(queries, found)[0]
+    assert [h.node.node_id for h in turned] == [found[0][i].node.node_id for i in (1, 0, 2, 3)]
     assert "Oslo" in rag.ReaderRerank(Scripted("x"))(queries, found)[0][0].node.text
 
 
@@ -346,7 +348,7 @@ def test_mmr_avoids_doubles_and_compression_keeps_reading_order(index, embedder)
     question = ["How much is the rent a month?"]
     found = index.retrieve(question, len(index.chunks))
     queries = rag.retrieval.bundles(question)
-    chosen = rag.MMR(embedder, weight=0.3, keep=2)(queries, found)[0]
+    chosen = rag.MMR(embedder, weight=0.3)(queries, found)[0]
     assert chosen[0].node.node_id == found[0][0].node.node_id
     assert "rent" in found[0][1].node.text and "rent" not in chosen[1].node.text
     long = rag.VectorIndex(rag.chunk(DOCUMENTS), embedder).retrieve(["When do invoices fall due?"], 1)

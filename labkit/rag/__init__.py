@@ -16,7 +16,7 @@ from labkit.rag.chunking import (
 )
 from labkit.rag.domain import Domain
 from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, judged_by, score, score_retrieval
-from labkit.rag.post import MMR, Budget, Compress, ReaderRerank, Rerank, Rescore, Window
+from labkit.rag.post import MMR, Budget, Compress, First, ReaderRerank, Rerank, Rescore, Window
 from labkit.rag.queries import Decompose, HyDE, MultiQuery, Rewrite, hypothetical_questions
 from labkit.rag.retrieval import (
     AutoMerging,
@@ -40,6 +40,7 @@ __all__ = [
     "Corrective",
     "Decompose",
     "Domain",
+    "First",
     "HyDE",
     "Hybrid",
     "Known",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from functools import cache, lru_cache
+from io import StringIO
 from math import log
 from typing import Any
 
@@ -50,7 +52,9 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
     if not documents:
         raise ValueError("There are no documents to cut: load some first.")
     parser = splitter or SentenceSplitter(chunk_size=tokens, chunk_overlap=0, include_metadata=False)
-    nodes = parser.get_nodes_from_documents([d.to_llama_index() for d in documents])
+    # LlamaIndex prints a line a document where chunks are small.
+    with redirect_stdout(StringIO()):
+        nodes = parser.get_nodes_from_documents([d.to_llama_index() for d in documents])
     chunks = [n for n in nodes if isinstance(n, TextNode) and n.text.strip()]
     if not chunks:
         raise ValueError("The documents hold no text: check what was loaded.")

@@ -40,9 +40,23 @@ def process(stage: Stage | BaseNodePostprocessor, queries: Sequence[QueryBundle]
     return stage(queries, copies)
 
 
-def _by_score(hits: Hits, scores: Sequence[float], keep: int) -> Hits:
-    order = np.argsort(-np.asarray(scores, dtype=float), kind="stable")[:keep]
-    return [NodeWithScore(node=hits[i].node, score=float(scores[i])) for i in order]
+def _by_score(hits: Hits, scores: Sequence[float]) -> Hits:
+    """The chunks that have a score, best first, and after them those that have none, as they were."""
+    order = np.argsort(-np.asarray(scores, dtype=float), kind="stable")
+    scored = [NodeWithScore(node=hits[i].node, score=float(scores[i])) for i in order]
+    return scored + hits[len(scored) :]
+
+
+@dataclass
+class First:
+    """Another stage on the first `count` chunks alone; the rest follow as they were."""
+
+    count: int
+    stage: Stage | BaseNodePostprocessor
+
+    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+        ahead = process(self.stage, queries, [hits[: self.count] for hits in found])
+        return [first + hits[self.count :] for first, hits in zip(ahead, found, strict=True)]
 
 
 @dataclass
@@ -53,18 +67,17 @@ class Rerank:
     the same one question at a time.
 
     Attributes:
-        reranker: of `labkit.models`. depth: chunks that it scores; keep: chunks that go on.
+        reranker: of `labkit.models`. depth: chunks that it scores; those below follow as they were.
     """
 
     reranker: Reranker
     depth: int = 20
-    keep: int = 10
 
     def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
         pairs = [(q.query_str, indexed_text(h.node)) for q, hits in zip(queries, found, strict=True)
                  for h in hits[: self.depth]]  # fmt: skip
         scores = iter(self.reranker.score(pairs))
-        return [_by_score(hits[: self.depth], [next(scores) for _ in hits[: self.depth]], self.keep) for hits in found]
+        return [_by_score(hits, [next(scores) for _ in hits[: self.depth]]) for hits in found]
 
 
 @dataclass
@@ -72,19 +85,18 @@ class Rescore:
     """Order the first `depth` chunks by another embedder, such as one trained on questions like these.
 
     Attributes:
-        embedder: of `labkit.models` or `labkit.tune`. depth: chunks that it scores; keep: chunks that go on.
+        embedder: of `labkit.models` or `labkit.tune`. depth: chunks that it scores; those below follow as they were.
     """
 
     embedder: Embedder
     depth: int = 20
-    keep: int = 10
 
     def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
         asked = self.embedder.encode([q.query_str for q in queries])
         made = []
         for vector, hits in zip(asked, found, strict=True):
             near = self.embedder.encode([indexed_text(h.node) for h in hits[: self.depth]])
-            made.append(_by_score(hits[: self.depth], (near @ vector).tolist(), self.keep))
+            made.append(_by_score(hits, (near @ vector).tolist()))
         return made
 
 
@@ -93,12 +105,11 @@ class ReaderRerank:
     """Order the first `depth` chunks by how unlikely the generator finds it to refuse when it reads that chunk alone.
 
     Attributes:
-        generator: the model that answers. depth: chunks that it reads; keep: chunks that go on.
+        generator: the model that answers. depth: chunks that it reads; those below follow as they were.
     """
 
     generator: Generator
     depth: int = 8
-    keep: int = 8
 
     def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
         chats = [
@@ -107,9 +118,7 @@ class ReaderRerank:
             for h in hits[: self.depth]
         ]
         refusing = iter(self.generator.log_likelihood(chats, [prompts.REFUSAL] * len(chats)))
-        return [
-            _by_score(hits[: self.depth], [-next(refusing) for _ in hits[: self.depth]], self.keep) for hits in found
-        ]
+        return [_by_score(hits, [-next(refusing) for _ in hits[: self.depth]]) for hits in found]
 
 
 @dataclass
@@ -120,13 +129,12 @@ class MMR:
 
     Attributes:
         embedder: for both nearnesses. weight: 1 looks at the question alone, 0 at the other chunks alone.
-        depth: chunks to choose from; keep: chunks that go on.
+        depth: chunks to order; those below follow as they were.
     """
 
     embedder: Embedder
     weight: float = 0.7
     depth: int = 20
-    keep: int = 10
 
     def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
         from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
@@ -137,9 +145,10 @@ class MMR:
             near = self.embedder.encode([indexed_text(h.node) for h in hits[: self.depth]])
             scores, chosen = get_top_k_mmr_embeddings(
                 vector.tolist(), near.tolist(), similarity_fn=lambda a, b: float(np.dot(a, b)),
-                similarity_top_k=self.keep, mmr_threshold=self.weight,
+                similarity_top_k=self.depth, mmr_threshold=self.weight,
             )  # fmt: skip
-            made.append([NodeWithScore(node=hits[i].node, score=s) for s, i in zip(scores, chosen, strict=True)])
+            ordered = [NodeWithScore(node=hits[i].node, score=s) for s, i in zip(scores, chosen, strict=True)]
+            made.append(ordered + hits[self.depth :])
         return made
 
 

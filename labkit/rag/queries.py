@@ -21,6 +21,8 @@ from labkit.prompts import Message
 from labkit.rag.chunking import text_of, title_of
 
 History = Sequence[Message]
+# Prompts without passages are short and their replies long: larger batches than for answers pay.
+TOGETHER = 32
 
 
 class Transform(Protocol):
@@ -63,7 +65,7 @@ class HyDE:
 
     def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
         chats = [prompts.hyde_messages(q.query_str) for q in queries]
-        written = self.generator.generate(chats, prompts.NEW_TOKENS["hyde"])
+        written = self.generator.generate(chats, prompts.NEW_TOKENS["hyde"], batch_size=TOGETHER)
         made = []
         for query, passage in zip(queries, written, strict=True):
             texts = [passage] if passage else []
@@ -81,7 +83,7 @@ class Rewrite:
     def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
         asked = [i for i, history in enumerate(histories) if history]
         chats = [prompts.rewrite_messages(histories[i], queries[i].query_str) for i in asked]
-        written = self.generator.generate(chats, prompts.NEW_TOKENS["rewrite"]) if chats else []
+        written = self.generator.generate(chats, prompts.NEW_TOKENS["rewrite"], batch_size=TOGETHER) if chats else []
         made = list(queries)
         for i, text in zip(asked, written, strict=True):
             made[i] = QueryBundle(text) if text else queries[i]
@@ -96,7 +98,7 @@ class Decompose:
 
     def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
         chats = [prompts.decompose_messages(q.query_str) for q in queries]
-        written = self.generator.generate(chats, prompts.NEW_TOKENS["decompose"])
+        written = self.generator.generate(chats, prompts.NEW_TOKENS["decompose"], batch_size=TOGETHER)
         made = []
         for query, reply in zip(queries, written, strict=True):
             parts = [p for p in prompts.parse_lines(reply) if p.strip() and p != query.query_str]
@@ -113,7 +115,7 @@ def hypothetical_questions(generator: Generator, chunks: Sequence[BaseNode], tok
         tokens: longest reply, in the generator's tokens.
     """
     chats = [prompts.questions_messages(prompts.Passage(title_of(c), text_of(c))) for c in chunks]
-    return [prompts.parse_lines(reply) for reply in generator.generate(chats, tokens)]
+    return [prompts.parse_lines(reply) for reply in generator.generate(chats, tokens, batch_size=TOGETHER)]
 
 
 # Words that say nothing about what is asked.
