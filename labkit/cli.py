@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--questions", type=int, default=200, help="questions a figure, in evaluate and card")
     reader.add_argument("--json", action="store_true", help="print figures as JSON")
     adapters = add("adapters", _adapters, "train embedder and reranker of lesson 04 and put them into the course")
-    adapters.add_argument("which", choices=("embedder", "reranker"), nargs="*", default=["embedder", "reranker"])
+    adapters.add_argument("which", choices=("embedder", "reranker"), nargs="?", help="both by default")
     add("questions", _questions, "write the hypothetical questions of lesson 02 anew")
     add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
     return parser
@@ -159,7 +159,7 @@ def _adapters(options: argparse.Namespace) -> None:
     from labkit.making import adapters
 
     makers = {"embedder": adapters.make_embedder, "reranker": adapters.make_reranker}
-    for name in options.which:
+    for name in [options.which] if options.which else makers:
         makers[name](_root() / "data" / "models" / name)
 
 

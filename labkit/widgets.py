@@ -137,7 +137,7 @@ def stages_table(pipeline: Pipeline, question: str, evidence: Sequence[Span] = (
 
 
 def _holds(hit: Any, evidence: Sequence[Span]) -> bool:
-    return any(metrics.covered(piece, bench.pieces(hit)) for piece in evidence)
+    return any(metrics.covered(piece, rag.places_of(hit.node)) for piece in evidence)
 
 
 def retrieval_explorer(

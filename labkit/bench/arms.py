@@ -16,7 +16,7 @@ import pandas as pd
 from llama_index.core.schema import BaseNode
 
 from labkit import corpus, models, paths, rag, tune
-from labkit.bench.runs import BUDGET, K, Run, mean, measure, techniques, timings, versus
+from labkit.bench.runs import BUDGET, K, Run, mean, measure, techniques, versus
 from labkit.corpus import Document, Question
 from labkit.models import Embedder, Generator
 from labkit.rag import Pipeline
@@ -87,7 +87,6 @@ def report(runs: Sequence[Run]) -> dict[str, Any]:
         "boxes": {run.name: run.boxes() for run in new},
         "by_task": _groups(halves, lambda q: q.task),
         "by_stratum": _groups(halves, lambda q: q.stratum),
-        "timings": timings(runs),
     }
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from llama_index.core.schema import NodeWithScore
 
 from labkit import metrics, rag
 from labkit.corpus import Question, Span
@@ -33,7 +32,7 @@ class Run:
         name: of the technique. questions, results, answers, retrieval: one of each a question; `retrieval` is None
             where there is no evidence, `answers` where nothing was read.
         evidence_recall, precision: of each question, None where there is no evidence; see `measure`.
-        seconds: for the whole batch.
+        seconds: for the whole batch; less where replies were on disk.
     """
 
     name: str
@@ -147,28 +146,22 @@ def _only_retrieved(
     ]
 
 
-def pieces(hit: NodeWithScore) -> list[Span]:
-    """Where the text of a chunk stands: its place, or the places of the sentences that compression kept."""
-    whole = rag.span_of(hit.node)
-    return [Span(whole.document, start, end) for start, end in hit.node.metadata.get("kept", [])] or [whole]
-
-
 def _evidence_recall(question: Question, result: Result) -> float | None:
     if not question.evidence:
         return None
     spans: list[Span] = []
     tokens: list[int] = []
     for hit in result.retrieved:
-        found = pieces(hit)
+        found = rag.places_of(hit.node)
         spans += found
-        tokens += [rag.count_tokens(rag.text_of(hit.node)), *[0] * (len(found) - 1)]
+        tokens += [rag.cost_of(hit.node), *[0] * (len(found) - 1)]
     return metrics.evidence_recall(question.evidence, spans, tokens, BUDGET)
 
 
 def _precision(question: Question, result: Result) -> float | None:
     if not question.evidence:
         return None
-    given = [span for hit in result.retrieved[: result.used] for span in pieces(hit)]
+    given = [span for hit in result.retrieved[: result.used] for span in rag.places_of(hit.node)]
     total = sum(s.end - s.start for s in given)
     return sum(s.overlap(e) for s in given for e in question.evidence) / total if total else 0.0
 

@@ -15,7 +15,7 @@ from labkit.models.generator import (
     load_generator,
     native_bf16,
 )
-from labkit.models.loading import Store, device, digest, quiet_loading
+from labkit.models.loading import Store, device, digest
 from labkit.models.reranker import Reranker, load_reranker
 
 __all__ = [
@@ -35,5 +35,4 @@ __all__ = [
     "load_reranker",
     "minilm_path",
     "native_bf16",
-    "quiet_loading",
 ]

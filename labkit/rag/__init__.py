@@ -8,15 +8,17 @@ from labkit.rag.chunking import (
     ClauseParser,
     add_headers,
     chunk,
+    cost_of,
     count_tokens,
     document_headers,
     indexed_text,
+    places_of,
     span_of,
     text_of,
 )
 from labkit.rag.domain import Domain
 from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, judged_by, score, score_retrieval
-from labkit.rag.post import MMR, Budget, Compress, First, ReaderRerank, Rerank, Rescore, Window
+from labkit.rag.post import MMR, Compress, First, ReaderRerank, Rerank, Rescore, Window
 from labkit.rag.queries import Decompose, HyDE, MultiQuery, Rewrite, hypothetical_questions
 from labkit.rag.retrieval import (
     AutoMerging,
@@ -34,7 +36,6 @@ __all__ = [
     "MMR",
     "AutoMerging",
     "BM25Index",
-    "Budget",
     "ClauseParser",
     "Compress",
     "Corrective",
@@ -58,6 +59,7 @@ __all__ = [
     "Window",
     "add_headers",
     "chunk",
+    "cost_of",
     "count_tokens",
     "document_headers",
     "evaluate",
@@ -68,6 +70,7 @@ __all__ = [
     "kinds_and_dates",
     "oracle",
     "oracle_passages",
+    "places_of",
     "read_oracle",
     "score",
     "score_retrieval",

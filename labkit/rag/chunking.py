@@ -123,6 +123,17 @@ def title_of(node: BaseNode) -> str:
     return str(node.metadata.get("header") or node.metadata["title"])
 
 
+def cost_of(node: BaseNode) -> int:
+    """Tokens that a chunk takes in a prompt: what stands above it, and its text."""
+    return count_tokens(title_of(node)) + count_tokens(text_of(node))
+
+
+def places_of(node: BaseNode) -> list[Span]:
+    """Where the text of a chunk stands: its place, or the places of the sentences that compression kept."""
+    whole = span_of(node)
+    return [Span(whole.document, start, end) for start, end in node.metadata.get("kept", [])] or [whole]
+
+
 class ClauseParser(NodeParser):
     """Structural chunks: a paragraph (in a contract, a clause) is a chunk.
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from labkit import metrics
 from labkit.corpus import Question
 from labkit.metrics import AnswerScore
-from labkit.rag.chunking import span_of
+from labkit.rag.chunking import places_of
 from labkit.rag.pipeline import Result
 
 # In the order in which they are drawn: what is right, then from retrieval to reading.
@@ -38,7 +38,7 @@ def box(question: Question, result: Result, score: AnswerScore) -> str:
         return "right"
     if score.should_refuse:
         return "should have refused"
-    given = [span_of(hit.node) for hit in result.retrieved[: result.used]]
+    given = [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
     documents = {span.document for span in question.evidence}
     if not documents & {span.document for span in given}:
         return "wrong document"

@@ -30,7 +30,7 @@ from labkit.prompts import (
     parse_judgement,
 )
 from labkit.rag import post, queries, retrieval
-from labkit.rag.chunking import count_tokens, span_of, text_of, title_of
+from labkit.rag.chunking import cost_of, count_tokens, span_of, text_of, title_of
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Pipeline:
     def retrieve(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None
     ) -> list[list[NodeWithScore]]:
-        """The chunks that the generator would be given, without asking it."""
+        """The chunks after all stages, without asking the generator; the first `top_k` would be its passages."""
         return self._find(questions, histories, _Traces(len(questions), self.top_k))[1]
 
     def _find(
@@ -213,7 +213,7 @@ class _Traces:
         each = 1000 * (time.perf_counter() - start) / max(1, len(went_out))
         for steps, before, after in zip(self.steps, came_in, went_out, strict=True):
             hits = tuple(h for h in after if isinstance(h, NodeWithScore))
-            tokens = sum(count_tokens(text_of(h.node)) for h in hits[: self._top_k]) if hits else 0
+            tokens = sum(cost_of(h.node) for h in hits[: self._top_k]) if hits else 0
             tokens = tokens or sum(count_tokens(t) for t in _shown(after))
             steps.append(Step(stage, _shown(before), _shown(after), tokens, each, hits))
         return went_out
@@ -256,14 +256,15 @@ class Corrective:
         histories: Sequence[Sequence[Message]] | None = None,
         progress: bool = False,
     ) -> list[Result]:
-        """As `Pipeline.run`; the trace of a question searched for again holds both rounds."""
+        """As `Pipeline.run`; trace and prompt tokens of a question searched for again are those of both rounds."""
         said = list(histories or [()] * len(questions))
         results = self.first.run(questions, said, progress)
         judge = self.supported or (lambda rows: [not row.answer.refused for row in rows])
         again = [i for i, fine in enumerate(judge(results)) if not fine]
         second = self.second.run([questions[i] for i in again], [said[i] for i in again], progress) if again else []
         for i, result in zip(again, second, strict=True):
-            results[i] = replace(result, trace=(*results[i].trace, *result.trace))
+            tokens = results[i].prompt_tokens + result.prompt_tokens
+            results[i] = replace(result, prompt_tokens=tokens, trace=(*results[i].trace, *result.trace))
         return results
 
 
@@ -318,7 +319,7 @@ def score_retrieval(
 ) -> list[metrics.RetrievalScore | None]:
     """Retrieval scores, question by question, of the chunks after every stage."""
     passages = [[span_of(h.node) for h in r.retrieved] for r in results]
-    tokens = [[count_tokens(text_of(h.node)) for h in r.retrieved] for r in results]
+    tokens = [[cost_of(h.node) for h in r.retrieved] for r in results]
     return metrics.score_retrieval(questions, passages, tokens, k, budget)
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.postprocessor import MetadataReplacementPostProcessor, SentenceEmbeddingOptimizer
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from labkit import prompts
 from labkit.models import Embedder, Generator, Reranker
-from labkit.rag.chunking import count_tokens, indexed_text, span_of, text_of, title_of
+from labkit.rag.chunking import indexed_text, span_of, text_of, title_of
 
 Hits = list[NodeWithScore]
 
@@ -166,20 +167,21 @@ class Compress:
     share: float = 0.5
 
     def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
-        optimizer = SentenceEmbeddingOptimizer(
-            embed_model=self.embedder.as_llama_index(), percentile_cutoff=self.share, context_before=0, context_after=0
-        )
+        model = self.embedder.as_llama_index()
         for query, hits in zip(queries, found, strict=True):
             for hit in hits:
-                self._shorten(optimizer, QueryBundle(query.query_str), hit)
+                self._shorten(model, QueryBundle(query.query_str), hit)
         return list(found)
 
-    def _shorten(self, optimizer: SentenceEmbeddingOptimizer, query: QueryBundle, hit: NodeWithScore) -> None:
+    def _shorten(self, model: BaseEmbedding, query: QueryBundle, hit: NodeWithScore) -> None:
         node = hit.node
         assert isinstance(node, TextNode)
+        optimizer = SentenceEmbeddingOptimizer(embed_model=model, context_before=0, context_after=0)
         sentences = [s for s in optimizer._tokenizer_fn(node.text) if s.strip()]
-        if len(sentences) * self.share < 1 or len(sentences) < 2:
+        if len(sentences) < 2:
             return
+        # At least one sentence; the optimizer rounds down.
+        optimizer.percentile_cutoff = max(self.share, 1.01 / len(sentences))
         bare = TextNode(text=node.text)
         optimizer.postprocess_nodes([NodeWithScore(node=bare, score=0.0)], query_bundle=query)
         kept = [s for s in sentences if s in bare.text]
@@ -219,22 +221,3 @@ class Window(MetadataReplacementPostProcessor):
                        for s in inside):  # fmt: skip
                 kept.append(hit)
         return kept
-
-
-@dataclass
-class Budget:
-    """Only as many chunks, from the best down, as fit into `tokens` tokens; the first always."""
-
-    tokens: int = 1000
-
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
-        made = []
-        for hits in found:
-            used, kept = 0, list[NodeWithScore]()
-            for hit in hits:
-                used += count_tokens(text_of(hit.node))
-                if kept and used > self.tokens:
-                    break
-                kept.append(hit)
-            made.append(kept)
-        return made

@@ -21,7 +21,8 @@ from labkit.prompts import Message
 from labkit.rag.chunking import text_of, title_of
 
 History = Sequence[Message]
-# Prompts without passages are short and their replies long: larger batches than for answers pay.
+# Prompts with one passage or none are short and their replies long: so many of them take no more memory than a few
+# prompts of answers, and are faster together.
 TOGETHER = 32
 
 

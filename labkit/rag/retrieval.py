@@ -231,6 +231,9 @@ def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithS
 
     if len(lists) == 1:
         return list(lists[0][:top_k])
+    # A chunk that shares no word with the query has a rank all the same, for want of others.
+    held = [[hit for hit in found if hit.score] for found in lists]
+    lists = held if any(held) else lists
     fusion = QueryFusionRetriever(
         [_Given(found) for found in lists], llm=MockLLM(), mode=FUSION_MODES.RECIPROCAL_RANK,
         similarity_top_k=top_k, num_queries=1, use_async=False,
@@ -340,7 +343,10 @@ class Router:
         self._index = ways[0] if len(ways) == 1 else Hybrid(ways)
 
     def route(self, queries: Sequence[Query]) -> list[list[str]]:
-        """The ids of the documents kept for each query, likeliest first; all where no word of it is in a header."""
+        """The ids of the documents kept for each query, likeliest first.
+
+        Where it goes by words alone and no header holds a word of the query, all documents are kept.
+        """
         keep = min(self.keep, len(self.headers))
         made = []
         for hits in self._index.retrieve(queries, keep):

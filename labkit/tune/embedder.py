@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit import metrics, models
+from labkit import metrics, models, paths
 from labkit.corpus import Question, Span
 from labkit.tune.adapters import quietly, save_adapter
 
@@ -121,11 +121,13 @@ def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
         adapter: folder that `train_embedder` made. base: the network it was trained on.
 
     Raises:
-        FileNotFoundError: there is no adapter.
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
     """
     weights = adapter / "adapter_model.safetensors"
     if not weights.exists():
         raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_embedder`.")
+    if (adapter / paths.SUMS).exists():
+        paths.check_folder(adapter)
     network = _network(base or models.minilm_path())
     with quietly():
         from peft import PeftModel

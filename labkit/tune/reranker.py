@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit import metrics, models
+from labkit import metrics, models, paths
 from labkit.corpus import Question, Span
 from labkit.tune.adapters import quietly, save_adapter
 
@@ -134,11 +134,13 @@ def load_reranker(adapter: Path, base: str | None = None) -> models.Reranker:
         adapter: folder that `train_reranker` made. base: the network it was trained on.
 
     Raises:
-        FileNotFoundError: there is no adapter.
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
     """
     weights = adapter / "adapter_model.safetensors"
     if not weights.exists():
         raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_reranker`.")
+    if (adapter / paths.SUMS).exists():
+        paths.check_folder(adapter)
     encoder = _cross_encoder(base or models.minilm_path())
     with quietly():
         encoder.load_adapter(str(adapter))
