@@ -35,15 +35,8 @@ TRIPLES = (
     "List the facts of the passage that fit the relations, one a line, as: subject | relation | object. "
     "If there are none, reply: none."
 )
-# A judge that first says what it would answer judges better (Zheng et al. 2023, reference-guided judging).
-JUDGE = (
-    "Is the given answer right according to the passages? "
-    "Reply with your own answer, passage cited, and on a new line with yes or no."
-)
-PREFER = (
-    "Which of the two given answers is better according to the passages? "
-    "Reply with your own answer, passage cited, and on a new line with A or B."
-)
+JUDGE = "Is the answer right according to the passages? Reply yes or no."
+PREFER = "Which of the two answers is better according to the passages? Reply A or B."
 COMPARE = "Answer the question by comparing the values found, in as few words as possible."
 CLASSIFY = "Name the rule that the clause falls under and the rating that the rule gives it, as: name, rating."
 TERM_SHEET = (
@@ -67,8 +60,7 @@ INSTRUCTIONS = {
     "term_sheet": TERM_SHEET,
 }
 # Longest reply that an instruction needs, in tokens of the reader; the others need no more than an answer.
-NEW_TOKENS = {"hyde": 90, "questions": 160, "rewrite": 64, "decompose": 96, "triples": 200, "judge": 56,
-              "prefer": 56, "term_sheet": 200}  # fmt: skip
+NEW_TOKENS = {"hyde": 90, "questions": 160, "rewrite": 64, "decompose": 96, "triples": 200, "term_sheet": 200}
 
 
 @dataclass(frozen=True)
@@ -251,20 +243,15 @@ def parse_triples(reply: str) -> list[tuple[str, str, str]]:
 
 
 def parse_judgement(reply: str) -> bool | None:
-    """True for yes, False for no, None where the last line of the reply is neither."""
-    word = re.match(r"\W*(yes|no)\b", _last_line(reply), re.IGNORECASE)
+    """True for yes, False for no, None where the reply is neither."""
+    word = re.match(r"\W*(yes|no)\b", reply, re.IGNORECASE)
     return None if word is None else word[1].lower() == "yes"
 
 
 def parse_preference(reply: str) -> str | None:
-    """Either "A" or "B", None where the last line of the reply is neither."""
-    letter = re.match(r"\W*(?:[Aa]nswer\s+)?([AB])\b", _last_line(reply))
+    """Either "A" or "B", None where the reply is neither."""
+    letter = re.match(r"\W*(?:[Aa]nswer\s+)?([AB])\b", reply)
     return None if letter is None else letter[1]
-
-
-def _last_line(reply: str) -> str:
-    """The last line of a reply: a judge gives its own answer first and the verdict after it."""
-    return reply.strip().rpartition("\n")[2]
 
 
 def parse_classification(reply: str) -> tuple[str, str | None]:

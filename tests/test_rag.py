@@ -408,7 +408,7 @@ def test_a_refused_answer_is_searched_for_again(index):
 def test_a_judge_sends_the_answer_back(index):
     first = rag.Pipeline(index, Scripted("Rome [1]"), top_k=1)
     second = rag.Pipeline(index, Scripted("Oslo [1]"), top_k=3)
-    against, in_favour = (rag.judged_by(Scripted(f"Oslo [1]\n{verdict}")) for verdict in ("no", "yes"))
+    against, in_favour = (rag.judged_by(Scripted(verdict)) for verdict in ("no", "yes"))
     question = "Where do the servers stand?"
     assert rag.Corrective(first, second, against).ask(question).answer.text == "Oslo"
     assert rag.Corrective(first, second, in_favour).ask(question).answer.text == "Rome"

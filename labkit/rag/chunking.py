@@ -119,8 +119,8 @@ def indexed_text(node: BaseNode) -> str:
 
 
 def title_of(node: BaseNode) -> str:
-    """What stands above a chunk in the prompt: its contextual header, else its document's title."""
-    return str(node.metadata.get("header") or node.metadata["title"])
+    """What stands above a chunk in the prompt: its document's title. A contextual header is for the index alone."""
+    return str(node.metadata["title"])
 
 
 def cost_of(node: BaseNode) -> int:

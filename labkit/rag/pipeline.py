@@ -20,7 +20,6 @@ from labkit import metrics
 from labkit.corpus import Question, Span
 from labkit.models import Generator
 from labkit.prompts import (
-    NEW_TOKENS,
     Answer,
     Message,
     Passage,
@@ -277,7 +276,7 @@ def judged_by(generator: Generator) -> Callable[[Sequence[Result]], list[bool]]:
         for result in results:
             passages = [Passage(title_of(h.node), text_of(h.node)) for h in result.retrieved[: result.used]]
             chats.append(judge_messages(result.question, result.answer.text or result.reply, passages))
-        said = generator.generate(chats, NEW_TOKENS["judge"])
+        said = generator.generate(chats)
         return [
             not result.answer.refused and parse_judgement(reply) is not False
             for result, reply in zip(results, said, strict=True)

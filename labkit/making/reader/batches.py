@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 BUCKETS = (256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280)
 MACRO = 48
 CONTEXT_WEIGHT = 0.1
-# Instructions whose replies begin with an answer and the passage it comes from.
-ANSWERING = ("answer", "judge", "prefer")
 # Of the context's tokens, one in so many is asked for its passage's number.
 PLACED_EVERY = 3
 
@@ -130,7 +128,7 @@ def encode(group: groups.Group, tokenizer: PreTrainedTokenizerFast, longest: int
         row.weight.append(0.0)
         row.passage += [0] * len(branch)
         row.matches += _matches(branch[:at], stands, len(row.source))
-        if group.instruction in ANSWERING:
+        if group.instruction == "answer":
             places = _places(context, passage, branch[at + 1 :], signs[1:])
             row.pointers += [(len(row.source) + at, places)] if places else []
             topic = _topic_numbers().get(group.wordings[number - 1][1]) if group.wordings else None
@@ -191,7 +189,7 @@ def _places(context: list[int], passage: list[int], reply: list[int], tokens: li
 
 def _sources(reply: list[str], instruction: str) -> list[int]:
     """Of each token of a reply the passage that is cited next; 0 throughout a refusal, -1 where nothing is cited."""
-    if instruction not in ANSWERING:
+    if instruction != "answer":
         return [-1] * len(reply)
     ends = [i for i, token in enumerate(reply) if token == "]" and i > 1 and reply[i - 1].isdigit()]
     if not ends:

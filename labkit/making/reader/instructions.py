@@ -309,26 +309,27 @@ def _sentence(rng: random.Random, text: str) -> str:
     )
 
 
-def _candidates(make: Maker, turns: int) -> tuple[Group, list[tuple[str, str, str, str]]]:
-    """Contexts with (question, right reply, right answer, wrong answer)."""
+def _candidates(make: Maker, turns: int) -> tuple[Group, list[tuple[str, str, str]]]:
+    """Contexts with (question, right answer, wrong answer)."""
     ground = _answered(make, turns)
-    rows = [(q, r, prompts.parse_answer(r).text) for q, r in ground.turns if ";" not in r]
+    pairs = [(q, prompts.parse_answer(r).text) for q, r in ground.turns if ";" not in r]
     found = []
-    for question, reply, right in rows:
-        others = sorted({a for _, _, a in rows if a not in (right, prompts.REFUSAL)})
+    for question, right in pairs:
+        others = sorted({a for _, a in pairs if a not in (right, prompts.REFUSAL)})
         others = others or [make.world.names.value(make.rng.choice(("days", "money", "percent", "company")))]
-        found.append((question, reply, right, _wrong(make.rng, right, others)))
+        found.append((question, right, _wrong(make.rng, right, others)))
     return ground, found
 
 
 def make_judge(make: Maker, turns: int) -> Group:
-    """Whether an answer is right by the passages, after an answer of one's own; half of them are."""
+    """Whether an answer is right by the passages; half of them are."""
     ground, rows = _candidates(make, turns)
     group = make.group("judge", ground.passages, "\nQuestion: ")
-    for question, reply, right, wrong in rows:
+    for question, right, wrong in rows:
         good = make.rng.random() < 0.5
-        given = _sentence(make.rng, right if good else wrong)
-        group.turns.append((f"{question}\nAnswer: {given}", f"{reply}\n{'yes' if good else 'no'}"))
+        group.turns.append(
+            (f"{question}\nAnswer: {_sentence(make.rng, right if good else wrong)}", "yes" if good else "no")
+        )
     return group
 
 
@@ -337,14 +338,14 @@ def make_prefer(make: Maker, turns: int) -> Group:
     rng = make.rng
     ground, rows = _candidates(make, turns)
     group = make.group("prefer", ground.passages, "\nQuestion: ")
-    for question, reply, right, wrong in rows:
+    for question, right, wrong in rows:
         if right != prompts.REFUSAL and rng.random() < 0.15:
             better, worse = right, f"{rng.choice(_LONG)} {right}."
         else:
             better, worse = _sentence(rng, right), _sentence(rng, wrong)
         first = rng.random() < 0.5
         a, b = (better, worse) if first else (worse, better)
-        group.turns.append((f"{question}\nA: {a}\nB: {b}", f"{reply}\n{'A' if first else 'B'}"))
+        group.turns.append((f"{question}\nA: {a}\nB: {b}", "A" if first else "B"))
     return group
 
 
