@@ -116,7 +116,9 @@ def hypothetical_questions(generator: Generator, chunks: Sequence[BaseNode], tok
         tokens: longest reply, in the generator's tokens.
     """
     chats = [prompts.questions_messages(prompts.Passage(title_of(c), text_of(c))) for c in chunks]
-    return [prompts.parse_lines(reply) for reply in generator.generate(chats, tokens, batch_size=TOGETHER)]
+    # The last line of a reply that was cut off is half a question.
+    written = [prompts.parse_lines(reply) for reply in generator.generate(chats, tokens, batch_size=TOGETHER)]
+    return [[line for line in lines if line.endswith("?")] for lines in written]
 
 
 # Words that say nothing about what is asked.
