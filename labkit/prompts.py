@@ -60,7 +60,7 @@ INSTRUCTIONS = {
     "term_sheet": TERM_SHEET,
 }
 # Longest reply that an instruction needs, in tokens of the reader; the others need no more than an answer.
-NEW_TOKENS = {"hyde": 90, "questions": 160, "rewrite": 64, "decompose": 96, "triples": 200, "term_sheet": 200}
+NEW_TOKENS = {"hyde": 64, "questions": 160, "rewrite": 64, "decompose": 96, "triples": 200, "term_sheet": 200}
 
 
 @dataclass(frozen=True)

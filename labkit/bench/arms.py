@@ -158,34 +158,6 @@ def _rounded(value: Any) -> Any:
     return [_rounded(v) for v in value] if isinstance(value, list) else value
 
 
-def shipped_benchmark() -> dict[str, Any]:
-    """The report that comes with the course, as `write_benchmark` made it.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    path = _results() / "benchmark.json"
-    if not path.exists():
-        raise FileNotFoundError("The course carries no results of the benchmark: make them with `make benchmark`.")
-    made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return made
-
-
-def shipped_replies(arm: str) -> dict[str, str]:
-    """What an arm of the shipped benchmark replied, by the question's id.
-
-    Raises:
-        FileNotFoundError: the course carries no replies. ValueError: there is no such arm.
-    """
-    path = _results() / "benchmark_replies.jsonl"
-    if not path.exists():
-        raise FileNotFoundError("The course carries no results of the benchmark: make them with `make benchmark`.")
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    if arm not in (arms := {row["arm"] for row in rows}):
-        raise ValueError(f"There is no arm {arm!r}: choose one of {', '.join(sorted(arms))}.")
-    return {row["id"]: row["reply"] for row in rows if row["arm"] == arm}
-
-
 # ------------------------------------------------------------------------- hypothetical questions
 
 
