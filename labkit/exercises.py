@@ -135,7 +135,7 @@ def _documents() -> list[corpus.Document]:
 @cache
 def _clauses() -> Any:
     """Clauses of the dev archive with headers."""
-    return rag.add_headers(rag.chunk(_documents(), rag.ClauseParser()), rag.document_headers(_documents()))
+    return rag.headed_clauses(_documents())
 
 
 @cache
@@ -146,8 +146,13 @@ def _dense(joined: bool = False) -> rag.VectorIndex:
 
 
 @cache
+def _words() -> rag.BM25Index:
+    return rag.BM25Index(_clauses())
+
+
+@cache
 def _hybrid() -> rag.Hybrid:
-    return rag.Hybrid([_dense(), rag.BM25Index(_clauses())])
+    return rag.Hybrid([_dense(), _words()])
 
 
 @cache
@@ -231,7 +236,7 @@ def _(answer: Any) -> str | None:
         any(metrics.covers(rag.span_of(hit.node), evidence) for hit in found[0])
         for found in (
             _dense().retrieve([question.question], 5),
-            rag.BM25Index(_clauses()).retrieve([question.question], 5),
+            _words().retrieve([question.question], 5),
         )
     )
     if words and not dense:

@@ -63,7 +63,7 @@ def test_strict_loading_names_the_flaw(tmp_path: Path):
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_answers_are_copied_from_the_cited_passages(level: int):
     checked = 0
-    for group in groups(300, level):
+    for group in groups(340, level):
         for _, reply in group.turns:
             if reply == prompts.REFUSAL:
                 continue
@@ -72,7 +72,7 @@ def test_answers_are_copied_from_the_cited_passages(level: int):
                 text = group.passages[int(number) - 1].text
                 assert value in text.replace("\n", " ") or value in text, (value, group)
                 checked += 1
-    assert checked > 900
+    assert checked > 1000
 
 
 def test_no_slot_is_left_in_any_text():

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from llama_index.core.schema import BaseNode
 
 from labkit import corpus, models, paths, rag, tune
 from labkit.bench.runs import BUDGET, K, Run, mean, measure, techniques, versus
-from labkit.corpus import Document, Question
+from labkit.corpus import Document, Question, Span
 from labkit.models import Embedder, Generator
 from labkit.rag import Pipeline
 
@@ -43,7 +43,7 @@ def naive(documents: Sequence[Document], embedder: Embedder, generator: Generato
 
 def best(documents: Sequence[Document], generator: Generator) -> Pipeline:
     """The pipeline that lessons 02 to 04 led to: clauses with headers, searched with the tuned embedder."""
-    clauses = rag.add_headers(rag.chunk(documents, rag.ClauseParser()), rag.document_headers(documents))
+    clauses = rag.headed_clauses(documents)
     return Pipeline(rag.VectorIndex(clauses, tune.load_embedder(paths.adapter("embedder"))), generator, top_k=TOP_K)
 
 
@@ -164,18 +164,13 @@ def _rounded(value: Any) -> Any:
 def write_questions(say: Callable[[str], None] = SAY) -> Path:
     """Let the generator write the questions that each clause of the dev archive answers, and keep them."""
     documents = corpus.load_documents("dev")
-    chunks = rag.add_headers(rag.chunk(documents, rag.ClauseParser()), rag.document_headers(documents))
+    chunks = rag.headed_clauses(documents)
     written = rag.hypothetical_questions(models.load_generator(), chunks)
-    rows = [{**_place(c), "questions": found} for c, found in zip(chunks, written, strict=True)]
+    rows = [{**asdict(rag.span_of(c)), "questions": found} for c, found in zip(chunks, written, strict=True)]
     path = _results() / "hypothetical_questions.jsonl"
     paths.write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     say(f"{sum(len(found) for found in written)} questions for {len(chunks)} chunks in {path}")
     return path
-
-
-def _place(chunk: BaseNode) -> dict[str, Any]:
-    span = rag.span_of(chunk)
-    return {"document": span.document, "start": span.start, "end": span.end}
 
 
 def shipped_questions(chunks: Sequence[BaseNode]) -> list[list[str]]:
@@ -187,6 +182,6 @@ def shipped_questions(chunks: Sequence[BaseNode]) -> list[list[str]]:
     path = _results() / "hypothetical_questions.jsonl"
     if not path.exists():
         raise FileNotFoundError("The course carries no such questions: write them with `python -m labkit questions`.")
-    rows = pd.read_json(path, lines=True).to_dict("records")
-    known = {(r["document"], r["start"], r["end"]): r["questions"] for r in rows}
-    return [known.get(tuple(_place(c).values()), []) for c in chunks]
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    known = {Span(r["document"], r["start"], r["end"]): r["questions"] for r in rows}
+    return [known.get(rag.span_of(c), []) for c in chunks]

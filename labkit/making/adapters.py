@@ -26,7 +26,7 @@ def search(
     Args:
         documents: the archive; its chunks are clauses with contextual headers.
     """
-    chunks = rag.add_headers(rag.chunk(documents, rag.ClauseParser()), rag.document_headers(documents))
+    chunks = rag.headed_clauses(documents)
     retriever = rag.Hybrid([rag.VectorIndex(chunks, models.load_embedder()), rag.BM25Index(chunks)])
     found = []
     for question, hits in zip(questions, retriever.retrieve([q.question for q in questions], depth), strict=True):

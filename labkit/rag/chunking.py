@@ -15,6 +15,7 @@ from llama_index.core.node_parser import NodeParser, SentenceSplitter, SentenceW
 from llama_index.core.schema import BaseNode, MetadataMode, TextNode
 
 from labkit.corpus import Document, Span
+from labkit.prompts import Passage
 
 
 @cache
@@ -123,6 +124,11 @@ def title_of(node: BaseNode) -> str:
     return str(node.metadata["title"])
 
 
+def passage_of(node: BaseNode) -> Passage:
+    """A chunk as it stands in a prompt."""
+    return Passage(title_of(node), text_of(node))
+
+
 def cost_of(node: BaseNode) -> int:
     """Tokens that a chunk takes in a prompt: what stands above it, and its text."""
     return count_tokens(title_of(node)) + count_tokens(text_of(node))
@@ -201,6 +207,11 @@ def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[
         copy.metadata_template, copy.text_template = "{value}", "{metadata_str}\n{content}"
         made.append(copy)
     return made
+
+
+def headed_clauses(documents: Sequence[Document]) -> list[TextNode]:
+    """Clauses with the headers of `document_headers`: what the course's tuned embedder was trained on."""
+    return add_headers(chunk(documents, ClauseParser()), document_headers(documents))
 
 
 def document_headers(documents: Sequence[Document], words: int = 40, opening: int = 120) -> dict[str, str]:

@@ -29,7 +29,7 @@ from labkit.prompts import (
     parse_judgement,
 )
 from labkit.rag import post, queries, retrieval
-from labkit.rag.chunking import cost_of, count_tokens, span_of, text_of, title_of
+from labkit.rag.chunking import cost_of, count_tokens, passage_of, span_of, text_of
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Pipeline:
     ) -> list[Result]:
         prompts, used = [], []
         for question, hits in zip(asked, found, strict=True):
-            passages = [Passage(title_of(h.node), text_of(h.node)) for h in hits[: self.top_k]]
+            passages = [passage_of(h.node) for h in hits[: self.top_k]]
             messages, kept = fit(self.generator, question, passages)
             prompts.append(messages)
             used.append(kept)
@@ -274,7 +274,7 @@ def judged_by(generator: Generator) -> Callable[[Sequence[Result]], list[bool]]:
     def supported(results: Sequence[Result]) -> list[bool]:
         chats = []
         for result in results:
-            passages = [Passage(title_of(h.node), text_of(h.node)) for h in result.retrieved[: result.used]]
+            passages = [passage_of(h.node) for h in result.retrieved[: result.used]]
             chats.append(judge_messages(result.question, result.answer.text or result.reply, passages))
         said = generator.generate(chats)
         return [
@@ -302,7 +302,7 @@ def prompt_tokens(pipeline: Pipeline, questions: Sequence[str]) -> list[int]:
     """Length of the prompt that each question would lead to, in the generator's tokens, without asking it."""
     lengths = []
     for question, hits in zip(questions, pipeline.retrieve(questions), strict=True):
-        passages = [Passage(title_of(h.node), text_of(h.node)) for h in hits[: pipeline.top_k]]
+        passages = [passage_of(h.node) for h in hits[: pipeline.top_k]]
         messages, _ = fit(pipeline.generator, question, passages)
         lengths.append(pipeline.generator.count_tokens(messages))
     return lengths

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.postprocessor import MetadataReplacementPostProcessor, SentenceEmbeddingOptimizer
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from labkit import prompts
 from labkit.models import Embedder, Generator, Reranker
-from labkit.rag.chunking import indexed_text, span_of, text_of, title_of
+from labkit.rag.chunking import indexed_text, passage_of, span_of, text_of
 
 Hits = list[NodeWithScore]
 
@@ -46,6 +45,18 @@ def _by_score(hits: Hits, scores: Sequence[float]) -> Hits:
     order = np.argsort(-np.asarray(scores, dtype=float), kind="stable")
     scored = [NodeWithScore(node=hits[i].node, score=float(scores[i])) for i in order]
     return scored + hits[len(scored) :]
+
+
+def _vectors(
+    embedder: Embedder, queries: Sequence[QueryBundle], found: Sequence[Hits], depth: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each question its vector and those of its first `depth` chunks, all from one embedding call."""
+    texts = [
+        [q.query_str, *(indexed_text(h.node) for h in hits[:depth])] for q, hits in zip(queries, found, strict=True)
+    ]
+    every = iter(embedder.encode([text for row in texts for text in row]))
+    rows = [np.stack([next(every) for _ in row]) for row in texts]
+    return [(row[0], row[1:]) for row in rows]
 
 
 @dataclass
@@ -93,12 +104,8 @@ class Rescore:
     depth: int = 20
 
     def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
-        asked = self.embedder.encode([q.query_str for q in queries])
-        made = []
-        for vector, hits in zip(asked, found, strict=True):
-            near = self.embedder.encode([indexed_text(h.node) for h in hits[: self.depth]])
-            made.append(_by_score(hits, (near @ vector).tolist()))
-        return made
+        vectors = _vectors(self.embedder, queries, found, self.depth)
+        return [_by_score(hits, (near @ asked).tolist()) for hits, (asked, near) in zip(found, vectors, strict=True)]
 
 
 @dataclass
@@ -114,7 +121,7 @@ class ReaderRerank:
 
     def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
         chats = [
-            prompts.answer_messages(q.query_str, [prompts.Passage(title_of(h.node), text_of(h.node))])
+            prompts.answer_messages(q.query_str, [passage_of(h.node)])
             for q, hits in zip(queries, found, strict=True)
             for h in hits[: self.depth]
         ]
@@ -140,12 +147,10 @@ class MMR:
     def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
         from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
 
-        asked = self.embedder.encode([q.query_str for q in queries])
         made = []
-        for vector, hits in zip(asked, found, strict=True):
-            near = self.embedder.encode([indexed_text(h.node) for h in hits[: self.depth]])
+        for hits, (asked, near) in zip(found, _vectors(self.embedder, queries, found, self.depth), strict=True):
             scores, chosen = get_top_k_mmr_embeddings(
-                vector.tolist(), near.tolist(), similarity_fn=lambda a, b: float(np.dot(a, b)),
+                asked.tolist(), near.tolist(), similarity_fn=lambda a, b: float(np.dot(a, b)),
                 similarity_top_k=self.depth, mmr_threshold=self.weight,
             )  # fmt: skip
             ordered = [NodeWithScore(node=hits[i].node, score=s) for s, i in zip(scores, chosen, strict=True)]
@@ -168,15 +173,17 @@ class Compress:
 
     def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
         model = self.embedder.as_llama_index()
+        optimizer = SentenceEmbeddingOptimizer(embed_model=model, context_before=0, context_after=0)
+        # All sentences in one call; the optimizer, which asks chunk by chunk, then finds their vectors known.
+        self.embedder.encode([s for hits in found for h in hits for s in optimizer._tokenizer_fn(text_of(h.node))])
         for query, hits in zip(queries, found, strict=True):
             for hit in hits:
-                self._shorten(model, QueryBundle(query.query_str), hit)
+                self._shorten(optimizer, QueryBundle(query.query_str), hit)
         return list(found)
 
-    def _shorten(self, model: BaseEmbedding, query: QueryBundle, hit: NodeWithScore) -> None:
+    def _shorten(self, optimizer: SentenceEmbeddingOptimizer, query: QueryBundle, hit: NodeWithScore) -> None:
         node = hit.node
         assert isinstance(node, TextNode)
-        optimizer = SentenceEmbeddingOptimizer(embed_model=model, context_before=0, context_after=0)
         sentences = [s for s in optimizer._tokenizer_fn(node.text) if s.strip()]
         if len(sentences) < 2:
             return

@@ -18,7 +18,7 @@ from llama_index.core.schema import BaseNode, QueryBundle
 from labkit import prompts
 from labkit.models import Generator
 from labkit.prompts import Message
-from labkit.rag.chunking import text_of, title_of
+from labkit.rag.chunking import passage_of
 
 History = Sequence[Message]
 # Prompts with one passage or none are short and their replies long: so many of them take no more memory than a few
@@ -115,7 +115,7 @@ def hypothetical_questions(generator: Generator, chunks: Sequence[BaseNode], tok
     Args:
         tokens: longest reply, in the generator's tokens.
     """
-    chats = [prompts.questions_messages(prompts.Passage(title_of(c), text_of(c))) for c in chunks]
+    chats = [prompts.questions_messages(passage_of(c)) for c in chunks]
     # The last line of a reply that was cut off is half a question.
     written = [prompts.parse_lines(reply) for reply in generator.generate(chats, tokens, batch_size=TOGETHER)]
     return [[line for line in lines if line.endswith("?")] for lines in written]

@@ -232,7 +232,7 @@ def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithS
     if len(lists) == 1:
         return list(lists[0][:top_k])
     # A chunk that shares no word with the query has a rank all the same, for want of others.
-    held = [[hit for hit in found if hit.score] for found in lists]
+    held = [[hit for hit in found if hit.score != 0] for found in lists]
     lists = held if any(held) else lists
     fusion = QueryFusionRetriever(
         [_Given(found) for found in lists], llm=MockLLM(), mode=FUSION_MODES.RECIPROCAL_RANK,

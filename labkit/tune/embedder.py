@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit import metrics, models, paths
+from labkit import models
 from labkit.corpus import Question, Span
-from labkit.tune.adapters import quietly, save_adapter
-
-MAX_LENGTH = 256
+from labkit.tune.adapters import MAX_LENGTH, arguments, quietly, save_adapter, sides, weights_of
 
 
 @dataclass(frozen=True)
@@ -36,17 +34,15 @@ def triplets(questions: Sequence[Question], found: Sequence[Sequence[tuple[Span,
         found: for each question the place and text of the passages found, best first.
 
     Raises:
-        ValueError: the numbers differ, or no passage found holds evidence.
+        ValueError: the numbers differ, no passage found holds evidence, or none lacks it.
     """
-    if len(questions) != len(found):
-        raise ValueError(f"{len(questions)} questions but {len(found)} lists: search for each question once.")
-    made: list[Triplet] = []
-    for question, passages in zip(questions, found, strict=True):
-        right = [text for span, text in passages if any(metrics.covers(span, e) for e in question.evidence)]
-        wrong = [text for span, text in passages if not any(span.overlap(e) for e in question.evidence)]
-        made += [Triplet(question.question, a, b) for a, b in zip(right, wrong, strict=False)]
+    made = [
+        Triplet(question, a, b)
+        for question, right, wrong in sides(questions, found)
+        for a, b in zip(right, wrong, strict=False)
+    ]
     if not made:
-        raise ValueError("No passage found holds evidence: search deeper, or check the questions.")
+        raise ValueError("No passage found lacks evidence: search deeper.")
     return made
 
 
@@ -100,17 +96,11 @@ def train_embedder(
             "negative": [t.wrong for t in made],
         }
     )
-    on_cpu = models.device() == "cpu"
     with tempfile.TemporaryDirectory() as scratch:
-        arguments = SentenceTransformerTrainingArguments(
-            output_dir=scratch, num_train_epochs=epochs, per_device_train_batch_size=batch_size,
-            learning_rate=learning_rate, warmup_steps=0.1, lr_scheduler_type="linear", seed=seed,
-            bf16=models.native_bf16(), use_cpu=on_cpu, report_to="none", save_strategy="no",
-            logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=not on_cpu,
-        )  # fmt: skip
+        settings = SentenceTransformerTrainingArguments(**arguments(scratch, epochs, learning_rate, batch_size, seed))
         loss = MultipleNegativesRankingLoss(network)
         with quietly():
-            SentenceTransformerTrainer(network, arguments, train_dataset=rows, loss=loss).train()
+            SentenceTransformerTrainer(network, settings, train_dataset=rows, loss=loss).train()
     return save_adapter(network.transformers_model, out, base or models.minilm_path())
 
 
@@ -123,11 +113,7 @@ def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
     Raises:
         FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
     """
-    weights = adapter / "adapter_model.safetensors"
-    if not weights.exists():
-        raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_embedder`.")
-    if (adapter / paths.SUMS).exists():
-        paths.check_folder(adapter)
+    weights = weights_of(adapter)
     network = _network(base or models.minilm_path())
     with quietly():
         from peft import PeftModel

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit import metrics, models, paths
+from labkit import models
 from labkit.corpus import Question, Span
-from labkit.tune.adapters import quietly, save_adapter
-
-MAX_LENGTH = 256
+from labkit.tune.adapters import MAX_LENGTH, arguments, quietly, save_adapter, sides, weights_of
 
 
 @dataclass(frozen=True)
@@ -45,17 +43,11 @@ def pairs(
     Raises:
         ValueError: the numbers differ, or no passage found holds evidence.
     """
-    if len(questions) != len(found):
-        raise ValueError(f"{len(questions)} questions but {len(found)} lists: search for each question once.")
     rng = random.Random(seed)
     made: list[Pair] = []
-    for question, passages in zip(questions, found, strict=True):
-        right = [text for span, text in passages if any(metrics.covers(span, e) for e in question.evidence)]
-        wrong = [text for span, text in passages if not any(span.overlap(e) for e in question.evidence)]
-        made += [Pair(question.question, text, 1.0) for text in right]
-        made += [Pair(question.question, text, 0.0) for text in rng.sample(wrong, min(negatives, len(wrong)))]
-    if not any(pair.label for pair in made):
-        raise ValueError("No passage found holds evidence: search deeper, or check the questions.")
+    for question, right, wrong in sides(questions, found):
+        made += [Pair(question, text, 1.0) for text in right]
+        made += [Pair(question, text, 0.0) for text in rng.sample(wrong, min(negatives, len(wrong)))]
     rng.shuffle(made)
     return made
 
@@ -115,15 +107,9 @@ def train_reranker(
             "label": [p.label for p in made],
         }
     )
-    on_cpu = models.device() == "cpu"
     with tempfile.TemporaryDirectory() as scratch:
-        arguments = CrossEncoderTrainingArguments(
-            output_dir=scratch, num_train_epochs=epochs, per_device_train_batch_size=batch_size,
-            learning_rate=learning_rate, warmup_steps=0.1, lr_scheduler_type="linear", seed=seed,
-            bf16=models.native_bf16(), use_cpu=on_cpu, report_to="none", save_strategy="no",
-            logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=not on_cpu,
-        )  # fmt: skip
-        CrossEncoderTrainer(encoder, arguments, train_dataset=rows, loss=BinaryCrossEntropyLoss(encoder)).train()
+        settings = CrossEncoderTrainingArguments(**arguments(scratch, epochs, learning_rate, batch_size, seed))
+        CrossEncoderTrainer(encoder, settings, train_dataset=rows, loss=BinaryCrossEntropyLoss(encoder)).train()
     return save_adapter(encoder.transformers_model, out, base or models.minilm_path())
 
 
@@ -136,11 +122,7 @@ def load_reranker(adapter: Path, base: str | None = None) -> models.Reranker:
     Raises:
         FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
     """
-    weights = adapter / "adapter_model.safetensors"
-    if not weights.exists():
-        raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_reranker`.")
-    if (adapter / paths.SUMS).exists():
-        paths.check_folder(adapter)
+    weights = weights_of(adapter)
     encoder = _cross_encoder(base or models.minilm_path())
     with quietly():
         encoder.load_adapter(str(adapter))
