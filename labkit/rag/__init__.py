@@ -13,11 +13,13 @@ from labkit.rag.chunking import (
     document_headers,
     headed_clauses,
     indexed_text,
+    passage_of,
     places_of,
     span_of,
     text_of,
 )
 from labkit.rag.domain import Domain
+from labkit.rag.graph import relations_of, triple_prompts
 from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, judged_by, score, score_retrieval
 from labkit.rag.post import MMR, Compress, First, ReaderRerank, Rerank, Rescore, Window
 from labkit.rag.queries import Decompose, HyDE, MultiQuery, Rewrite, hypothetical_questions
@@ -72,12 +74,15 @@ __all__ = [
     "kinds_and_dates",
     "oracle",
     "oracle_passages",
+    "passage_of",
     "places_of",
     "read_oracle",
+    "relations_of",
     "score",
     "score_retrieval",
     "shuffled",
     "span_of",
     "text_of",
     "titles",
+    "triple_prompts",
 ]

@@ -1,18 +1,22 @@
-"""Training on the course's data: so far embedder and reranker; fine-tuning of the generator joins them here.
+"""Training on the course's data: embedder, reranker and generator.
 
 Floor 2, beside `rag`: the two never import each other.
 """
 
 from labkit.tune.embedder import Triplet, load_embedder, train_embedder, triplets
 from labkit.tune.reranker import Pair, load_reranker, pairs, train_reranker
+from labkit.tune.sft import Chat, load_tuned, train_generator
 
 __all__ = [
+    "Chat",
     "Pair",
     "Triplet",
     "load_embedder",
     "load_reranker",
+    "load_tuned",
     "pairs",
     "train_embedder",
+    "train_generator",
     "train_reranker",
     "triplets",
 ]
