@@ -247,7 +247,7 @@ def clause_relations() -> tuple[str, ...]:
     return tuple(name.lower() for name in re.findall(r"^### (.+)$", read_checked("playbook.md"), re.MULTILINE))
 
 
-def _relation_of(category: str) -> str:
+def relation_of(category: str) -> str:
     """The relation of a category's id, such as "payment term" of "payment_term"."""
     return _relation_names()[category]
 
@@ -296,7 +296,7 @@ def _contract_facts(document: Document, record: Mapping[str, Any]) -> Iterator[F
     for clause in record["clauses"]:
         span = Span(document.id, clause["value_start"], clause["value_end"])
         accepted = tuple(dict.fromkeys((clause["value"], clause["surface"], *clause["aliases"])))
-        yield Fact(document.id, _relation_of(clause["category"]), clause["surface"], accepted, span)
+        yield Fact(document.id, relation_of(clause["category"]), clause["surface"], accepted, span)
 
 
 def _company_facts(
@@ -305,7 +305,7 @@ def _company_facts(
     """What a register extract says of a company."""
     officers = {officer["role"]: officer["name"] for officer in record["officers"]}
     parent = companies[f"R-{record['parent']}"] if record["parent"] else None
-    said = [("seat", record["seat"], ())]
+    said: list[tuple[str, str, tuple[str, ...]]] = [("seat", record["seat"], ())]
     said += [("parent company", parent["name"], (parent["id"], parent["short"]))] if parent else []
     said += [("former name", name, ()) for name in record["former_names"]]
     said += [(role, officers[role], ()) for role in COMPANY_RELATIONS if role in officers]

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-from llama_index.core.schema import TextNode
 
 from labkit import corpus, metrics, models, paths, rag, tune
 from labkit.corpus import Document, Question, Span
-from labkit.prompts import triples_messages
+from labkit.prompts import Passage, triples_messages
 
 TASKS = ("lookup", "amended", "compare", "multihop")
 DEPTH = 30
@@ -80,45 +78,100 @@ def make_embedder(out: Path, epochs: float = 1.0, say: Callable[[str], None] = S
     return _sealed(tune.train_embedder(made, out, epochs=epochs))
 
 
-def extraction_chats(seed: int = 0) -> list[tune.Chat]:
+def extraction_chats(copies: int = 6, seed: int = 0) -> list[tune.Chat]:
     """The chunks of the train archive with the triples they state, and a third as many chunks that state none.
 
-    A contract is called "document", as in the reader's training; a company by its name. Half of the prompts ask for
-    fewer relations than there are, so that the adapter reads the list.
+    The subject is "document" throughout, in a register extract too. Each copy of a chunk but the first has other values
+    and other companies in it, those of other chunks, so that they must be copied; and half of the prompts ask for fewer
+    relations than there are, so that the list must be read.
+
+    Args:
+        copies: of each chunk. seed: decides what is exchanged.
     """
     rng = random.Random(seed)
-    companies = {r["id"]: r for r in corpus.company_records()}
-    mine = {f"R-{i}" for i, r in companies.items() if r["pool"] == "train"}
+    records = [r for r in corpus.company_records() if r["pool"] == "train"]
+    mine = {f"R-{r['id']}" for r in records}
     documents = corpus.load_documents("train", ("contract", "amendment", "register"))
     documents = [d for d in documents if d.id in mine or "company" not in d.metadata]
-    stated, silent = [], []
     facts = corpus.gold_facts(documents)
+    values: dict[str, list[str]] = {}
+    for fact in facts:
+        values.setdefault(fact.relation, []).append(fact.object)
+    companies = [(r["name"], r["short"]) for r in records]
+    stated: list[tune.Chat] = []
+    silent: list[tune.Chat] = []
     for node in rag.chunk(documents, rag.ClauseParser()):
         here = [f for f in facts if rag.span_of(node).overlap(f.span) == f.span.end - f.span.start]
-        chat = _extraction(node, sorted(here, key=lambda f: f.span.start), companies, rng)
-        (stated if here else silent).append(chat)
+        here.sort(key=lambda f: f.span.start)
+        passage = rag.passage_of(node)
+        # There are few register extracts, and every line of them is a fact.
+        for copy in range(3 * copies if str(node.metadata["document"]).startswith("R-") else copies):
+            rows = [(f.relation, f.object, f.span.start - rag.span_of(node).start) for f in here]
+            shown = (passage, rows) if copy == 0 else _varied(passage, rows, values, companies, rng)
+            (stated if here else silent).append(_extraction(*shown, rag.relations_of(node), rng))
     made = [*stated, *rng.sample(silent, min(len(silent), len(stated) // 3))]
     rng.shuffle(made)
     return made
 
 
-def _extraction(node: TextNode, facts: Sequence[corpus.Fact], companies: Any, rng: random.Random) -> tune.Chat:
-    relations = list(rag.relations_of(node))
+_Rows = list[tuple[str, str, int]]  # relation, object, where it stands in the passage
+
+
+def _varied(
+    passage: Passage,
+    rows: _Rows,
+    values: Mapping[str, Sequence[str]],
+    companies: Sequence[tuple[str, str]],
+    rng: random.Random,
+) -> tuple[Passage, _Rows]:
+    """A passage with other values, and other companies throughout."""
+    text, changed = passage.text, []
+    for relation, thing, at in reversed(rows):
+        other = thing if relation in ("party", "role") else rng.choice(values[relation])
+        if relation in _NAMED:
+            other = _mixed(other, rng.choice(values[relation]))
+        text = f"{text[:at]}{other}{text[at + len(thing) :]}"
+        changed.append((relation, other, at))
+    said = f"{passage.title} {text}"
+    old = [c for c in companies if c[1] in said]
+    swap: dict[str, str] = {}
+    for (name, short), (full, brief), (_, last) in zip(
+        old, rng.sample(companies, len(old)), rng.sample(companies, len(old)), strict=True
+    ):
+        mixed = _mixed(brief, last)
+        swap |= {name: full.replace(brief, mixed), short: mixed}
+    if not swap:
+        return Passage(passage.title, text), changed[::-1]
+    pattern = re.compile("|".join(map(re.escape, sorted(swap, key=len, reverse=True))))
+
+    def exchanged(part: str) -> str:
+        return pattern.sub(lambda m: swap[m[0]], part)
+
+    made = [(relation, exchanged(thing), at) for relation, thing, at in changed[::-1]]
+    return Passage(exchanged(passage.title), exchanged(text)), made
+
+
+# Names that are made of the first word of one and the rest of another.
+_NAMED = ("former name", "parent company", "chief executive", "finance director", "key contact")
+
+
+def _mixed(first: str, rest: str) -> str:
+    """The first word of one name and what follows the first of another, or the other itself where nothing follows."""
+    return " ".join([*first.split()[:1], *rest.split()[1:]]) if " " in rest else rest
+
+
+def _extraction(passage: Passage, rows: _Rows, known: Sequence[str], rng: random.Random) -> tune.Chat:
+    relations = list(known)
     if rng.random() < 0.5:
         rng.shuffle(relations)
-        stated = {f.relation for f in facts}
+        stated = {relation for relation, _, _ in rows}
         relations = sorted(relations, key=lambda r: r not in stated)[: max(len(stated), 1) + rng.randint(0, 6)]
         rng.shuffle(relations)
-    rows = [
-        (companies[f.subject]["name"] if f.subject in companies else "document", f.relation, f.object)
-        for f in facts
-        if f.relation in relations
-    ]
-    messages = triples_messages(rag.passage_of(node), relations)
-    return tune.Chat(tuple(messages), "\n".join(" | ".join(row) for row in rows) or "none")
+    lines = [f"{rag.SELF} | {relation} | {thing}" for relation, thing, _ in rows if relation in relations]
+    return tune.Chat(tuple(triples_messages(passage, relations)), "\n".join(lines) or "none")
 
 
-def make_extractor(out: Path, epochs: float = 4.0, say: Callable[[str], None] = SAY) -> Path:
+def make_extractor(out: Path, epochs: float = 1.0, say: Callable[[str], None] = SAY) -> Path:
     """Train the reader to extract triples on the train split, and save its adapter with checksums.
 
     Args:
@@ -126,4 +179,4 @@ def make_extractor(out: Path, epochs: float = 4.0, say: Callable[[str], None] = 
     """
     made = extraction_chats()
     say(f"{len(made)} chunks, {sum(c.reply != 'none' for c in made)} with facts")
-    return _sealed(tune.train_generator(made, out, epochs=epochs))
+    return _sealed(tune.train_generator(made, out, epochs=epochs, batch_size=8, learning_rate=2e-3))

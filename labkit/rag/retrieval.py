@@ -80,7 +80,7 @@ class _Chunks(ABC):
         self._documents = np.array([str(c.metadata["document"]) for c in self.chunks])
 
     @abstractmethod
-    def _scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
+    def scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
         """How near each chunk is to each query, shape (queries, chunks)."""
 
     def retrieve(
@@ -98,7 +98,7 @@ class _Chunks(ABC):
         check_top_k(top_k, len(self.chunks))
         asked = bundles(queries)
         found = []
-        for row, names in zip(self._scores(asked), within or [None] * len(asked), strict=True):
+        for row, names in zip(self.scores(asked), within or [None] * len(asked), strict=True):
             allowed = np.arange(len(row)) if names is None else np.flatnonzero(np.isin(self._documents, list(names)))
             if not len(allowed):
                 raise ValueError("The filter leaves no chunk to search in: name documents that are in the index.")
@@ -144,7 +144,7 @@ class VectorIndex(_Chunks):
         self._also = np.array([i for i, _ in rows], dtype=int)
         self._further = embedder.encode([text for _, text in rows], progress=progress)
 
-    def _scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
+    def scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
         texts = [text for q in queries for text in q.embedding_strs]
         vectors = self.embedder.encode(texts)
         owner = np.repeat(np.arange(len(queries)), [len(q.embedding_strs) for q in queries])
@@ -193,7 +193,7 @@ class BM25Index(_Chunks):
             raise ValueError("The chunks hold no words: check what was loaded.")
         self._bm25 = BM25Retriever.from_defaults(nodes=self.chunks, similarity_top_k=1)
 
-    def _scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
+    def scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
         import bm25s
 
         words = bm25s.tokenize(

@@ -4,11 +4,14 @@ Floor 2, beside `rag`: the two never import each other.
 """
 
 from labkit.tune.embedder import Triplet, load_embedder, train_embedder, triplets
+from labkit.tune.intents import Intent, Intents, train_intents
 from labkit.tune.reranker import Pair, load_reranker, pairs, train_reranker
 from labkit.tune.sft import Chat, load_tuned, train_generator
 
 __all__ = [
     "Chat",
+    "Intent",
+    "Intents",
     "Pair",
     "Triplet",
     "load_embedder",
@@ -17,6 +20,7 @@ __all__ = [
     "pairs",
     "train_embedder",
     "train_generator",
+    "train_intents",
     "train_reranker",
     "triplets",
 ]

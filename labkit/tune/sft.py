@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labkit import models, paths, profiles
+from labkit import models
 from labkit.prompts import Message
 from labkit.tune.adapters import quietly, save_adapter, weights_of
 
@@ -75,8 +75,9 @@ def train_generator(
             peft_config=lora,
         )  # fmt: skip
         trainer.train()
-        save_adapter(trainer.model, out, base.name)
-        trainer.model.unload()
+        network: Any = trainer.model
+        save_adapter(network, out, base.name)
+        network.unload()
     return out
 
 

@@ -1,0 +1,181 @@
+"""Triples out of passages, and which entities their texts mean: extraction and entity linking."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from llama_index.core.schema import TextNode
+
+from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span, clause_relations
+from labkit.models import Generator
+from labkit.prompts import NEW_TOKENS, Message, parse_triples, triples_messages
+from labkit.rag.chunking import passage_of, span_of, text_of
+
+# How the title of a register extract begins; the name of the company follows.
+REGISTER = "Register extract: "
+# What a triple calls the document that it stands in, or the company that a register extract is about.
+SELF = "document"
+SELF_WORDS = {"document", "agreement", "contract", "amendment", "this agreement", "this contract", "the agreement",
+         "the contract", "this document", "the document", "this amendment", "the amendment"}  # fmt: skip
+# Legal forms at the end of a company's name.
+_FORM = re.compile(
+    r"[\s,]+(?:s\.?p\.?a|s\.?a\.?s|s\.?a|s\.?r\.?l|b\.?v|n\.?v|k\.?g|a\.?g|a/s|a\.?b|oy|kft|gmbh|ltd|limited|llc|llp|inc|corp|plc|co|se)"
+    r"\.?$"
+)
+
+
+# ------------------------------------------------------------------------------- extraction
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A triple as the model wrote it: three texts, and where the object stands."""
+
+    subject: str
+    relation: str
+    object: str
+    source: Span
+
+
+def relations_of(node: TextNode) -> tuple[str, ...]:
+    """The relations that the course asks of a chunk: those of companies of a register extract, else of contracts."""
+    if str(node.metadata["title"]).startswith(REGISTER):
+        return COMPANY_RELATIONS
+    return (*PARTY_RELATIONS, *clause_relations())
+
+
+def triple_prompts(chunks: Sequence[TextNode]) -> list[list[Message]]:
+    """For each chunk the prompt that asks for its triples."""
+    return [triples_messages(passage_of(node), relations_of(node)) for node in chunks]
+
+
+def extract(generator: Generator, chunks: Sequence[TextNode], progress: bool = False) -> list[Mention]:
+    """Ask a generator for the triples of each chunk.
+
+    Only relations that were asked for are kept, and only objects that stand in the chunk word for word.
+
+    Args:
+        chunks: made by `rag.chunk`. progress: show a bar.
+
+    Raises:
+        ValueError: there are no chunks.
+    """
+    if not chunks:
+        raise ValueError("There are no chunks to extract from: cut some documents first.")
+    replies = generator.generate(triple_prompts(chunks), NEW_TOKENS["triples"], progress=progress)
+    return [mention for node, reply in zip(chunks, replies, strict=True) for mention in mentions(node, reply)]
+
+
+def mentions(node: TextNode, reply: str) -> Iterator[Mention]:
+    """The triples of a reply about a chunk, each with the place of its object."""
+    wanted, place, text = set(relations_of(node)), span_of(node), text_of(node)
+    for subject, relation, thing in dict.fromkeys(parse_triples(reply)):
+        found = re.search(r"\s+".join(map(re.escape, thing.split())), text, re.IGNORECASE)
+        if relation.lower() in wanted and found:
+            at = place.start + found.start()
+            yield Mention(subject, relation.lower(), thing, Span(place.document, at, at + len(found[0])))
+
+
+# --------------------------------------------------------------------------------- linking
+
+
+def plain_name(name: str) -> str:
+    """A company's name as it is compared: small letters, no legal form, no article, no punctuation at the end."""
+    plain = " ".join(name.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split()).strip(" ,;:\"'")
+    while (shorter := _FORM.sub("", plain)) != plain:
+        plain = shorter
+    return plain.removeprefix("the ").strip(" .,")
+
+
+class Linker:
+    """Which entity does a mention mean? A company for a name, an old name or a role; for "this agreement" its document.
+
+    Args:
+        names: for each company its name, by the forms under which it is known (`plain_name`).
+        roles: for each document, by role in small letters, the company.
+        subjects: what a document is about, where that is not the document itself.
+        closeness: how much of a misspelt name must agree, from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        roles: Mapping[str, Mapping[str, str]],
+        subjects: Mapping[str, str] | None = None,
+        closeness: float = 0.88,
+    ) -> None:
+        self.names, self.roles, self.subjects, self.closeness = names, roles, subjects or {}, closeness
+        initials: dict[str, set[str]] = {}
+        for plain, name in names.items():
+            words = re.findall(r"\w+", plain)
+            if len(words) > 1:
+                initials.setdefault("".join(w[0] for w in words), set()).add(name)
+        # Initials that fit two companies say nothing.
+        self._initials = {short: next(iter(found)) for short, found in initials.items() if len(found) == 1}
+
+    def link(self, mention: str, document: str | None = None) -> str | None:
+        """The name of the company or the id of the document that is meant; None where it links to nothing.
+
+        Args:
+            document: id of the document in which the mention stands; roles and "this agreement" need it.
+        """
+        plain = plain_name(mention)
+        if document is not None and (mention.lower().strip() in SELF_WORDS or plain in SELF_WORDS):
+            return self.subjects.get(document, document)
+        if plain in self.names:
+            return self.names[plain]
+        if document is not None and plain in self.roles.get(document, {}):
+            return self.roles[document][plain]
+        if mention.isupper() and plain in self._initials:
+            return self._initials[plain]
+        near = difflib.get_close_matches(plain, self.names, n=2, cutoff=self.closeness)
+        return self.names[near[0]] if near and len({self.names[n] for n in near}) == 1 else None
+
+
+def subject_of(document: Document) -> str:
+    """What a document is about: a register extract about its company, any other about itself."""
+    return document.title.removeprefix(REGISTER) if document.title.startswith(REGISTER) else document.id
+
+
+def make_linker(found: Sequence[Mention], documents: Sequence[Document]) -> Linker:
+    """A linker that knows the companies of register extracts, parties, parents, former names, and who has which role.
+
+    Args:
+        found: triples as `extract` gives them. documents: those they stand in.
+    """
+    subjects = {d.id: name for d in documents if (name := subject_of(d)) != d.id}
+    names = {plain_name(name): name for name in subjects.values()}
+    for mention in found:
+        if mention.relation in ("party", "parent company"):
+            names.setdefault(plain_name(mention.object), mention.object)
+    bare = Linker(names, {}, subjects)
+    for mention in found:
+        # A present name goes before another company's former one.
+        now = bare.link(mention.subject, mention.source.document) if mention.relation == "former name" else None
+        if now is not None:
+            names.setdefault(plain_name(mention.object), now)
+    return Linker(names, _roles(found, Linker(names, {}, subjects)), subjects)
+
+
+def _roles(found: Sequence[Mention], names: Linker) -> dict[str, dict[str, str]]:
+    """By document and role the company: the party nearest in front of the role, or, where all parties come first, the
+    one of the same number."""
+    stand: dict[str, dict[str, list[Mention]]] = {}
+    for mention in sorted(found, key=lambda m: m.source.start):
+        if mention.relation in ("party", "role"):
+            stand.setdefault(mention.source.document, {}).setdefault(mention.relation, []).append(mention)
+    made: dict[str, dict[str, str]] = {}
+    for document, rows in stand.items():
+        parties, roles = rows.get("party", []), rows.get("role", [])
+        after = bool(parties and roles) and parties[-1].source.end <= roles[0].source.start
+        for i, role in enumerate(roles):
+            before = [p for p in parties if p.source.end <= role.source.start]
+            in_turn = after and len(parties) == len(roles)
+            party = parties[i : i + 1] if in_turn else (before[-1:] or parties[:1])
+            company = names.link(party[0].object, document) if party else None
+            if company is not None and plain_name(role.object) not in names.names:
+                made.setdefault(document, {}).setdefault(plain_name(role.object), company)
+    return made

@@ -1,0 +1,143 @@
+"""What does a question ask for? A classifier on the embedder's vectors, trained on questions with known answers.
+
+Two things are told apart: the relation asked for ("payment term", "seat") and what is to be done with its values (give
+one, compare two, list those above a limit). Logistic regressions of scikit-learn on sentence vectors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from labkit.corpus import Question, relation_of
+from labkit.models import Embedder
+from labkit.quantities import without_quantities
+
+# What the wordings of the course ask to be done with the values found.
+OPERATIONS = {"compare.longer": "larger", "compare.higher": "larger", "compare.same": "same",
+              "compare.difference": "difference", "list.above": "list above", "list.below": "list below",
+              "list.value": "list equal"}  # fmt: skip
+_REGISTER = {"multihop.parent_of_party": "parent company", "multihop.officer_of_party": "chief executive",
+             "multihop.seat_of_party": "seat"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a question asks for.
+
+    Attributes:
+        operation: "value", "larger", "same", "difference", "list above", "list below" or "list equal".
+        relations: probability of each relation.
+    """
+
+    operation: str
+    relations: Mapping[str, float]
+
+
+def labels(question: Question) -> tuple[str, str] | None:
+    """Operation and relation of a question with a known wording; None where it asks for no single relation."""
+    wording = question.wording.rsplit(".", 1)[0]
+    relation = _REGISTER.get(wording) or (relation_of(question.category) if question.category else None)
+    if relation is None or question.task in ("classify", "summarise"):
+        return None
+    return OPERATIONS.get(wording, "value"), relation
+
+
+_KIND = {"value": "value", "larger": "pair", "same": "pair", "difference": "pair"}
+# Words that tell what is to be done with several values, in the order in which they are looked for.
+_CUES = {
+    "pair": (
+        ("difference", r"by (?:what|how)|how (?:big|much|far|wide|large|great)|spread|subtract|apart|work out"),
+        ("same", r"same|alike|equal|identical|match(?:es)?|agree|coincide|no different"),
+        ("difference", r"differs?|difference|gap|margin|step"),
+        ("larger", ""),
+    ),
+    "list": (
+        (
+            "list below",
+            r"not (?:more|above|over|up to|reach)|less|below|under|lower|smaller|shorter|fewer|within|short of",
+        ),
+        ("list above", r"more|above|over|exceed|beyond|greater|higher|larger|longer|tops?|past|at least|upwards"),
+        ("list equal", ""),
+    ),
+}
+
+
+class Intents:
+    """The trained classifier: give it questions, get an `Intent` for each.
+
+    Whether one value is asked for, two are compared or a set is filtered was learned; what the comparison is, words of
+    comparison say.
+
+    Attributes:
+        embedder: whose vectors it was trained on. mask: takes names out of a question, writing "the company".
+    """
+
+    def __init__(self, embedder: Embedder, relation: Any, kind: Any, mask: Callable[[str], str]) -> None:
+        self.embedder, self.mask = embedder, mask
+        self._relation, self._kind = relation, kind
+
+    def __call__(self, questions: Sequence[str]) -> list[Intent]:
+        """What each question asks for."""
+        if not questions:
+            return []
+        masked = [self.mask(q) for q in questions]
+        vectors = self.embedder.encode([without_quantities(q) for q in masked])
+        names = [str(name) for name in self._relation.classes_]
+        shares = self._relation.predict_proba(vectors)
+        kinds = self._kind.predict(np.hstack([vectors, _structure(masked)]))
+        return [
+            Intent(_operation(str(kind), question), dict(zip(names, map(float, row), strict=True)))
+            for question, kind, row in zip(masked, kinds, shares, strict=True)
+        ]
+
+
+def _operation(kind: str, question: str) -> str:
+    """The first operation of a kind of which a word stands in the question; the last one needs none."""
+    cues = _CUES.get(kind, (("value", ""),))
+    return next(name for name, words in cues if not words or re.search(rf"\b(?:{words})\b", question.lower()))
+
+
+def _structure(masked: Sequence[str]) -> np.ndarray:
+    """What tells questions about one value, two and many apart: quantities, companies, conjunctions, length."""
+    rows = [
+        (
+            3.0 * ("quantity" in (q := without_quantities(m))),
+            q.count("the company"),
+            " or " in q,
+            " and " in q,
+            len(q) / 60,
+        )
+        for m in masked
+    ]
+    return np.array(rows, dtype=np.float32)
+
+
+def train_intents(
+    questions: Sequence[Question], embedder: Embedder, mask: Callable[[str], str] = str, strength: float = 10.0
+) -> Intents:
+    """Train the classifier on questions of the train split, in a few seconds.
+
+    Args:
+        questions: of known wording. embedder: gives the vectors.
+        mask: writes "the company" for names, so that a question is not judged by who is in it.
+        strength: inverse of the regularisation.
+
+    Raises:
+        ValueError: fewer than two kinds of relations or of operations are among the questions.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    known = [(q.question, found) for q in questions if q.followup is None and (found := labels(q)) is not None]
+    kinds, relations = [_KIND.get(o, "list") for _, (o, _) in known], [r for _, (_, r) in known]
+    if len(set(kinds)) < 2 or len(set(relations)) < 2:
+        raise ValueError("There is nothing to tell apart: give questions of several tasks and relations.")
+    masked = [mask(question) for question, _ in known]
+    vectors = embedder.encode([without_quantities(m) for m in masked])
+    relation = LogisticRegression(C=strength, max_iter=1000).fit(vectors, relations)
+    kind = LogisticRegression(C=strength, max_iter=2000, class_weight="balanced")
+    return Intents(embedder, relation, kind.fit(np.hstack([vectors, _structure(masked)]), kinds), mask)
