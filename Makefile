@@ -5,7 +5,7 @@ CONSTRAINTS ?= constraints.txt
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 
-.PHONY: help lab test course data reader adapters questions benchmark lint clean
+.PHONY: help lab test course data reader adapters questions triples benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -26,11 +26,14 @@ data: .venv/ready  ## rebuild the course's data, byte for byte
 reader: .venv/ready  ## train the course's own language model from scratch
 	$(LABKIT) reader train $(ARGS)
 
-adapters: .venv/ready  ## train embedder and reranker of lesson 04 and put them into the course
+adapters: .venv/ready  ## train the adapters of lessons 04 to 06 and put them into the course
 	$(LABKIT) adapters $(ARGS)
 
 questions: .venv/ready  ## write the hypothetical questions of lesson 02 anew
 	$(LABKIT) questions
+
+triples: .venv/ready  ## extract the triples of lesson 05 anew
+	$(LABKIT) triples
 
 benchmark: .venv/ready  ## ask the test questions, and keep the report with the course
 	$(LABKIT) benchmark

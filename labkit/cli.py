@@ -57,9 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--steps", type=int, default=800, help="steps of each sibling, in breadth")
     reader.add_argument("--questions", type=int, default=200, help="questions a figure, in evaluate and card")
     reader.add_argument("--json", action="store_true", help="print figures as JSON")
-    adapters = add("adapters", _adapters, "train embedder and reranker of lesson 04 and put them into the course")
-    adapters.add_argument("which", choices=("embedder", "reranker"), nargs="?", help="both by default")
+    adapters = add("adapters", _adapters, "train the adapters of lessons 04 to 06 and put them into the course")
+    names = ("embedder", "reranker", "extractor", "intents")
+    adapters.add_argument("which", choices=names, nargs="?", help="all by default")
     add("questions", _questions, "write the hypothetical questions of lesson 02 anew")
+    add("triples", _triples, "extract the triples of lesson 05 anew")
     add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
     return parser
 
@@ -158,7 +160,12 @@ def _data(options: argparse.Namespace) -> int:
 def _adapters(options: argparse.Namespace) -> None:
     from labkit.making import adapters
 
-    makers = {"embedder": adapters.make_embedder, "reranker": adapters.make_reranker}
+    makers = {
+        "embedder": adapters.make_embedder,
+        "reranker": adapters.make_reranker,
+        "extractor": adapters.make_extractor,
+        "intents": adapters.make_intents,
+    }
     for name in [options.which] if options.which else makers:
         makers[name](_root() / "data" / "models" / name)
 
@@ -167,6 +174,12 @@ def _questions(_: argparse.Namespace) -> None:
     from labkit import bench
 
     bench.write_questions()
+
+
+def _triples(_: argparse.Namespace) -> None:
+    from labkit import bench
+
+    bench.write_triples()
 
 
 def _benchmark(_: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -272,6 +272,39 @@ def show_shares(table: Any, label: str) -> None:
         for name, row in shares.iterrows()
     ]
     show(figure, alt=f"Stacked bars, {label}. " + "; ".join(rows) + ".")
+
+
+def show_graph(edges: Sequence[tuple[str, str, str]], alt: str) -> None:
+    """Show triples as a picture: entities as boxes, relations on the arrows between them.
+
+    Args:
+        edges: (subject, relation, object) as a person reads them. alt: what a reader should take from it; the triples
+            themselves are added.
+
+    Raises:
+        ValueError: there are no edges, or the description is empty.
+    """
+    import textwrap
+
+    import matplotlib.pyplot as plt
+    import networkx
+
+    if not edges:
+        raise ValueError("There is nothing to draw: give at least one triple.")
+    network = networkx.DiGraph()
+    for subject, relation, thing in edges:
+        network.add_edge(subject, thing, relation=relation)
+    places = networkx.kamada_kawai_layout(network)
+    figure, axes = plt.subplots(figsize=(9, 5))
+    networkx.draw_networkx_edges(network, places, ax=axes, edge_color="#555555", node_size=3000)
+    names = networkx.get_edge_attributes(network, "relation")
+    networkx.draw_networkx_edge_labels(network, places, names, ax=axes, font_size=8, font_color="#0072B2")
+    for node, (x, y) in places.items():
+        box = {"boxstyle": "round", "facecolor": "#eef3f7", "edgecolor": "#555555"}
+        axes.text(x, y, textwrap.fill(node, 24), ha="center", va="center", fontsize=8, bbox=box)
+    axes.margins(0.2)
+    axes.axis("off")
+    show(figure, alt=f"{alt} " + "; ".join(" - ".join(edge) for edge in edges) + ".")
 
 
 def machine() -> dict[str, str | int | float]:

@@ -74,7 +74,7 @@ def reader() -> Path:
 
 
 def adapter(name: str) -> Path:
-    """Folder of a LoRA adapter that comes with the course: "embedder" or "reranker"."""
+    """Folder of what was trained for the course: "embedder", "reranker", "extractor" or "intents"."""
     return data() / "models" / name
 
 

@@ -253,3 +253,131 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
     box.observe(narrow, names="value")
     narrow(None)
     return Explorer(ipywidgets.VBox([ipywidgets.HBox([technique, box]), asked, view]), table)
+
+
+# ------------------------------------------------------------------ knowledge graph
+
+
+def sentence(document: Document, span: Span, words: int = 25) -> str:
+    """The text around a span, cut at line breaks and to so many words on either side, as HTML with the span marked."""
+    before = " ".join(document.text[: span.start].rsplit("\n\n", 1)[-1].split(" ")[-words:])
+    after = " ".join(document.text[span.end :].split("\n\n", 1)[0].split(" ")[:words])
+    start = span.start - len(before)
+    return highlighted(before + document.quote(span) + after, start, [span])
+
+
+def triples_table(graph: rag.KnowledgeGraph, entity: str) -> pd.DataFrame:
+    """The triples that begin or end at an entity, with the document that each was taken from."""
+    rows = [
+        {
+            "subject": graph.title(t.subject),
+            "relation": t.relation,
+            "object": graph.title(t.object) if graph.kind(t.object) != "value" else t.text,
+            "from": t.source.document,
+        }
+        for t in graph.about(entity)
+    ]
+    return pd.DataFrame(rows, columns=["subject", "relation", "object", "from"])
+
+
+def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], entity: str) -> Explorer:
+    """Choose an entity; click a triple to see the sentence it came from, and go on to the entity at its other end.
+
+    Args:
+        documents: that the graph was made from. entity: shown first.
+
+    Raises:
+        KeyError: the graph has no such entity.
+    """
+    import ipywidgets
+
+    graph.kind(entity)
+    texts = {d.id: d for d in documents}
+    wide = ipywidgets.Layout(width="95%")
+    named = [(f"{graph.title(e)} ({k})", e) for k in ("company", "contract", "amendment", "person", "place")
+             for e in graph.entities(k)]  # fmt: skip
+    chosen = ipywidgets.Dropdown(options=named, value=entity, description="entity", layout=wide)
+    listed = ipywidgets.Select(options=[], rows=8, description="triples", layout=wide)
+    other = ipywidgets.Button(description="Go to the other end")
+    view = ipywidgets.HTML("")
+    known = {value for _, value in named}
+
+    def end(index: int) -> str:
+        triple = graph.about(str(chosen.value))[index]
+        return triple.object if triple.subject == chosen.value else triple.subject
+
+    def draw(_: Any) -> None:
+        if listed.value is None:
+            return
+        triple = graph.about(str(chosen.value))[int(listed.value)]
+        other.disabled = end(int(listed.value)) not in known
+        document = texts.get(triple.source.document)
+        shown = sentence(document, triple.source) if document and triple.source.end else "read off the title"
+        title = escape(document.title) if document else escape(triple.source.document)
+        view.value = f'<div style="{_STYLE}"><b>{title}</b><br>{shown}</div>'
+
+    def narrow(_: Any) -> None:
+        rows = triples_table(graph, str(chosen.value)).to_dict("records")
+        listed.options = [(f"{r['subject']} | {r['relation']} | {r['object']}", i) for i, r in enumerate(rows)]
+        if rows:
+            listed.value = 0
+        draw(None)
+
+    def go(_: Any) -> None:
+        if listed.value is not None and end(int(listed.value)) in known:
+            chosen.value = end(int(listed.value))
+
+    chosen.observe(narrow, names="value")
+    listed.observe(draw, names="value")
+    other.on_click(go)
+    narrow(None)
+    return Explorer(ipywidgets.VBox([chosen, listed, other, view]), lambda: triples_table(graph, str(chosen.value)))
+
+
+# ------------------------------------------------------------------ many documents
+
+
+def matrix_table(graph: rag.KnowledgeGraph, contracts: Sequence[str], relations: Sequence[str]) -> pd.DataFrame:
+    """Contracts by relations: the value in force, and what an amendment replaced; empty where nothing is stated."""
+    made = rag.matrix(graph, contracts, relations)
+    rows = []
+    for contract in contracts:
+        row = {"contract": graph.title(contract)}
+        for relation in relations:
+            held = made[contract].get(relation)
+            row[relation] = held.value.text if held else ""
+            if held and held.replaced:
+                row[relation] += f" (was {held.replaced[-1].text}; {held.value.source.document})"
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["contract", *relations])
+
+
+def document_matrix(graph: rag.KnowledgeGraph, company: str, relations: Sequence[str]) -> Explorer:
+    """Choose a company and relations; see the values in force in all its contracts, and the amendment that set them.
+
+    Args:
+        company: shown first. relations: to choose from; the first three are shown first.
+
+    Raises:
+        KeyError: the graph has no such entity.
+    """
+    import ipywidgets
+
+    graph.kind(company)
+    options = [c for c in graph.entities("company") if graph.contracts(c)]
+    chosen = ipywidgets.Dropdown(options=options, value=company, description="company")
+    columns = ipywidgets.SelectMultiple(
+        options=list(relations), value=tuple(relations[:3]), rows=8, description="clauses"
+    )
+    view = ipywidgets.HTML("")
+
+    def table() -> pd.DataFrame:
+        return matrix_table(graph, graph.contracts(str(chosen.value)), list(columns.value))
+
+    def draw(_: Any) -> None:
+        view.value = f'<div style="{_STYLE}">{table().to_html(index=False)}</div>'
+
+    chosen.observe(draw, names="value")
+    columns.observe(draw, names="value")
+    draw(None)
+    return Explorer(ipywidgets.VBox([ipywidgets.HBox([chosen, columns]), view]), table)

@@ -15,6 +15,7 @@ FLOORS = {
     "models": 1,
     "corpus": 1,
     "metrics": 1,
+    "quantities": 1,
     "rag": 2,
     "tune": 2,
     "bench": 3,

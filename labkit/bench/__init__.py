@@ -11,6 +11,7 @@ from labkit.bench.arms import (
     write_benchmark,
     write_questions,
 )
+from labkit.bench.graphs import linking_scores, shipped_triples, triple_scores, write_triples
 from labkit.bench.runs import (
     BUDGET,
     METRICS,
@@ -35,14 +36,18 @@ __all__ = [
     "best",
     "boxes_table",
     "by",
+    "linking_scores",
     "mean",
     "measure",
     "naive",
     "sample",
     "shipped_questions",
+    "shipped_triples",
     "techniques",
     "timings",
+    "triple_scores",
     "versus",
     "write_benchmark",
     "write_questions",
+    "write_triples",
 ]

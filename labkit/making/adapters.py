@@ -180,3 +180,25 @@ def make_extractor(out: Path, epochs: float = 1.0, say: Callable[[str], None] = 
     made = extraction_chats()
     say(f"{len(made)} chunks, {sum(c.reply != 'none' for c in made)} with facts")
     return _sealed(tune.train_generator(made, out, epochs=epochs, batch_size=8, learning_rate=2e-3))
+
+
+def make_intents(out: Path, say: Callable[[str], None] = SAY) -> Path:
+    """Train the classifier of questions on train questions, clauses and their headings, and save it with checksums.
+
+    Args:
+        out: its folder. say: shows progress.
+    """
+    documents = {d.id: d for d in corpus.load_documents("train")}
+    embedder = tune.load_embedder(paths.adapter("embedder"))
+    graph = rag.build_graph([*documents.values()], rag.gold_mentions([*documents.values()]))
+    retriever = rag.GraphRetriever(graph, rag.VectorIndex(rag.chunk([documents["playbook"]]), embedder))
+    texts = []
+    for record in corpus.contract_records():
+        if record["id"] in documents:
+            for clause in record["clauses"]:
+                text = documents[record["id"]].text[clause["evidence_start"] : clause["evidence_end"]]
+                relation = corpus.relation_of(clause["category"])
+                texts += [(text, relation), (clause["heading"], relation)]
+    questions = corpus.load_questions("train")
+    say(f"{len(questions)} questions, {len(texts)} clauses and headings")
+    return _sealed(tune.train_intents(questions, embedder, retriever.masked, texts).save(out))

@@ -24,7 +24,7 @@ from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span
 from labkit.metrics import normalise
 from labkit.models import Generator
 from labkit.prompts import REFUSAL, Message, parse_answer
-from labkit.quantities import difference, parse_quantity, quantities
+from labkit.quantities import Quantity, difference, parse_quantity, quantities
 from labkit.rag.chunking import count_tokens, passage_of, span_of
 from labkit.rag.graph import GraphRetriever, InForce, Intent, KnowledgeGraph, Seed, Triple, Understand
 from labkit.rag.pipeline import Result, Step, fit
@@ -135,8 +135,12 @@ Request = tuple[str, str]  # (document, relation)
 class Tool(Protocol):
     """Answers what a document says on a relation."""
 
-    def stated(self, documents: Sequence[str]) -> set[str] | None:
-        """The relations that any of the documents states; None where the tool cannot tell before it looks."""
+    def stated(self, documents: Sequence[str], like: Sequence[Quantity] = ()) -> set[str] | None:
+        """The relations that any of the documents states; None where the tool cannot tell before it looks.
+
+        Args:
+            like: only relations with a value that can be compared with one of these.
+        """
 
     def ask(self, requests: Sequence[Request]) -> list[Found]:
         """The value of each (document, relation)."""
@@ -148,10 +152,14 @@ class TableTool:
 
     graph: KnowledgeGraph
 
-    def stated(self, documents: Sequence[str]) -> set[str]:
+    def stated(self, documents: Sequence[str], like: Sequence[Quantity] = ()) -> set[str]:
         """As `Tool.stated`, register facts of the parties included."""
         families = [d for c in documents for d in (c, *self.graph.amendments(c))]
-        own = {t.relation for d in families for t in self.graph.of(d)} - {*PARTY_RELATIONS, "amends"}
+        clauses = [t for d in families for t in self.graph.of(d) if t.relation not in (*PARTY_RELATIONS, "amends")]
+        if like:
+            alike = {q.dimension for q in like}
+            return {t.relation for t in clauses if (q := parse_quantity(t.text)) is not None and q.dimension in alike}
+        own = {t.relation for t in clauses}
         return own | {t.relation for c in documents for p in self.graph.parties(c) for t in self.graph.of(p)
                       if t.relation in COMPANY_RELATIONS}  # fmt: skip
 
@@ -182,7 +190,7 @@ class ReadTool:
     generator: Generator
     top_k: int = 2
 
-    def stated(self, documents: Sequence[str]) -> None:
+    def stated(self, documents: Sequence[str], like: Sequence[Quantity] = ()) -> None:
         """Not known before reading."""
 
     def ask(self, requests: Sequence[Request]) -> list[Found]:
@@ -258,17 +266,18 @@ class Desk:
         among = [self.retriever.contracts(s) if count == 1 else [] for s, count in zip(seeds, counts, strict=True)]
         found = self.references.find(questions, counts, among)
         return [
-            self._planned(intent, named, ranked, candidates)
-            for intent, named, ranked, candidates in zip(intents, seeds, found, among, strict=True)
+            self._planned(question, intent, named, ranked)
+            for question, intent, named, ranked in zip(questions, intents, seeds, found, strict=True)
         ]
 
-    def _planned(self, intent: Intent, seeds: Sequence[Seed], ranked: Sequence[str], among: Sequence[str]) -> Plan:
+    def _planned(self, question: str, intent: Intent, seeds: Sequence[Seed], ranked: Sequence[str]) -> Plan:
         company = next((s.entity for s in seeds if s.entity in self._companies), None)
         if intent.operation.startswith("list"):
             documents = tuple(self.graph.contracts(company)) if company else ()
         else:
             documents = tuple(ranked[: 2 if intent.operation in _PAIRS else 1])
-        stated = self.tool.stated(documents)
+        like = quantities(question) if intent.operation.startswith("list") else []
+        stated = self.tool.stated(documents, like)
         open_to = [r for r in intent.relations if stated is None or r in stated]
         if intent.operation != "value":
             open_to = [r for r in open_to if r not in COMPANY_RELATIONS]

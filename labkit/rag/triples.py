@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from llama_index.core.schema import TextNode
 
-from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span, clause_relations
+from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span, clause_relations, gold_facts
 from labkit.models import Generator
 from labkit.prompts import NEW_TOKENS, Message, parse_triples, triples_messages
 from labkit.rag.chunking import passage_of, span_of, text_of
@@ -77,6 +77,11 @@ def mentions(node: TextNode, reply: str) -> Iterator[Mention]:
         if relation.lower() in wanted and found:
             at = place.start + found.start()
             yield Mention(subject, relation.lower(), thing, Span(place.document, at, at + len(found[0])))
+
+
+def gold_mentions(documents: Sequence[Document]) -> list[Mention]:
+    """The triples that a perfect extraction would give, for the course's documents: the ceiling of every extraction."""
+    return [Mention(SELF, f.relation, f.object, f.span) for f in gold_facts(documents)]
 
 
 # --------------------------------------------------------------------------------- linking

@@ -4,7 +4,7 @@ Floor 2, beside `rag`: the two never import each other.
 """
 
 from labkit.tune.embedder import Triplet, load_embedder, train_embedder, triplets
-from labkit.tune.intents import Intent, Intents, train_intents
+from labkit.tune.intents import Intent, Intents, load_intents, train_intents
 from labkit.tune.reranker import Pair, load_reranker, pairs, train_reranker
 from labkit.tune.sft import Chat, load_tuned, train_generator
 
@@ -15,6 +15,7 @@ __all__ = [
     "Pair",
     "Triplet",
     "load_embedder",
+    "load_intents",
     "load_reranker",
     "load_tuned",
     "pairs",

@@ -6,13 +6,15 @@ one, compare two, list those above a limit). Logistic regressions of scikit-lear
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
+from labkit import paths
 from labkit.corpus import Question, relation_of
 from labkit.models import Embedder
 from labkit.quantities import without_quantities
@@ -57,14 +59,27 @@ _CUES = {
         ("larger", ""),
     ),
     "list": (
-        (
-            "list below",
-            r"not (?:more|above|over|up to|reach)|less|below|under|lower|smaller|shorter|fewer|within|short of",
-        ),
-        ("list above", r"more|above|over|exceed|beyond|greater|higher|larger|longer|tops?|past|at least|upwards"),
+        ("list equal", r"sorted|grouped|equals?|exactly"),
+        ("list below", r"not (?:more|above|over|up)|less|below|under|lower|smaller|shorter|fewer|within|short of"),
+        ("list above", r"more|above|over|exceeds?|beyond|greater|higher|larger|longer|tops?|past|at least|upwards"),
         ("list equal", ""),
     ),
 }
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear classifier: scores of shape (texts, classes) are vectors @ weights.T + bias."""
+
+    classes: tuple[str, ...]
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def shares(self, vectors: np.ndarray) -> np.ndarray:
+        """Probability of each class, shape (texts, classes)."""
+        scores = vectors @ self.weights.T + self.bias
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 class Intents:
@@ -77,7 +92,7 @@ class Intents:
         embedder: whose vectors it was trained on. mask: takes names out of a question, writing "the company".
     """
 
-    def __init__(self, embedder: Embedder, relation: Any, kind: Any, mask: Callable[[str], str]) -> None:
+    def __init__(self, embedder: Embedder, relation: Head, kind: Head, mask: Callable[[str], str] = str) -> None:
         self.embedder, self.mask = embedder, mask
         self._relation, self._kind = relation, kind
 
@@ -87,13 +102,51 @@ class Intents:
             return []
         masked = [self.mask(q) for q in questions]
         vectors = self.embedder.encode([without_quantities(q) for q in masked])
-        names = [str(name) for name in self._relation.classes_]
-        shares = self._relation.predict_proba(vectors)
-        kinds = self._kind.predict(np.hstack([vectors, _structure(masked)]))
+        shares = self._relation.shares(vectors)
+        kinds = self._kind.shares(np.hstack([vectors, _structure(masked)])).argmax(axis=1)
         return [
-            Intent(_operation(str(kind), question), dict(zip(names, map(float, row), strict=True)))
+            Intent(
+                _operation(self._kind.classes[kind], question),
+                dict(zip(self._relation.classes, map(float, row), strict=True)),
+            )
             for question, kind, row in zip(masked, kinds, shares, strict=True)
         ]
+
+    def save(self, out: Path) -> Path:
+        """Write the two classifiers to a folder, in safetensors; returns the folder."""
+        from safetensors.numpy import save_file
+
+        out.mkdir(parents=True, exist_ok=True)
+        heads = {"relation": self._relation, "kind": self._kind}
+        arrays = {f"{n}.weights": np.asarray(h.weights, np.float32) for n, h in heads.items()}
+        arrays |= {f"{n}.bias": np.asarray(h.bias, np.float32) for n, h in heads.items()}
+        save_file(arrays, out / "intents.safetensors")
+        classes = {n: list(h.classes) for n, h in heads.items()}
+        paths.write_atomic(out / "classes.json", json.dumps(classes, indent=1) + "\n")
+        return out
+
+
+def load_intents(folder: Path, embedder: Embedder, mask: Callable[[str], str] = str) -> Intents:
+    """The classifier that `Intents.save` wrote.
+
+    Args:
+        embedder: that it was trained with. mask: writes "the company" for names.
+
+    Raises:
+        FileNotFoundError: there is none. ValueError: a file does not match its checksum.
+    """
+    from safetensors.numpy import load_file
+
+    if not (folder / "intents.safetensors").exists():
+        raise FileNotFoundError(
+            f"There are no intents in {folder}: train some with `tune.train_intents` and save them."
+        )
+    if (folder / paths.SUMS).exists():
+        paths.check_folder(folder)
+    arrays = load_file(folder / "intents.safetensors")
+    classes = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
+    heads = [Head(tuple(classes[n]), arrays[f"{n}.weights"], arrays[f"{n}.bias"]) for n in ("relation", "kind")]
+    return Intents(embedder, heads[0], heads[1], mask)
 
 
 def _operation(kind: str, question: str) -> str:
@@ -118,26 +171,43 @@ def _structure(masked: Sequence[str]) -> np.ndarray:
 
 
 def train_intents(
-    questions: Sequence[Question], embedder: Embedder, mask: Callable[[str], str] = str, strength: float = 10.0
+    questions: Sequence[Question],
+    embedder: Embedder,
+    mask: Callable[[str], str] = str,
+    texts: Sequence[tuple[str, str]] = (),
+    strength: float = 10.0,
 ) -> Intents:
-    """Train the classifier on questions of the train split, in a few seconds.
+    """Train the classifier on questions of the train split.
 
     Args:
         questions: of known wording. embedder: gives the vectors.
         mask: writes "the company" for names, so that a question is not judged by who is in it.
+        texts: further (text, relation) pairs for the relations, such as clauses; they weigh a third of a question.
         strength: inverse of the regularisation.
 
     Raises:
         ValueError: fewer than two kinds of relations or of operations are among the questions.
     """
-    from sklearn.linear_model import LogisticRegression
-
     known = [(q.question, found) for q in questions if q.followup is None and (found := labels(q)) is not None]
     kinds, relations = [_KIND.get(o, "list") for _, (o, _) in known], [r for _, (_, r) in known]
     if len(set(kinds)) < 2 or len(set(relations)) < 2:
         raise ValueError("There is nothing to tell apart: give questions of several tasks and relations.")
     masked = [mask(question) for question, _ in known]
     vectors = embedder.encode([without_quantities(m) for m in masked])
-    relation = LogisticRegression(C=strength, max_iter=1000).fit(vectors, relations)
-    kind = LogisticRegression(C=strength, max_iter=2000, class_weight="balanced")
-    return Intents(embedder, relation, kind.fit(np.hstack([vectors, _structure(masked)]), kinds), mask)
+    further = embedder.encode([without_quantities(text) for text, _ in texts])
+    weights = np.concatenate([np.ones(len(vectors)), np.full(len(further), 1 / 3)])
+    relation = _fitted(np.vstack([vectors, further]), [*relations, *(r for _, r in texts)], strength, weights)
+    return Intents(embedder, relation, _fitted(np.hstack([vectors, _structure(masked)]), kinds, strength), mask)
+
+
+def _fitted(vectors: np.ndarray, wanted: Sequence[str], strength: float, weights: np.ndarray | None = None) -> Head:
+    """A multinomial logistic regression; without weights every class counts the same."""
+    from sklearn.linear_model import LogisticRegression
+
+    balance = None if weights is not None else "balanced"
+    fitted = LogisticRegression(C=strength, max_iter=2000, class_weight=balance)
+    fitted.fit(vectors, wanted, sample_weight=weights)
+    weight, bias, classes = fitted.coef_, fitted.intercept_, fitted.classes_
+    if len(classes) == 2:  # scikit-learn keeps one row for two classes
+        weight, bias = np.vstack([-weight / 2, weight / 2]), np.array([-bias[0] / 2, bias[0] / 2])
+    return Head(tuple(map(str, classes)), weight, bias)
