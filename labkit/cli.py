@@ -160,7 +160,7 @@ def _data(options: argparse.Namespace) -> int:
 def _adapters(options: argparse.Namespace) -> None:
     from labkit.making import adapters
 
-    makers = {
+    makers: dict[str, Callable[[Path], Path]] = {
         "embedder": adapters.make_embedder,
         "reranker": adapters.make_reranker,
         "extractor": adapters.make_extractor,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -284,6 +285,74 @@ def _(answer: Any) -> str | None:
     pipeline = rag.Pipeline(_tuned_index(), models.load_generator(), top_k=3)
     box = bench.measure("", [question], pipeline).outcomes()[0]
     return None if box in ("misread", "refused wrongly", "wrong version") else f"That question is in the box {box!r}."
+
+
+@cache
+def _desk(perfect: bool = False, floor: float | None = None) -> rag.Desk:
+    """The look-up of lessons 05 and 06, over the course's triples or over the gold ones."""
+    from labkit import models
+
+    triples = rag.gold_mentions(_documents()) if perfect else None
+    desk = bench.desks(_documents(), models.load_generator(), triples).lookup
+    return desk if floor is None else replace(desk, floor=floor)
+
+
+@exercise("05.1")
+def _(answer: Any) -> str | None:
+    top = _desk().graph.group("Larkspur Foundry B.V.")[-1]
+    return (
+        None if str(answer).strip() == top else "graph.group lists the chain from the company upwards: take its last."
+    )
+
+
+@exercise("05.2")
+def _(answer: Any) -> str | None:
+    questions = corpus.load_questions("dev", "multihop")
+    if _near(answer, bench.mean(bench.measure("", questions, _desk(perfect=True)), "exact_match").value):
+        return None
+    return "Build graph, retriever, intents, references and desk anew from rag.gold_mentions(documents)."
+
+
+@exercise("05.3")
+def _(answer: Any) -> str | None:
+    rows = bench.triple_scores(_desk().graph, corpus.gold_facts(_documents()))
+    clauses = rows[rows.relation.isin(corpus.clause_relations()) & (rows.gold >= 10)]
+    if str(answer).strip() in set(clauses[clauses.recall == clauses.recall.min()].relation):
+        return None
+    return (
+        "Keep the rows of scores whose relation is in corpus.clause_relations() and gold is 10 or more; sort by recall."
+    )
+
+
+@exercise("06.1")
+def _(answer: Any) -> str | None:
+    graph = _desk().graph
+    made = rag.matrix(graph, graph.contracts("Quillhaven S.A."), corpus.clause_relations())
+    amended = sum(any(held.replaced for held in row.values()) for row in made.values())
+    return (
+        None
+        if _near(answer, amended, 0.1)
+        else "rag.matrix gives the values in force; count rows where one has `replaced`."
+    )
+
+
+@exercise("06.2")
+def _(answer: Any) -> str | None:
+    from labkit.quantities import difference, parse_quantity
+
+    apart = difference(parse_quantity("eighteen months"), parse_quantity("two (2) years"))  # type: ignore[arg-type]
+    return None if str(answer).strip() == str(apart) else "difference(...) of the two quantities, as a text: str(...)."
+
+
+@exercise("06.3")
+def _(answer: Any) -> str | None:
+    tasks = ("compare", "amended", "list")
+    asked = bench.sample(corpus.load_questions("dev", tasks), {"compare": 2, "amended": 4, "list": 2})
+    if _near(answer, bench.mean(bench.measure("", asked, _desk(floor=0.5)), "exact_match").value):
+        return None
+    return (
+        "rag.Desk(retriever, references, retriever.understand, rag.TableTool(graph), floor=0.5), measured over asked."
+    )
 
 
 # ------------------------------------------------------------------------------------ appendix A1

@@ -56,7 +56,13 @@ def _f1(given: Sequence[str], wanted: Sequence[str]) -> float:
 
 
 def set_f1(answer: str, items: Sequence[Sequence[str]]) -> float:
-    """F1 between the members named in an answer and a gold set.
+    """F1 between the members named in an answer and a gold set; arguments as in `set_precision_recall`."""
+    precision, recall = set_precision_recall(answer, items)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def set_precision_recall(answer: str, items: Sequence[Sequence[str]]) -> tuple[float, float]:
+    """Which share of the members named is right, and which share of the gold set is named; both 0 where none is right.
 
     Args:
         answer: members separated by commas, semicolons, line breaks or "and".
@@ -72,10 +78,7 @@ def set_f1(answer: str, items: Sequence[Sequence[str]]) -> float:
         if times:
             found.add(spelled[name])
     wrong = sum(bool(part.strip()) for part in re.split(rf"{_PART}|\band\b", text))
-    if not found:
-        return 0.0
-    precision, recall = len(found) / (len(found) + wrong), len(found) / len(items)
-    return 2 * precision * recall / (precision + recall)
+    return (len(found) / (len(found) + wrong), len(found) / len(items)) if found else (0.0, 0.0)
 
 
 _PART = "\N{SECTION SIGN}"  # parts the members of a set; no letter, so that normalisation leaves it alone

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 from llama_index.core.schema import BaseNode
 
 from labkit import corpus, models, paths, rag, tune
-from labkit.bench.runs import BUDGET, K, Run, mean, measure, techniques, versus
+from labkit.bench.graphs import shipped_triples
+from labkit.bench.runs import BUDGET, K, Run, differences, mean, measure, only, techniques, versus, where
 from labkit.corpus import Document, Question, Span
 from labkit.models import Embedder, Generator
 from labkit.rag import Pipeline
@@ -28,11 +29,33 @@ PREDICTION = {
     f"evidence_recall_{BUDGET}": "at least +0.10, interval above 0",
     f"wrong_document_rate_at_{K}": "at most half of naive's",
 }
+# Lessons 05 and 06: the comparisons by task, new against old in exact match, over which Holm corrects.
+FAMILY_BY_TASK = (
+    ("multihop", "fused", "best"),
+    ("amended", "tools look up", "naive"),
+    ("compare", "tools look up", "naive"),
+)
+PREDICTION_BY_TASK = {
+    "multihop": "fused better than the text alone (best), interval above 0",
+    "amended": "tools look up better than naive, interval above 0",
+    "compare": "tools look up better than naive, interval above 0",
+    "list": "set F1 of tools look up at least 0.80",
+}
+# Tasks of the arms that are made for some only.
+TASKS = {
+    "graph": ("multihop",),
+    "fused": ("multihop",),
+    "full window": ("compare", "amended", "list"),
+    "tools read": ("compare", "amended", "list"),
+    "tools look up": ("lookup", "compare", "multihop", "amended", "list", "unanswerable"),
+}
 COLUMNS = ("exact_match", "token_f1", f"evidence_recall_{BUDGET}", f"wrong_document_rate_at_{K}", "prompt_tokens")
 # Passages in a prompt, the same in every arm, as in lessons 02 to 04.
 TOP_K = 3
 # The brackets give all their passages: several pieces of evidence, and two distractors.
 BRACKETS_K = 8
+# More passages than any window of the course's profiles holds.
+WINDOW_K = 16
 SAY = partial(print, flush=True)
 
 
@@ -47,6 +70,47 @@ def best(documents: Sequence[Document], generator: Generator) -> Pipeline:
     return Pipeline(rag.VectorIndex(clauses, tune.load_embedder(paths.adapter("embedder"))), generator, top_k=TOP_K)
 
 
+@dataclass(frozen=True)
+class Desks:
+    """What lessons 05 and 06 add to the best pipeline, over one archive.
+
+    Attributes:
+        graph: pipeline over passages of the knowledge graph; fused: over these and the text.
+        window: as much text as fits. reading, lookup: a tool for each document, which reads or looks triples up.
+    """
+
+    graph: Pipeline
+    fused: Pipeline
+    window: Pipeline
+    reading: rag.Desk
+    lookup: rag.Desk
+
+
+def desks(documents: Sequence[Document], generator: Generator, triples: Sequence[rag.Mention] | None = None) -> Desks:
+    """The arms of lessons 05 and 06.
+
+    Args:
+        triples: to build the graph from; those that come with the course by default.
+    """
+    tuned = tune.load_embedder(paths.adapter("embedder"))
+    index = rag.VectorIndex(rag.headed_clauses(documents), tuned)
+    graph = rag.build_graph(documents, shipped_triples(documents) if triples is None else triples)
+    retriever = rag.GraphRetriever(graph, index)
+    understand = retriever.understand = tune.load_intents(paths.adapter("intents"), tuned, retriever.masked)
+    references = rag.References(documents, retriever)
+    reading, lookup = (
+        rag.Desk(retriever, references, understand, tool)
+        for tool in (rag.ReadTool(index, graph, generator), rag.TableTool(graph))
+    )
+    return Desks(
+        Pipeline(retriever, generator, top_k=TOP_K),
+        Pipeline(rag.Hybrid([retriever, index]), generator, top_k=TOP_K),
+        Pipeline(index, generator, top_k=WINDOW_K, depth=WINDOW_K),
+        reading,
+        lookup,
+    )
+
+
 def benchmark(
     questions: Sequence[Question],
     documents: Sequence[Document],
@@ -54,53 +118,56 @@ def benchmark(
     generator: Generator,
     say: Callable[[str], None] = SAY,
 ) -> list[Run]:
-    """Every arm on the same questions: shuffled, naive, best, oracle. Replies are kept on disk, so a run that was
-    stopped goes on where it was.
+    """Every arm: shuffled, naive, best and oracle on all questions, those of lessons 05 and 06 on their tasks.
+
+    Replies are kept on disk, so a run that was stopped goes on where it was.
 
     Raises:
         ValueError: there are no questions.
     """
     contracts = corpus.contract_records()
-    arms: dict[str, Callable[[], Pipeline]] = {
-        "shuffled": lambda: Pipeline(rag.shuffled(questions, documents, contracts), generator, top_k=BRACKETS_K),
-        "naive": lambda: naive(documents, embedder, generator),
-        "best": lambda: best(documents, generator),
-        "oracle": lambda: Pipeline(rag.oracle(questions, documents, contracts), generator, top_k=BRACKETS_K),
+    made = desks(documents, generator)
+    arms: dict[str, Pipeline | rag.Desk] = {
+        "shuffled": Pipeline(rag.shuffled(questions, documents, contracts), generator, top_k=BRACKETS_K),
+        "naive": naive(documents, embedder, generator),
+        "best": best(documents, generator),
+        "oracle": Pipeline(rag.oracle(questions, documents, contracts), generator, top_k=BRACKETS_K),
+        "graph": made.graph,
+        "fused": made.fused,
+        "full window": made.window,
+        "tools read": made.reading,
+        "tools look up": made.lookup,
     }
     runs = []
-    for name, make in arms.items():
-        runs.append(measure(name, questions, make()))
-        say(f"{name:9s} exact match {mean(runs[-1], 'exact_match')}  {runs[-1].seconds:.0f} s")
+    for name, pipeline in arms.items():
+        asked = [q for q in questions if q.task in TASKS.get(name, (q.task,))]
+        if asked:
+            runs.append(measure(name, asked, pipeline))
+            say(f"{name:13s} exact match {mean(runs[-1], 'exact_match')}  {runs[-1].seconds:.0f} s")
     return runs
 
 
 def report(runs: Sequence[Run]) -> dict[str, Any]:
     """The benchmark's figures: arms and differences for each half of the test split, by task and by stratum."""
-    halves = {half: [_only(run, lambda q: q.half, half) for run in runs] for half in ("new", "seen")}
-    new = halves["new"]
+    halves = {half: [where(run, partial(_is, lambda q: q.half, half)) for run in runs] for half in ("new", "seen")}
+    whole = {half: [run for run in parts if run.name not in TASKS] for half, parts in halves.items()}
     return {
         "prediction": PREDICTION,
-        "arms": _rows(new),
-        "arms_seen": _rows(halves["seen"]),
-        "versus_naive": _versus(new),
-        "versus_naive_seen": _versus(halves["seen"]),
-        "boxes": {run.name: run.boxes() for run in new},
+        "prediction_by_task": PREDICTION_BY_TASK,
+        "arms": _rows(whole["new"]),
+        "arms_seen": _rows(whole["seen"]),
+        "versus_naive": _versus(whole["new"]),
+        "versus_naive_seen": _versus(whole["seen"]),
+        "versus_by_task": _by_task(halves["new"]),
+        "versus_by_task_seen": _by_task(halves["seen"]),
+        "boxes": {run.name: run.boxes() for run in whole["new"]},
         "by_task": _groups(halves, lambda q: q.task),
-        "by_stratum": _groups(halves, lambda q: q.stratum),
+        "by_stratum": _groups(whole, lambda q: q.stratum),
     }
 
 
-def _only(run: Run, key: Callable[[Question], str | None], value: str) -> Run:
-    """A run on those of its questions for which the key has that value."""
-    kept = [i for i, q in enumerate(run.questions) if key(q) == value]
-
-    def some(values: Sequence[Any]) -> list[Any]:
-        return [values[i] for i in kept]
-
-    return Run(
-        run.name, some(run.questions), some(run.results), some(run.answers), some(run.retrieval),
-        some(run.evidence_recall), some(run.precision), run.seconds * len(kept) / max(1, len(run.questions)),
-    )  # fmt: skip
+def _is(key: Callable[[Question], str | None], value: str, question: Question) -> bool:
+    return key(question) == value
 
 
 def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -117,11 +184,26 @@ def _versus(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in versus(pair, "naive", FAMILY).to_dict("records")]
 
 
+def _by_task(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The comparisons of `FAMILY_BY_TASK`, exact match, Holm over all of them."""
+    known = {run.name: run for run in runs}
+    pairs = []
+    for task, new, old in FAMILY_BY_TASK:
+        if new in known and old in known and any(q.task == task for q in known[new].questions):
+            pairs.append((only(known[new], task), only(known[old], task), "exact_match"))
+    if not pairs:
+        return []
+    return [
+        {"task": new.questions[0].task, "against": old.name, **{str(k): v for k, v in row.items()}}
+        for (new, old, _), row in zip(pairs, differences(pairs).to_dict("records"), strict=True)
+    ]
+
+
 def _groups(halves: Mapping[str, Sequence[Run]], key: Callable[[Question], str]) -> list[dict[str, Any]]:
     rows = []
     for half, runs in halves.items():
         for group in sorted({key(q) for q in runs[0].questions}):
-            parts = [_only(run, key, group) for run in runs]
+            parts = [part for run in runs if (part := where(run, partial(_is, key, group))).questions]
             rows += [{"half": half, "group": group, **row} for row in _rows(parts)]
     return rows
 
@@ -139,7 +221,7 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
     rows = [
         {"arm": run.name, "id": q.id, "reply": r.reply}
         for run in runs
-        for q, r in zip(questions, run.results, strict=True)
+        for q, r in zip(run.questions, run.results, strict=True)
     ]
     replies = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     paths.write_atomic(_results() / "benchmark_replies.jsonl", replies)

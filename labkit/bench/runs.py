@@ -18,7 +18,7 @@ from labkit import metrics, rag
 from labkit.corpus import Question, Span
 from labkit.metrics import AnswerScore, RetrievalScore
 from labkit.prompts import Message, parse_answer
-from labkit.rag import Corrective, Pipeline, Result, errors
+from labkit.rag import Corrective, Desk, Pipeline, Result, errors
 
 K = 5
 BUDGET = 1000
@@ -84,6 +84,27 @@ class Run:
         return made[metric]()
 
 
+def only(run: Run, task: str) -> Run:
+    """A run on its questions of one task. Raises ValueError: it has none."""
+    made = where(run, lambda q: q.task == task)
+    if not made.questions:
+        raise ValueError(f"{run.name!r} answered no question of the task {task!r}.")
+    return made
+
+
+def where(run: Run, wanted: Callable[[Question], bool]) -> Run:
+    """A run on those of its questions that are wanted; its seconds shared out evenly."""
+    kept = [i for i, q in enumerate(run.questions) if wanted(q)]
+
+    def some(values: Sequence[Any]) -> list[Any]:
+        return [values[i] for i in kept]
+
+    return Run(
+        run.name, some(run.questions), some(run.results), some(run.answers), some(run.retrieval),
+        some(run.evidence_recall), some(run.precision), run.seconds * len(kept) / max(1, len(run.questions)),
+    )  # fmt: skip
+
+
 METRICS = (f"evidence_recall_{BUDGET}", f"recall_at_{K}", "mrr", "precision_chars", f"wrong_document_rate_at_{K}",
            "exact_match", "token_f1", "prompt_tokens")  # fmt: skip
 
@@ -106,7 +127,7 @@ def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed:
 def measure(
     name: str,
     questions: Sequence[Question],
-    pipeline: Pipeline | Corrective,
+    pipeline: Pipeline | Corrective | Desk,
     progress: bool = False,
     answer: bool = True,
 ) -> Run:
@@ -136,8 +157,10 @@ def measure(
 
 
 def _only_retrieved(
-    pipeline: Pipeline | Corrective, questions: Sequence[Question], histories: Sequence[Sequence[Message]]
+    pipeline: Pipeline | Corrective | Desk, questions: Sequence[Question], histories: Sequence[Sequence[Message]]
 ) -> list[Result]:
+    if isinstance(pipeline, Desk):
+        raise ValueError("A desk gives values and ranks no chunks: measure it with answers.")
     first = pipeline.first if isinstance(pipeline, Corrective) else pipeline
     found = first.retrieve([q.question for q in questions], histories)
     return [
@@ -199,13 +222,19 @@ def versus(
     if baseline not in by_name:
         raise ValueError(f"There is no run {baseline!r}: compare with one of {', '.join(by_name)}.")
     old = by_name[baseline]
-    rows: list[dict[str, Any]] = []
-    for run in runs:
-        if run.name == baseline:
-            continue
-        if [q.id for q in run.questions] != [q.id for q in old.questions]:
-            raise ValueError(f"{run.name!r} answered other questions than {baseline!r}: measure both on the same.")
-        rows += [_difference(run, old, metric) for metric in chosen]
+    return differences([(run, old, metric) for run in runs if run.name != baseline for metric in chosen])
+
+
+def differences(pairs: Sequence[tuple[Run, Run, str]]) -> pd.DataFrame:
+    """Paired differences of (new, old, metric), with intervals, and p after Holm over all of them.
+
+    Raises:
+        ValueError: the two runs of a pair answered different questions.
+    """
+    for new, old, _ in pairs:
+        if [q.id for q in new.questions] != [q.id for q in old.questions]:
+            raise ValueError(f"{new.name!r} answered other questions than {old.name!r}: measure both on the same.")
+    rows = [_difference(new, old, metric) for new, old, metric in pairs]
     for row, p in zip(rows, metrics.holm([row["p"] for row in rows]), strict=True):
         row["p"] = p
     return pd.DataFrame(rows)

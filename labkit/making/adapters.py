@@ -100,15 +100,15 @@ def extraction_chats(copies: int = 6, seed: int = 0) -> list[tune.Chat]:
     companies = [(r["name"], r["short"]) for r in records]
     stated: list[tune.Chat] = []
     silent: list[tune.Chat] = []
-    for node in rag.chunk(documents, rag.ClauseParser()):
+    for node in rag.fact_chunks(documents):
         here = [f for f in facts if rag.span_of(node).overlap(f.span) == f.span.end - f.span.start]
         here.sort(key=lambda f: f.span.start)
         passage = rag.passage_of(node)
-        # There are few register extracts, and every line of them is a fact.
-        for copy in range(3 * copies if str(node.metadata["document"]).startswith("R-") else copies):
-            rows = [(f.relation, f.object, f.span.start - rag.span_of(node).start) for f in here]
-            shown = (passage, rows) if copy == 0 else _varied(passage, rows, values, companies, rng)
-            (stated if here else silent).append(_extraction(*shown, rag.relations_of(node), rng))
+        for group in rag.relations_of(node):
+            rows = [(f.relation, f.object, f.span.start - rag.span_of(node).start) for f in here if f.relation in group]
+            for copy in range(copies if len(group) > 1 else copies // 2):
+                shown = (passage, rows) if copy == 0 else _varied(passage, rows, values, companies, rng)
+                (stated if rows else silent).append(_extraction(*shown, group, rng))
     made = [*stated, *rng.sample(silent, min(len(silent), len(stated) // 3))]
     rng.shuffle(made)
     return made
@@ -162,7 +162,7 @@ def _mixed(first: str, rest: str) -> str:
 
 def _extraction(passage: Passage, rows: _Rows, known: Sequence[str], rng: random.Random) -> tune.Chat:
     relations = list(known)
-    if rng.random() < 0.5:
+    if len(relations) > 1 and rng.random() < 0.5:
         rng.shuffle(relations)
         stated = {relation for relation, _, _ in rows}
         relations = sorted(relations, key=lambda r: r not in stated)[: max(len(stated), 1) + rng.randint(0, 6)]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -391,11 +391,10 @@ class GraphRetriever:
         """The contracts that the entities lead to: on paths between two of them, else those of each."""
         entities = list(dict.fromkeys(seed.entity for seed in seeds))
         between: dict[str, None] = {}
-        for i, a in enumerate(entities):
-            for b in entities[i + 1 :]:
-                for path in self.graph.paths(a, b, self.longest):
-                    ends = (e for step in path for e in (step.subject, step.object))
-                    between |= dict.fromkeys(e for e in ends if self.graph.kind(e) == "contract")
+        for a, b in combinations(entities, 2):
+            for path in self.graph.paths(a, b, self.longest):
+                ends = (e for step in path for e in (step.subject, step.object))
+                between |= dict.fromkeys(e for e in ends if self.graph.kind(e) == "contract")
         if between:
             return list(between)
         return list(dict.fromkeys(c for e in entities for c in self.graph.contracts(e)))
@@ -418,6 +417,24 @@ class GraphRetriever:
                 [NodeWithScore(node=self._passage(c, seeds, row, intent), score=self.nearest(row, c)) for c in ranked]
             )
         return made
+
+    def subgraph(self, question: str, facts: int = 2) -> list[Triple]:
+        """The triples behind an answer: the path between the entities named, and the first facts beside it.
+
+        Raises:
+            ValueError: the question names nothing that leads to a contract.
+        """
+        asked = bundles([question])
+        row, seeds = self.index.scores(asked)[0], self.seeds(question)
+        ranked = sorted(self.contracts(seeds), key=lambda c: -self.nearest(row, c))
+        if not ranked:
+            raise ValueError(f"Nothing in {question!r} leads to a contract: name a company of the graph.")
+        entities = list(dict.fromkeys(seed.entity for seed in seeds))
+        paths = [path for a, b in combinations(entities, 2) for path in self.graph.paths(a, b, self.longest)]
+        through = [p for p in paths if any(ranked[0] in (t.subject, t.object) for t in p)]
+        path = through[0] if through else self.graph.of(ranked[0], "party")
+        intent = self.understand([question])[0] if self.understand else None
+        return list(dict.fromkeys([*path, *self.facts(ranked[0], seeds, row, intent)[:facts]]))
 
     def nearest(self, row: np.ndarray, contract: str) -> float:
         """How near the nearest chunk of a contract or its amendments is to the question."""

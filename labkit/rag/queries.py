@@ -97,14 +97,19 @@ class Decompose:
 
     generator: Generator
 
-    def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
-        chats = [prompts.decompose_messages(q.query_str) for q in queries]
+    def split(self, questions: Sequence[str]) -> list[list[str]]:
+        """The parts of each question; none where it asks for one thing."""
+        chats = [prompts.decompose_messages(q) for q in questions]
         written = self.generator.generate(chats, prompts.NEW_TOKENS["decompose"], batch_size=TOGETHER)
         made = []
-        for query, reply in zip(queries, written, strict=True):
-            parts = [p for p in prompts.parse_lines(reply) if p.strip() and p != query.query_str]
-            made.append([query, *map(QueryBundle, parts if len(parts) > 1 else [])])
+        for question, reply in zip(questions, written, strict=True):
+            parts = [p for p in prompts.parse_lines(reply) if p.strip() and p != question]
+            made.append(parts if len(parts) > 1 else [])
         return made
+
+    def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
+        parts = self.split([q.query_str for q in queries])
+        return [[query, *map(QueryBundle, row)] for query, row in zip(queries, parts, strict=True)]
 
 
 def hypothetical_questions(generator: Generator, chunks: Sequence[BaseNode], tokens: int = 48) -> list[list[str]]:

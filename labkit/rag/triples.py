@@ -12,7 +12,7 @@ from llama_index.core.schema import TextNode
 from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span, clause_relations, gold_facts
 from labkit.models import Generator
 from labkit.prompts import NEW_TOKENS, Message, parse_triples, triples_messages
-from labkit.rag.chunking import passage_of, span_of, text_of
+from labkit.rag.chunking import ClauseParser, chunk, passage_of, span_of, text_of
 
 # How the title of a register extract begins; the name of the company follows.
 REGISTER = "Register extract: "
@@ -40,38 +40,68 @@ class Mention:
     source: Span
 
 
-def relations_of(node: TextNode) -> tuple[str, ...]:
-    """The relations that the course asks of a chunk: those of companies of a register extract, else of contracts."""
+# Parties are named at the start of a contract, within so many characters.
+_OPENING = 1000
+
+
+def fact_chunks(documents: Sequence[Document]) -> list[TextNode]:
+    """Chunks to extract from: clauses, and every line of a schedule of "label: value" lines by itself."""
+    parts = []
+    for node in chunk(documents, ClauseParser()):
+        lines = [m for m in re.finditer(r"[^\n]+", text_of(node)) if re.match(r"[^.:]{2,60}: \S", m[0])]
+        if len(lines) < 3:
+            parts.append(node)
+            continue
+        for line in lines:
+            piece = node.model_copy(deep=True)
+            piece.text = line[0]
+            piece.start_char_idx = span_of(node).start + line.start()
+            piece.end_char_idx = span_of(node).start + line.end()
+            piece.id_ = f"{node.node_id}-{line.start()}"
+            parts.append(piece)
+    return parts
+
+
+def relations_of(node: TextNode) -> list[tuple[str, ...]]:
+    """The relations that the course asks of a chunk, prompt by prompt: of a register extract each one by itself, of
+    the start of a contract parties and roles, of all of a contract what clauses state."""
     if str(node.metadata["title"]).startswith(REGISTER):
-        return COMPANY_RELATIONS
-    return (*PARTY_RELATIONS, *clause_relations())
+        return [(relation,) for relation in COMPANY_RELATIONS]
+    opening = [(relation,) for relation in PARTY_RELATIONS] if span_of(node).start < _OPENING else []
+    return [*opening, clause_relations()]
 
 
-def triple_prompts(chunks: Sequence[TextNode]) -> list[list[Message]]:
-    """For each chunk the prompt that asks for its triples."""
-    return [triples_messages(passage_of(node), relations_of(node)) for node in chunks]
+def triple_prompts(chunks: Sequence[TextNode]) -> list[list[list[Message]]]:
+    """For each chunk the prompts that ask for its triples."""
+    return [[triples_messages(passage_of(node), group) for group in relations_of(node)] for node in chunks]
 
 
-def extract(generator: Generator, chunks: Sequence[TextNode], progress: bool = False) -> list[Mention]:
+def extract(
+    generator: Generator, chunks: Sequence[TextNode], constrained: bool = True, progress: bool = False
+) -> list[Mention]:
     """Ask a generator for the triples of each chunk.
 
     Only relations that were asked for are kept, and only objects that stand in the chunk word for word.
 
     Args:
-        chunks: made by `rag.chunk`. progress: show a bar.
+        chunks: such as `fact_chunks` gives. progress: show a bar.
+        constrained: let the model write nothing but lines of the form asked for; see `TripleGrammar`.
 
     Raises:
         ValueError: there are no chunks.
     """
     if not chunks:
         raise ValueError("There are no chunks to extract from: cut some documents first.")
-    replies = generator.generate(triple_prompts(chunks), NEW_TOKENS["triples"], progress=progress)
-    return [mention for node, reply in zip(chunks, replies, strict=True) for mention in mentions(node, reply)]
+    asked = [(node, group) for node in chunks for group in relations_of(node)]
+    prompts = [prompt for row in triple_prompts(chunks) for prompt in row]
+    grammars = None
+    replies = generator.generate(prompts, NEW_TOKENS["triples"], progress=progress)
+    return [m for (node, group), reply in zip(asked, replies, strict=True) for m in mentions(node, reply, group)]
 
 
-def mentions(node: TextNode, reply: str) -> Iterator[Mention]:
-    """The triples of a reply about a chunk, each with the place of its object."""
-    wanted, place, text = set(relations_of(node)), span_of(node), text_of(node)
+def mentions(node: TextNode, reply: str, wanted: Sequence[str]) -> Iterator[Mention]:
+    """The triples of a reply about a chunk that have a relation wanted, each with the place of its object."""
+    place, text = span_of(node), text_of(node)
     for subject, relation, thing in dict.fromkeys(parse_triples(reply)):
         found = re.search(r"\s+".join(map(re.escape, thing.split())), text, re.IGNORECASE)
         if relation.lower() in wanted and found:
