@@ -118,11 +118,41 @@ def test_a_graph_of_nothing_says_which_stage_gave_nothing(tmp_path):
 
 
 def test_only_objects_that_stand_in_the_passage_are_kept():
-    node = rag.chunk([LEASE], rag.ClauseParser())[-1]
+    node = rag.fact_chunks([LEASE])[-1]
     reply = "document | deposit | EUR 900\ndocument | deposit | EUR 5,000\ndocument | owner | EUR 900\nnonsense"
-    kept = list(rag.mentions(node, reply))
+    kept = list(rag.mentions(node, reply, ["deposit"]))
     assert [(m.relation, m.object) for m in kept] == [("deposit", "EUR 900")]
     assert LEASE.quote(kept[0].source) == "EUR 900"
+
+
+def test_a_schedule_is_asked_about_line_by_line():
+    schedule = Document(
+        "S", "Schedule", "Terms\n\nDeposit: EUR 5\nSeat of courts: Oslo\nPayment term: ten days\n\nThe end."
+    )
+    chunks = rag.fact_chunks([schedule])
+    assert [c.text for c in chunks] == ["Deposit: EUR 5", "Seat of courts: Oslo", "Payment term: ten days", "The end."]
+    assert all(schedule.quote(rag.span_of(c)) == c.text for c in chunks)
+    assert [len(group) for group in rag.relations_of(chunks[0])] == [1, 1, 42]
+
+
+def test_a_grammar_lets_only_triples_of_the_passage_be_written(reader):
+    text = 'Alder Mills Ltd ("Lessor") pays USD 1,200 within ten days.'
+    grammar = rag.TripleGrammar(reader, text, ["party", "deposit"])
+
+    def allowed(written):
+        ids = reader.tokenizer(written, add_special_tokens=False)["input_ids"] if written else []
+        return {reader.tokenizer.decode([i]) for i in grammar(ids)}
+
+    assert allowed("") == {" none", " document"} and allowed(" none") == {"<end>"}
+    assert allowed(" document |") == {" party", " deposit"}
+    end = {"\n", "<end>"}
+    assert end <= allowed(" document | deposit | USD 1,200") and not end & allowed(" document | deposit | USD 1,2")
+    assert allowed(" document | deposit | USD 1,200\n") and "<end>" not in allowed(" document | deposit |")
+    assert allowed(" document | deposit | USD 1,200\ndocument |") == {" party"}
+    prompts = rag.triple_prompts(rag.fact_chunks([LEASE]))[-1]
+    reply = reader.generate(prompts, 40, grammars=[rag.TripleGrammar(reader, LEASE.text, ["deposit"])])[0]
+    lines = [line.split(" | ") for line in reply.splitlines()]
+    assert reply == "none" or all(s == "document" and r == "deposit" and o in LEASE.text for s, r, o in lines)
 
 
 def test_retrieval_follows_the_names(graph, embedder):
@@ -173,7 +203,7 @@ def test_facts_stand_where_they_are_said_to(dev):
 def test_shipped_triples_are_what_the_shipped_adapter_extracts(dev):
     some = [d for d in dev if d.id in ("C037-A1", "R-E31")]
     extractor = tune.load_tuned(paths.adapter("extractor"))
-    live = rag.extract(extractor, rag.chunk(some, rag.ClauseParser()))
+    live = rag.extract(extractor, rag.fact_chunks(some))
     assert live == bench.shipped_triples(some) and len(live) >= 5
 
 

@@ -95,7 +95,7 @@ def _triples() -> Path:
 def write_triples(say: Callable[[str], None] = SAY) -> Path:
     """Let the tuned reader extract the triples of the whole archive, and keep them with the course."""
     documents = corpus.load_documents(kinds=("contract", "amendment", "register"))
-    chunks = rag.chunk(documents, rag.ClauseParser())
+    chunks = rag.fact_chunks(documents)
     say(f"{len(chunks)} chunks of {len(documents)} documents")
     found = rag.extract(tune.load_tuned(paths.adapter("extractor")), chunks)
     rows = [[m.subject, m.relation, m.object, *asdict(m.source).values()] for m in found]

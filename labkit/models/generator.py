@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -66,6 +66,28 @@ def _generator_path(model: profiles.Model) -> str:
         return model.id
     paths.check_folder(paths.reader())
     return str(paths.reader())
+
+
+class Grammar(Protocol):
+    """What a reply may consist of: given its tokens so far, those that may come next."""
+
+    key: str  # names the grammar, so that replies on disk are told apart
+
+    def __call__(self, reply: Sequence[int]) -> list[int]: ...
+
+
+def _allowed(grammars: Sequence[Grammar | None], prompt: int) -> Callable[[int, Any], list[int]] | None:
+    """The grammars of a batch as transformers' generate asks for them; `prompt` is the padded length of the prompts."""
+    if not any(grammars):
+        return None
+
+    def allowed(row: int, tokens: Any) -> list[int]:
+        grammar = grammars[row]
+        if grammar is None:
+            raise ValueError("A batch has grammars for some of its prompts only: give one for each.")
+        return grammar(tokens[prompt:].tolist())
+
+    return allowed
 
 
 @dataclass
@@ -130,6 +152,7 @@ class Generator:
         max_new_tokens: int | None = None,
         batch_size: int | None = None,
         progress: bool = False,
+        grammars: Sequence[Grammar] | None = None,
     ) -> list[str]:
         """Answer many prompts, greedily, in batches sorted by length; a reply on disk is not written again.
 
@@ -137,6 +160,7 @@ class Generator:
             prompts: chat messages, one list a prompt.
             max_new_tokens, batch_size: override those of the generator.
             progress: show a bar.
+            grammars: for each prompt what its reply may consist of; anything by default.
 
         Returns:
             The replies, in the order of the prompts, without special tokens.
@@ -147,16 +171,21 @@ class Generator:
         new = max_new_tokens or self.max_new_tokens
         texts = [self.text(p) for p in prompts]
         size = batch_size or self.batch_size
+        bound = list(grammars) if grammars is not None else [None] * len(texts)
         return remembered(
             self._store(f"generate {new}"),
-            texts,
-            lambda missing: self._generate([texts[i] for i in missing], new, size, progress),
+            [t if g is None else f"{t}\x00{g.key}" for t, g in zip(texts, bound, strict=True)],
+            lambda missing: self._generate(
+                [texts[i] for i in missing], new, size, progress, [bound[i] for i in missing]
+            ),
         )
 
     def _store(self, task: str) -> Store | None:
         return Store("replies", f"{self.fingerprint} {task}") if self.fingerprint else None
 
-    def _generate(self, texts: Sequence[str], new: int, size: int, progress: bool) -> list[str]:
+    def _generate(
+        self, texts: Sequence[str], new: int, size: int, progress: bool, grammars: Sequence[Grammar | None]
+    ) -> list[str]:
         """Replies to prompts as the model reads them."""
         import torch
         from tqdm.auto import tqdm
@@ -179,6 +208,7 @@ class Generator:
                     do_sample=False,
                     use_cache=True,
                     pad_token_id=self.tokenizer.pad_token_id,
+                    prefix_allowed_tokens_fn=_allowed([grammars[i] for i in batch], inputs["input_ids"].shape[1]),
                 )
             answers = output[:, inputs["input_ids"].shape[1] :]
             for i, reply in zip(batch, self.tokenizer.batch_decode(answers, skip_special_tokens=True), strict=True):
@@ -347,8 +377,9 @@ class LlamaIndexGenerator:
         max_new_tokens: int | None = None,
         batch_size: int | None = None,
         progress: bool = False,
+        grammars: Sequence[Grammar] | None = None,
     ) -> list[str]:
-        """Answer many prompts; the LLM's own settings decide how."""
+        """Answer many prompts; the LLM's own settings decide how, grammars do not reach it."""
         from llama_index.core.base.llms.types import ChatMessage
         from tqdm.auto import tqdm
 

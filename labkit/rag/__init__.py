@@ -20,6 +20,7 @@ from labkit.rag.chunking import (
 )
 from labkit.rag.documents import Desk, Found, Plan, ReadTool, References, TableTool, combine, matrix
 from labkit.rag.domain import Domain
+from labkit.rag.grammar import TripleGrammar
 from labkit.rag.graph import GraphRetriever, InForce, KnowledgeGraph, Seed, Triple, build_graph
 from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, judged_by, score, score_retrieval
 from labkit.rag.post import MMR, Compress, First, ReaderRerank, Rerank, Rescore, Window
@@ -87,6 +88,7 @@ __all__ = [
     "Step",
     "TableTool",
     "Triple",
+    "TripleGrammar",
     "VectorIndex",
     "Window",
     "add_headers",

@@ -13,6 +13,7 @@ from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span, cl
 from labkit.models import Generator
 from labkit.prompts import NEW_TOKENS, Message, parse_triples, triples_messages
 from labkit.rag.chunking import ClauseParser, chunk, passage_of, span_of, text_of
+from labkit.rag.grammar import TripleGrammar
 
 # How the title of a register extract begins; the name of the company follows.
 REGISTER = "Register extract: "
@@ -94,8 +95,8 @@ def extract(
         raise ValueError("There are no chunks to extract from: cut some documents first.")
     asked = [(node, group) for node in chunks for group in relations_of(node)]
     prompts = [prompt for row in triple_prompts(chunks) for prompt in row]
-    grammars = None
-    replies = generator.generate(prompts, NEW_TOKENS["triples"], progress=progress)
+    grammars = [TripleGrammar(generator, text_of(node), group) for node, group in asked] if constrained else None
+    replies = generator.generate(prompts, NEW_TOKENS["triples"], progress=progress, grammars=grammars)
     return [m for (node, group), reply in zip(asked, replies, strict=True) for m in mentions(node, reply, group)]
 
 
