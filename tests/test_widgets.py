@@ -74,3 +74,37 @@ def test_the_error_browser_narrows_and_shows_the_passages(pipeline):
     assert "No question" in view.value and explorer.table().empty
     with pytest.raises(ValueError, match="at least one run"):
         widgets.error_browser([])
+
+
+def test_the_graph_explorer_goes_from_end_to_end():
+    from test_graph import DOCUMENTS as PAPERS
+    from test_graph import FOUND
+
+    graph = rag.build_graph(PAPERS, FOUND)
+    explorer = widgets.graph_explorer(graph, PAPERS, "Alder Mills Ltd")
+    chosen, listed, button, view = explorer.box.children
+    rows = explorer.table().to_dict("records")
+    at = next(i for i, row in enumerate(rows) if row["relation"] == "parent company" and row["object"] == "Cedar AB")
+    listed.value = at
+    assert "<mark" in view.value and "Cedar AB" in view.value and "Register extract" in view.value
+    button.click()
+    assert chosen.value == "Cedar AB" and "Alder Mills Ltd" in explorer.table()["subject"].tolist()
+    with pytest.raises(KeyError, match="no entity 'Nobody'"):
+        widgets.graph_explorer(graph, PAPERS, "Nobody")
+
+
+def test_the_matrix_says_what_an_amendment_replaced():
+    from test_graph import DOCUMENTS as PAPERS
+    from test_graph import FOUND
+
+    graph = rag.build_graph(PAPERS, FOUND)
+    explorer = widgets.document_matrix(graph, "Alder Mills Ltd", ["deposit", "royalty"])
+    assert explorer.table().loc[0, "deposit"] == "EUR 1,500 (was EUR 1,200; L1-A2)"
+    assert explorer.table().loc[0, "royalty"] == ""
+    (chosen, columns), view = explorer.box.children[0].children, explorer.box.children[1]
+    columns.value = ("royalty",)
+    chosen.value = "Birch & Sons GmbH"
+    assert "deposit" not in view.value and LEASE_TITLE in view.value
+
+
+LEASE_TITLE = "Lease between Alder Mills Ltd and Birch &amp; Sons GmbH"

@@ -232,6 +232,26 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
     return path
 
 
+def shipped_benchmark() -> dict[str, Any]:
+    """The report that comes with the course, as `write_benchmark` made it.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = _results() / "benchmark.json"
+    if not path.exists():
+        raise FileNotFoundError("The course carries no results of the benchmark: make them with `make benchmark`.")
+    made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return made
+
+
+def shipped_replies(arm: str) -> dict[str, str]:
+    """The replies of an arm that come with the course, by id of the question; errors as in `shipped_benchmark`."""
+    shipped_benchmark()
+    lines = (_results() / "benchmark_replies.jsonl").read_text(encoding="utf-8").splitlines()
+    return {row["id"]: row["reply"] for row in map(json.loads, lines) if row["arm"] == arm}
+
+
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return None if value != value else round(value, 6)

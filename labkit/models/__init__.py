@@ -14,9 +14,8 @@ from labkit.models.generator import (
     LlamaIndexGenerator,
     from_llama_index,
     load_generator,
-    native_bf16,
 )
-from labkit.models.loading import Store, device, digest
+from labkit.models.loading import Store, device, digest, native_bf16
 from labkit.models.reranker import Reranker, load_reranker
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from labkit import paths, profiles
-from labkit.models.loading import Store, device, quiet_loading, remembered, unreachable
+from labkit.models.loading import Store, device, native_bf16, quiet_loading, remembered, unreachable
 from labkit.prompts import Message
 
 if TYPE_CHECKING:
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 
 DTYPES = ("fp32", "fp16", "bf16", "auto")
 QUANTIZATIONS = (None, "int8", "nf4")
-
-
-def native_bf16() -> bool:
-    """Whether this machine multiplies in bfloat16 itself, rather than by emulation (a T4 does not)."""
-    import torch
-
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _torch_dtype(name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit.models.loading import Store, device, quiet_loading, remembered, unreachable
+from labkit.models.loading import Store, bf16_products, device, native_bf16, quiet_loading, remembered, unreachable
 
 
 @dataclass
@@ -38,14 +38,15 @@ class Reranker:
             float64 array of shape (len(pairs),); only the order means anything.
         """
         texts = ["\x00".join(pair) for pair in pairs]
-        store = Store("reranker", self.fingerprint) if self.fingerprint else None
+        store = Store("reranker", f"{self.fingerprint} {native_bf16()}") if self.fingerprint else None
 
         def compute(missing: list[int]) -> list[str]:
             if not missing:
                 return []
-            scores = self.model.predict(
-                [pairs[i] for i in missing], batch_size=self.batch_size, show_progress_bar=progress
-            )
+            with bf16_products():
+                scores = self.model.predict(
+                    [pairs[i] for i in missing], batch_size=self.batch_size, show_progress_bar=progress
+                )
             return [repr(float(s)) for s in np.asarray(scores).reshape(len(missing))]
 
         return np.array([float(value) for value in remembered(store, texts, compute)])

@@ -37,6 +37,7 @@ from labkit.rag.retrieval import (
     titles,
 )
 from labkit.rag.triples import (
+    REGISTER,
     SELF,
     Linker,
     Mention,
@@ -53,6 +54,7 @@ from labkit.rag.triples import (
 
 __all__ = [
     "MMR",
+    "REGISTER",
     "SELF",
     "AutoMerging",
     "BM25Index",

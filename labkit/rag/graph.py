@@ -22,13 +22,15 @@ from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span
 from labkit.models import Embedder
 from labkit.rag.chunking import span_of
 from labkit.rag.retrieval import Query, VectorIndex, Within, bundles
-from labkit.rag.triples import Linker, Mention, make_linker, plain_name
+from labkit.rag.triples import Linker, Mention, fitting, make_linker, plain_name
 
 if TYPE_CHECKING:
     import networkx
     from llama_index.core import PropertyGraphIndex
     from llama_index.core.graph_stores import SimplePropertyGraphStore
 
+# Relations that lead from one entity to another on a path.
+_STEPS = ("party", "parent company", "chief executive", "finance director")
 # What kind of entity stands at the other end of a company's relations.
 _KINDS = {"parent company": "company", "party": "company", "seat": "place", "chief executive": "person",
           "finance director": "person", "former name": "name", "role": "role"}  # fmt: skip
@@ -101,7 +103,8 @@ class KnowledgeGraph:
 
         network = networkx.MultiGraph()
         for triple in self.triples:
-            network.add_edge(triple.subject, triple.object, triple=triple)
+            if triple.relation in _STEPS:
+                network.add_edge(triple.subject, triple.object, triple=triple)
         return network
 
     @cached_property
@@ -150,7 +153,10 @@ class KnowledgeGraph:
         return list(found)
 
     def paths(self, a: str, b: str, longest: int = 4) -> list[list[Triple]]:
-        """The shortest paths between two entities, of at most `longest` steps; none where they are not connected."""
+        """The shortest paths between two entities, of at most `longest` steps; none where they are not connected.
+
+        A path goes by contracts, ownership and officers: that two companies sit in one city does not connect them.
+        """
         import networkx
 
         if a not in self._network or b not in self._network or a == b:
@@ -172,9 +178,16 @@ class KnowledgeGraph:
 
     def contracts(self, company: str, other: str | None = None) -> list[str]:
         """The contracts of a company, or those between two."""
-        mine = [t.subject for t in self.triples if t.relation == "party" and t.object == company]
-        mine = [c for c in dict.fromkeys(mine) if self.kind(c) == "contract"]
-        return mine if other is None else [c for c in mine if other in self.parties(c)]
+        mine = self._contracts.get(company, [])
+        return list(mine) if other is None else [c for c in mine if other in self.parties(c)]
+
+    @cached_property
+    def _contracts(self) -> dict[str, list[str]]:
+        made: dict[str, dict[str, None]] = {}
+        for triple in self.triples:
+            if triple.relation == "party" and self.kind(triple.subject) == "contract":
+                made.setdefault(triple.object, {})[triple.subject] = None
+        return {company: list(found) for company, found in made.items()}
 
     def group(self, company: str) -> list[str]:
         """A company and those above it, up to the top of its group; a cycle of ownership ends where it closes."""
@@ -185,15 +198,26 @@ class KnowledgeGraph:
 
     def amendments(self, contract: str) -> list[str]:
         """The amendments of a contract, the oldest first; of one day, in the order of their ids."""
-        found = {t.subject for t in self.triples if t.relation == "amends" and t.object == contract}
-        return sorted(found, key=lambda a: (self.store.graph.nodes[a].properties.get("date", ""), a))
+        return list(self._amendments.get(contract, []))
+
+    @cached_property
+    def _amendments(self) -> dict[str, list[str]]:
+        made: dict[str, set[str]] = {}
+        for triple in self.triples:
+            if triple.relation == "amends":
+                made.setdefault(triple.object, set()).add(triple.subject)
+        return {contract: sorted(found, key=lambda a: (self._day(a), a)) for contract, found in made.items()}
+
+    def _day(self, document: str) -> str:
+        """The date of a document, as year-month-day; empty where it is not known."""
+        return str(self.store.graph.nodes[document].properties.get("date", ""))
 
     def in_force(self, contract: str, relation: str) -> InForce | None:
         """The value of a clause after all amendments; None where neither contract nor amendments state one."""
         stated = [(d, t) for d in (contract, *self.amendments(contract)) for t in self.of(d, relation)[:1]]
         if not stated:
             return None
-        days = [self.store.graph.nodes[d].properties.get("date", "") for d, _ in stated]
+        days = [self._day(d) for d, _ in stated]
         contested = len(stated) > 2 and days[-1] == days[-2] and stated[-1][1].text != stated[-2][1].text
         return InForce(stated[-1][1], tuple(t for _, t in stated[:-1]), contested)
 
@@ -244,6 +268,7 @@ def build_graph(documents: Sequence[Document], found: Sequence[Mention]) -> Know
     if not found:
         raise ValueError("Extraction gave no triple: look at a reply of `triple_prompts`, or use another model.")
     known = {d.id: d for d in documents}
+    found = fitting(found)
     linker = make_linker(found, documents)
     rows = [row for mention in found if (row := _linked(mention, linker, known)) is not None]
     if not rows:
@@ -361,7 +386,7 @@ class GraphRetriever:
     longest: int = 4
 
     def seeds(self, question: str) -> list[Seed]:
-        """The entities that a question names, the longest names first; each word counts once."""
+        """The entities that a question names, in order; each word counts once, the longest name first."""
         text, taken, found = question.lower(), [False] * len(question), []
         for words, entity, how in self._names:
             for match in re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", text):

@@ -28,6 +28,11 @@ _FORM = re.compile(
 )
 
 
+# Relations of a person, and those of a company, as the object.
+_OFFICERS = ("chief executive", "finance director")
+_COMPANIES = ("party", "parent company", "former name", "seat")
+
+
 # ------------------------------------------------------------------------------- extraction
 
 
@@ -103,11 +108,32 @@ def extract(
 def mentions(node: TextNode, reply: str, wanted: Sequence[str]) -> Iterator[Mention]:
     """The triples of a reply about a chunk that have a relation wanted, each with the place of its object."""
     place, text = span_of(node), text_of(node)
-    for subject, relation, thing in dict.fromkeys(parse_triples(reply)):
+    for subject, relation, written in dict.fromkeys(parse_triples(reply)):
+        thing = written.rstrip(" ,;:")
         found = re.search(r"\s+".join(map(re.escape, thing.split())), text, re.IGNORECASE)
-        if relation.lower() in wanted and found:
+        if thing and relation.lower() in wanted and found:
             at = place.start + found.start()
             yield Mention(subject, relation.lower(), thing, Span(place.document, at, at + len(found[0])))
+
+
+def is_company(name: str) -> bool:
+    """Whether a name ends with a legal form."""
+    return _FORM.search(name.lower().strip()) is not None
+
+
+def fitting(found: Sequence[Mention]) -> list[Mention]:
+    """The mentions whose object is of the kind that the relation takes: no company is an officer, no officer a company.
+
+    A name counts as a company's where it ends with a legal form, and as an officer's where the same document says so.
+    """
+    officers = {(m.source.document, m.object) for m in found if m.relation in _OFFICERS and not is_company(m.object)}
+    kept = []
+    for mention in found:
+        wrong = mention.relation in _OFFICERS and is_company(mention.object)
+        person = not is_company(mention.object) and (mention.source.document, mention.object) in officers
+        if not wrong and not (person and mention.relation in _COMPANIES):
+            kept.append(mention)
+    return kept
 
 
 def gold_mentions(documents: Sequence[Document]) -> list[Mention]:

@@ -28,13 +28,22 @@ CELLS = {
     "retrieval": "widgets.retrieval_explorer({'words': pipeline, 'three': rag.Pipeline(index, "
     "pipeline.generator, top_k=3, depth=3)}, question.question, question.evidence)",
     "errors": "widgets.error_browser([bench.measure('words', [question], pipeline)])",
+    "graph": "widgets.graph_explorer(graph, documents, 'Larkspur Foundry B.V.')",
+    "matrix": "widgets.document_matrix(graph, 'Larkspur Foundry B.V.', ['payment term', 'liability cap', "
+    "'initial term', 'deposit'])",
 }
+GRAPH = """
+from labkit import corpus, rag, widgets
+documents = corpus.load_documents("dev")
+graph = rag.build_graph(documents, rag.gold_mentions(documents))
+"""
 
 
 @pytest.fixture
 def shown(page: Any, lab: Any, request: Any) -> Iterator[Any]:  # noqa: F811
     """The page with one widget drawn."""
-    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, CELLS[request.param])]
+    setup = GRAPH if request.param in ("graph", "matrix") else SETUP
+    cells = [nbformat.v4.new_code_cell(source) for source in (setup, CELLS[request.param])]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     path = lab.folder / f"widget_{request.param}.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
@@ -94,3 +103,33 @@ def test_a_box_is_opened(shown: Any, pictures: Path):
         "[...document.querySelectorAll('.widget-html-content')].pop().innerText.includes('No question is in this box')"
     )
     shown.screenshot(path=str(pictures / "widget_errors.png"))
+
+
+@pytest.mark.parametrize("shown", ["graph"], indirect=True)
+def test_a_triple_shows_its_sentence_and_leads_on(shown: Any, pictures: Path):
+    triples = shown.locator(".widget-select select")
+    names = triples.locator("option").all_inner_texts()
+    at = next(i for i, name in enumerate(names) if "| parent company |" in name and name.startswith("Larkspur Foundry"))
+    triples.select_option(index=at)
+    shown.wait_for_function("[...document.querySelectorAll('.widget-html-content')].pop().innerHTML.includes('<mark')")
+    parent = names[at].rsplit(" | ", 1)[1]
+    assert parent in html(shown).locator("mark").inner_text()
+    shown.screenshot(path=str(pictures / "widget_graph.png"))
+    shown.get_by_role("button", name="Go to the other end").click()
+    shown.wait_for_function(
+        f"document.querySelector('.widget-dropdown select').selectedOptions[0].innerText.startsWith({parent!r})"
+    )
+    assert "Larkspur Foundry" in "".join(triples.locator("option").all_inner_texts())
+
+
+@pytest.mark.parametrize("shown", ["matrix"], indirect=True)
+def test_the_matrix_shows_another_company_and_other_clauses(shown: Any, pictures: Path):
+    assert html(shown).locator("th", has_text="liability cap").count() == 1
+    shown.locator(".widget-dropdown select").first.select_option("Quillhaven S.A.")
+    shown.wait_for_function("[...document.querySelectorAll('.widget-html-content')].pop().innerText.includes('(was ')")
+    shown.screenshot(path=str(pictures / "widget_matrix.png"))
+    shown.locator(".widget-select-multiple select").select_option(["deposit"])
+    shown.wait_for_function(
+        "![...document.querySelectorAll('.widget-html-content')].pop().innerText.includes('liability cap')"
+    )
+    assert html(shown).locator("th", has_text="deposit").count() == 1
