@@ -133,7 +133,7 @@ def test_intents_are_learned_saved_and_loaded(embedder, tmp_path):
     assert all(abs(sum(shares.values()) - 1) < 1e-4 for shares in said)
     hits = [max(shares, key=shares.get) == relation for shares, relation in zip(said, wanted, strict=True)]
     assert sum(hits) / len(hits) > 0.9
-    assert loaded(["What is earned by selling ice?"])[0].relations["royalty"] > 0.2
+    assert loaded(["What is earned by selling ice?"])[0].relations["royalty"] > 0.1
     assert loaded([]) == []
     with pytest.raises(FileNotFoundError, match="train some"):
         tune.load_intents(tmp_path / "none", embedder)

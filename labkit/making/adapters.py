@@ -78,16 +78,15 @@ def make_embedder(out: Path, epochs: float = 1.0, say: Callable[[str], None] = S
     return _sealed(tune.train_embedder(made, out, epochs=epochs))
 
 
-def extraction_chats(copies: int = 4, seed: int = 0) -> list[tune.Chat]:
-    """The chunks of the train archive with the triples they state, and chunks that state none.
+def extraction_chats(copies: int = 6, seed: int = 0) -> list[tune.Chat]:
+    """The chunks of the train archive with the triples they state, and a third as many chunks that state none.
 
     The subject is "document" throughout, in a register extract too. Each copy of a chunk but the first has other values
-    and other companies in it, those of other chunks, so that they must be copied; and half of the prompts with several
-    relations ask for fewer than there are, so that the list must be read.
+    and other companies in it, those of other chunks, so that they must be copied; and half of the prompts ask for fewer
+    relations than there are, so that the list must be read.
 
     Args:
-        copies: of each chunk; of a register extract, of which there are few, three times as many.
-        seed: decides what is exchanged.
+        copies: of each chunk. seed: decides what is exchanged.
     """
     rng = random.Random(seed)
     records = [r for r in corpus.company_records() if r["pool"] == "train"]
@@ -99,23 +98,18 @@ def extraction_chats(copies: int = 4, seed: int = 0) -> list[tune.Chat]:
     for fact in facts:
         values.setdefault(fact.relation, []).append(fact.object)
     companies = [(r["name"], r["short"]) for r in records]
-    stated: dict[str, list[tune.Chat]] = {}
-    silent: dict[str, list[tune.Chat]] = {}
+    stated: list[tune.Chat] = []
+    silent: list[tune.Chat] = []
     for node in rag.fact_chunks(documents):
         here = [f for f in facts if rag.span_of(node).overlap(f.span) == f.span.end - f.span.start]
         here.sort(key=lambda f: f.span.start)
         passage = rag.passage_of(node)
         for group in rag.relations_of(node):
             rows = [(f.relation, f.object, f.span.start - rag.span_of(node).start) for f in here if f.relation in group]
-            for copy in range(3 * copies if passage.title.startswith(rag.REGISTER) else copies):
+            for copy in range(copies if len(group) > 1 else copies // 2):
                 shown = (passage, rows) if copy == 0 else _varied(passage, rows, values, companies, rng)
-                kind = group[0] if len(group) == 1 else "clauses"
-                (stated if rows else silent).setdefault(kind, []).append(_extraction(*shown, group, rng))
-    made = [chat for chats in stated.values() for chat in chats]
-    for kind, chats in silent.items():
-        # Asked for one relation, a model must learn when there is nothing to say.
-        wanted = len(stated.get(kind, [])) // (4 if kind == "clauses" else 1)
-        made += rng.sample(chats, min(len(chats), wanted))
+                (stated if rows else silent).append(_extraction(*shown, group, rng))
+    made = [*stated, *rng.sample(silent, min(len(silent), len(stated) // 3))]
     rng.shuffle(made)
     return made
 

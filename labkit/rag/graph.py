@@ -22,7 +22,7 @@ from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span
 from labkit.models import Embedder
 from labkit.rag.chunking import span_of
 from labkit.rag.retrieval import Query, VectorIndex, Within, bundles
-from labkit.rag.triples import Linker, Mention, fitting, make_linker, plain_name
+from labkit.rag.triples import Linker, Mention, fitting, make_linker, plain_name, title_parties
 
 if TYPE_CHECKING:
     import networkx
@@ -254,7 +254,7 @@ class KnowledgeGraph:
 
 
 def build_graph(documents: Sequence[Document], found: Sequence[Mention]) -> KnowledgeGraph:
-    """Link mentions to entities and put them into a property graph.
+    """Link mentions to entities and put them into a property graph, with the parties that titles name.
 
     Args:
         documents: those that the mentions stand in; titles tell which document an amendment changes.
@@ -268,7 +268,12 @@ def build_graph(documents: Sequence[Document], found: Sequence[Mention]) -> Know
     if not found:
         raise ValueError("Extraction gave no triple: look at a reply of `triple_prompts`, or use another model.")
     known = {d.id: d for d in documents}
-    found = fitting(found)
+    found = fitting(found, documents)
+    said = {(m.source.document, m.relation, plain_name(m.object)) for m in found}
+    read = [
+        m for m in title_parties(documents, found) if (m.source.document, m.relation, plain_name(m.object)) not in said
+    ]
+    found = [*found, *read]
     linker = make_linker(found, documents)
     rows = [row for mention in found if (row := _linked(mention, linker, known)) is not None]
     if not rows:

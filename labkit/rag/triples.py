@@ -21,16 +21,16 @@ REGISTER = "Register extract: "
 SELF = "document"
 SELF_WORDS = {"document", "agreement", "contract", "amendment", "this agreement", "this contract", "the agreement",
          "the contract", "this document", "the document", "this amendment", "the amendment"}  # fmt: skip
-# Legal forms at the end of a company's name.
-_FORM = re.compile(
-    r"[\s,]+(?:s\.?p\.?a|s\.?a\.?s|s\.?a|s\.?r\.?l|b\.?v|n\.?v|k\.?g|a\.?g|a/s|a\.?b|oy|kft|gmbh|ltd|limited|llc|llp|inc|corp|plc|co|se)"
-    r"\.?$"
+# Legal forms, with which a company's name ends.
+_LEGAL = (
+    r"(?:s\.?p\.?a|s\.?a\.?s|s\.?a|s\.?r\.?l|b\.?v|n\.?v|k\.?g|a\.?g|a/s|a\.?b|oy|kft|gmbh|ltd|limited|llc|llp|inc|corp|plc|co|se)"
+    r"\.?"
 )
-
-
+_FORM = re.compile(rf"[\s,]+{_LEGAL}$")
+_NAMED = re.compile(rf"^.*?\S[\s,]+{_LEGAL}(?=[\s,;:)]|$)", re.IGNORECASE)
 # Relations of a person, and those of a company, as the object.
-_OFFICERS = ("chief executive", "finance director")
-_COMPANIES = ("party", "parent company", "former name", "seat")
+_OF_OTHERS = ("chief executive", "finance director", "seat")
+_OF_COMPANIES = ("party", "parent company", "former name")
 
 
 # ------------------------------------------------------------------------------- extraction
@@ -110,6 +110,8 @@ def mentions(node: TextNode, reply: str, wanted: Sequence[str]) -> Iterator[Ment
     place, text = span_of(node), text_of(node)
     for subject, relation, written in dict.fromkeys(parse_triples(reply)):
         thing = written.rstrip(" ,;:")
+        if relation.lower() in _OF_COMPANIES and (name := _NAMED.match(thing)):
+            thing = name[0]  # what follows the legal form is no part of the name
         found = re.search(r"\s+".join(map(re.escape, thing.split())), text, re.IGNORECASE)
         if thing and relation.lower() in wanted and found:
             at = place.start + found.start()
@@ -121,19 +123,42 @@ def is_company(name: str) -> bool:
     return _FORM.search(name.lower().strip()) is not None
 
 
-def fitting(found: Sequence[Mention]) -> list[Mention]:
-    """The mentions whose object is of the kind that the relation takes: no company is an officer, no officer a company.
+def fitting(found: Sequence[Mention], documents: Sequence[Document]) -> list[Mention]:
+    """The mentions whose object is of the kind that the relation takes: a company where one must stand, and no company
+    where an officer or a place must.
 
-    A name counts as a company's where it ends with a legal form, and as an officer's where the same document says so.
+    A name counts as a company's where it ends with a legal form, or where it is one of such a company without it. Of
+    two names for one relation in one document, one of which is the end of the other, the longer is kept.
     """
-    officers = {(m.source.document, m.object) for m in found if m.relation in _OFFICERS and not is_company(m.object)}
+    named = [m.object for m in found if m.relation in _OF_COMPANIES] + [subject_of(d) for d in documents]
+    known = {plain_name(name) for name in named if is_company(name)}
     kept = []
     for mention in found:
-        wrong = mention.relation in _OFFICERS and is_company(mention.object)
-        person = not is_company(mention.object) and (mention.source.document, mention.object) in officers
-        if not wrong and not (person and mention.relation in _COMPANIES):
+        company = is_company(mention.object) or plain_name(mention.object) in known
+        if company if mention.relation in _OF_COMPANIES else not (company and mention.relation in _OF_OTHERS):
             kept.append(mention)
-    return kept
+    whole = [(m.source.document, m.relation, m.object) for m in kept if m.relation in _OF_COMPANIES]
+    return [m for m in kept if not any((m.source.document, m.relation) == (d, r) and o.endswith(f" {m.object}")
+                                       for d, r, o in whole)]  # fmt: skip
+
+
+def title_parties(documents: Sequence[Document], found: Sequence[Mention]) -> list[Mention]:
+    """The companies that a contract's or amendment's title names, as parties, where they stand in its text.
+
+    Args:
+        documents: titles are looked through for the companies that `found` and register extracts name.
+    """
+    names = {subject_of(d) for d in documents if subject_of(d) != d.id}
+    names |= {m.object for m in found if m.relation in _OF_COMPANIES and m.relation != "former name"}
+    made = []
+    for document in documents:
+        if subject_of(document) != document.id:
+            continue
+        for name in sorted(names, key=lambda n: (-len(n), n)):
+            at = document.text.find(name)
+            if at >= 0 and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", document.title):
+                made.append(Mention(SELF, "party", name, Span(document.id, at, at + len(name))))
+    return made
 
 
 def gold_mentions(documents: Sequence[Document]) -> list[Mention]:

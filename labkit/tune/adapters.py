@@ -96,6 +96,7 @@ def save_adapter(network: Any, out: Path, base: str) -> Path:
     """
     out.mkdir(parents=True, exist_ok=True)
     network.save_pretrained(out)
+    (out / "README.md").unlink(missing_ok=True)  # an empty form
     path = out / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = profiles.MINILM if base == models.minilm_path() else base

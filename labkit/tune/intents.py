@@ -118,8 +118,9 @@ class Intents:
 
         out.mkdir(parents=True, exist_ok=True)
         heads = {"relation": self._relation, "kind": self._kind}
-        arrays = {f"{n}.weights": np.asarray(h.weights, np.float32) for n, h in heads.items()}
-        arrays |= {f"{n}.bias": np.asarray(h.bias, np.float32) for n, h in heads.items()}
+        # safetensors writes the memory as it lies, whatever its order.
+        arrays = {f"{n}.weights": np.ascontiguousarray(h.weights, np.float32) for n, h in heads.items()}
+        arrays |= {f"{n}.bias": np.ascontiguousarray(h.bias, np.float32) for n, h in heads.items()}
         save_file(arrays, out / "intents.safetensors")
         classes = {n: list(h.classes) for n, h in heads.items()}
         paths.write_atomic(out / "classes.json", json.dumps(classes, indent=1) + "\n")
