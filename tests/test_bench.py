@@ -158,10 +158,32 @@ def test_the_benchmark_runs_every_arm_and_reports(reader, embedder):
     questions = [replace(q, half=half) for q, half in zip(lookups, ["new", "seen"] * 3, strict=True)]
     said = []
     runs = bench.benchmark(questions, documents, embedder, reader, said.append)
-    assert [run.name for run in runs] == ["shuffled", "naive", "best", "oracle"] and len(said) == 4
+    assert [run.name for run in runs] == ["shuffled", "naive", "best", "oracle", "tools look up"] and len(said) == 5
     assert bench.mean(runs[3], f"evidence_recall_{bench.BUDGET}").value == 1
     assert bench.mean(runs[0], f"evidence_recall_{bench.BUDGET}").value == 0
-    assert {row["n"] for row in arms.report(runs)["arms"]} == {3}
+    report = arms.report(runs)
+    everywhere = ("shuffled", "naive", "best", "oracle")
+    assert {row["name"]: row["n"] for row in report["arms"]} == dict.fromkeys(everywhere, 3)
+    assert len(report["by_task"]) == 10 and report["versus_by_task"] == []
+    compare = [replace(q, task="compare") for q in questions]
+    some = bench.benchmark(compare, documents, embedder, reader, said.append)
+    assert [run.name for run in some][4:] == ["full window", "tools read", "tools look up"]
+    rows = arms.report(some)["versus_by_task"]
+    assert [(r["task"], r["name"], r["against"]) for r in rows] == [("compare", "tools look up", "naive")]
+
+
+def test_shipped_replies_are_what_the_arms_give(reader):
+    """Live rows of the benchmark give what came with the course."""
+    from labkit.bench import arms
+
+    asked = corpus.load_questions("test", "lookup", open_test=True)[:4]
+    documents, contracts = corpus.load_documents(), corpus.contract_records()
+    live = rag.Pipeline(rag.oracle(asked, documents, contracts), reader, top_k=arms.BRACKETS_K)
+    shipped = bench.shipped_replies("oracle")
+    assert [r.reply for r in live.run([q.question for q in asked])] == [shipped[q.id] for q in asked]
+    report = bench.shipped_benchmark()
+    assert report["prediction"] == arms.PREDICTION and report["prediction_by_task"] == arms.PREDICTION_BY_TASK
+    assert {r["name"] for r in report["arms"]} == {"shuffled", "naive", "best", "oracle"}
 
 
 def test_nothing_to_measure_is_an_error(runs):
