@@ -119,7 +119,7 @@ def _(answer: Any) -> str | None:
 @cache
 def _asked() -> list[corpus.Question]:
     questions = [q for q in corpus.load_questions("dev") if q.followup is None]
-    return bench.sample(questions, {"lookup": 2, "unanswerable": 1})
+    return bench.sample(questions, {"lookup": 1, "unanswerable": 1})
 
 
 @cache
@@ -347,7 +347,7 @@ def _(answer: Any) -> str | None:
 @exercise("06.3")
 def _(answer: Any) -> str | None:
     tasks = ("compare", "amended", "list")
-    asked = bench.sample(corpus.load_questions("dev", tasks), {"compare": 2, "amended": 4, "list": 2})
+    asked = bench.sample(corpus.load_questions("dev", tasks), {"compare": 1, "amended": 3, "list": 2})
     if _near(answer, bench.mean(bench.measure("", asked, _desk(floor=0.5)), "exact_match").value):
         return None
     return (
