@@ -295,14 +295,17 @@ def show_graph(edges: Sequence[tuple[str, str, str]], alt: str) -> None:
     for subject, relation, thing in edges:
         network.add_edge(subject, thing, relation=relation)
     places = networkx.kamada_kawai_layout(network)
-    figure, axes = plt.subplots(figsize=(9, 5))
-    networkx.draw_networkx_edges(network, places, ax=axes, edge_color="#555555", node_size=3000)
-    names = networkx.get_edge_attributes(network, "relation")
-    networkx.draw_networkx_edge_labels(network, places, names, ax=axes, font_size=8, font_color="#0072B2")
+    figure, axes = plt.subplots(figsize=(10, 6))
+    networkx.draw_networkx_edges(network, places, ax=axes, edge_color="#555555", node_size=1500)
+    for (a, b), relation in networkx.get_edge_attributes(network, "relation").items():
+        # Nearer to the object, where a wide box of the subject does not hide it; upright, so that it can be read.
+        x, y = (0.42 * places[a] + 0.58 * places[b]).tolist()
+        plain = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axes.text(x, y, relation, ha="center", va="center", fontsize=8, color="#0072B2", bbox=plain)
     for node, (x, y) in places.items():
         box = {"boxstyle": "round", "facecolor": "#eef3f7", "edgecolor": "#555555"}
         axes.text(x, y, textwrap.fill(node, 24), ha="center", va="center", fontsize=8, bbox=box)
-    axes.margins(0.2)
+    axes.margins(0.15)
     axes.axis("off")
     show(figure, alt=f"{alt} " + "; ".join(" - ".join(edge) for edge in edges) + ".")
 

@@ -15,7 +15,7 @@ def test_help_lists_every_command(capsys):
         cli.main(["--help"])
     printed = capsys.readouterr().out
     assert stop.value.code == 0
-    assert "{help,lab,test,lint,course,data,reader,adapters,questions,benchmark}" in printed
+    assert "{help,lab,test,lint,course,data,reader,adapters,questions,triples,benchmark}" in printed
     assert cli.main(["help"]) == 0 and capsys.readouterr().out == printed
 
 

@@ -30,7 +30,7 @@ class Embedder:
 
     model: Any
     name: str
-    batch_size: int = 16
+    batch_size: int = 32
     cached: bool = True
     _known: dict[bytes, np.ndarray] | None = field(default=None, repr=False)
 
