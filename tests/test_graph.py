@@ -107,7 +107,7 @@ def test_a_graph_of_nothing_says_which_stage_gave_nothing(tmp_path):
     with pytest.raises(ValueError, match="Extraction gave no triple"):
         rag.build_graph(DOCUMENTS, [])
     with pytest.raises(ValueError, match="Linking kept no triple"):
-        rag.build_graph(DOCUMENTS, [rag.Mention("somebody", "seat", "Oslo", Span("R1", 0, 4))])
+        rag.build_graph([LEASE], [rag.Mention("somebody", "seat", "Oslo", Span("L1", 0, 4))])
     with pytest.raises(FileNotFoundError, match="build one"):
         rag.KnowledgeGraph.load(tmp_path)
     (tmp_path / "property_graph_store.json").write_text("{", encoding="utf-8")

@@ -108,14 +108,13 @@ def test_nothing_to_train_on_and_nothing_to_load_are_errors(tmp_path):
 
 
 def test_the_reader_learns_replies_and_keeps_its_weights(tmp_path, reader):
-    """Two replies that no training gave it, learned by an adapter, merged on loading; the reader itself stays."""
+    """A reply that no training gave it, learned by an adapter, merged on loading; the reader itself stays."""
     import torch
 
-    chats = [tune.Chat(tuple(prompts.closed_book_messages(f"What is the code of door {n}?")), f"blue {n}")
-             for n in ("one", "two")]  # fmt: skip
+    chats = [tune.Chat(tuple(prompts.closed_book_messages("What is the code of the door?")), "blue one")]
     before = reader.model.state_dict()["model.embed_tokens.weight"].clone()
     base = models.load_generator()
-    folder = tune.train_generator(chats * 8, tmp_path / "doors", base, epochs=8, batch_size=4, learning_rate=5e-3)
+    folder = tune.train_generator(chats * 16, tmp_path / "doors", base, epochs=8, batch_size=4, learning_rate=5e-3)
     tuned = tune.load_tuned(folder)
     assert tuned.generate([c.messages for c in chats]) == [c.reply for c in chats]
     assert reader.generate([c.messages for c in chats]) != [c.reply for c in chats]

@@ -108,7 +108,8 @@ def test_a_box_is_opened(shown: Any, pictures: Path):
 @pytest.mark.parametrize("shown", ["graph"], indirect=True)
 def test_a_triple_shows_its_sentence_and_leads_on(shown: Any, pictures: Path):
     triples = shown.locator(".widget-select select")
-    names = triples.locator("option").all_inner_texts()
+    triples.locator("option").first.wait_for(state="attached")
+    names = [text.strip() for text in triples.locator("option").all_text_contents()]
     at = next(i for i, name in enumerate(names) if "| parent company |" in name and name.startswith("Larkspur Foundry"))
     triples.select_option(index=at)
     shown.wait_for_function("[...document.querySelectorAll('.widget-html-content')].pop().innerHTML.includes('<mark')")
@@ -119,7 +120,7 @@ def test_a_triple_shows_its_sentence_and_leads_on(shown: Any, pictures: Path):
     shown.wait_for_function(
         f"document.querySelector('.widget-dropdown select').selectedOptions[0].innerText.startsWith({parent!r})"
     )
-    assert "Larkspur Foundry" in "".join(triples.locator("option").all_inner_texts())
+    assert "Larkspur Foundry" in "".join(triples.locator("option").all_text_contents())
 
 
 @pytest.mark.parametrize("shown", ["matrix"], indirect=True)
