@@ -298,7 +298,7 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
              for e in graph.entities(k)]  # fmt: skip
     chosen = ipywidgets.Dropdown(options=named, value=entity, description="entity", layout=wide)
     listed = ipywidgets.Select(options=[], rows=8, description="triples", layout=wide)
-    other = ipywidgets.Button(description="Go to the other end")
+    other = ipywidgets.Button(description="Go to the other end", layout=ipywidgets.Layout(width="auto"))
     view = ipywidgets.HTML("")
     known = {value for _, value in named}
 
