@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span
+from labkit.corpus import COMPANY_RELATIONS, Document, Span
 from labkit.metrics import normalise
 from labkit.models import Generator
 from labkit.prompts import REFUSAL, Message, parse_answer
@@ -154,8 +154,7 @@ class TableTool:
 
     def stated(self, documents: Sequence[str], like: Sequence[Quantity] = ()) -> set[str]:
         """As `Tool.stated`, register facts of the parties included."""
-        families = [d for c in documents for d in (c, *self.graph.amendments(c))]
-        clauses = [t for d in families for t in self.graph.of(d) if t.relation not in (*PARTY_RELATIONS, "amends")]
+        clauses = [t for contract in documents for t in self.graph.clauses(contract)]
         if like:
             alike = {q.dimension for q in like}
             return {t.relation for t in clauses if (q := parse_quantity(t.text)) is not None and q.dimension in alike}

@@ -212,6 +212,11 @@ class KnowledgeGraph:
         """The date of a document, as year-month-day; empty where it is not known."""
         return str(self.store.graph.nodes[document].properties.get("date", ""))
 
+    def clauses(self, contract: str) -> list[Triple]:
+        """What the clauses of a contract and of its amendments state."""
+        stated = [t for d in (contract, *self.amendments(contract)) for t in self.of(d)]
+        return [t for t in stated if t.relation not in (*PARTY_RELATIONS, "amends")]
+
     def in_force(self, contract: str, relation: str) -> InForce | None:
         """The value of a clause after all amendments; None where neither contract nor amendments state one."""
         stated = [(d, t) for d in (contract, *self.amendments(contract)) for t in self.of(d, relation)[:1]]
@@ -495,8 +500,7 @@ class GraphRetriever:
         graph, named = self.graph, {seed.entity for seed in seeds if seed.how == "name"}
         others = [p for p in graph.parties(contract) if p not in named] or graph.parties(contract)
         register = [t for p in others for t in graph.of(p) if t.relation in COMPANY_RELATIONS]
-        documents = (contract, *graph.amendments(contract))
-        relations = {t.relation for d in documents for t in graph.of(d)} - {*PARTY_RELATIONS, "amends"}
+        relations = {t.relation for t in graph.clauses(contract)}
         held = [v for r in sorted(relations) if (v := graph.in_force(contract, r)) is not None]
         if intent is not None:
             both = [*register, *(v.value for v in held)]
@@ -508,7 +512,7 @@ class GraphRetriever:
     def _passage(self, contract: str, seeds: Sequence[Seed], row: np.ndarray, intent: Intent | None) -> TextNode:
         facts = self.facts(contract, seeds, row, intent)
         title = self.graph.title(contract)
-        lines = [verbalised(t, self.graph) for t in facts]
+        lines = [verbalised(t) for t in facts]
         place = next((t.source for t in reversed(facts)), Span(contract, 0, 0))
         return TextNode(
             text="\n".join(lines), start_char_idx=place.start, end_char_idx=place.end,
@@ -518,7 +522,7 @@ class GraphRetriever:
         )  # fmt: skip
 
 
-def verbalised(triple: Triple, graph: KnowledgeGraph) -> str:
+def verbalised(triple: Triple) -> str:
     """A triple as a line of a passage."""
     if triple.relation in COMPANY_RELATIONS:
         return f"{triple.relation.capitalize()} of {triple.subject}: {triple.text}"

@@ -77,9 +77,9 @@ class Head:
 
     def shares(self, vectors: np.ndarray) -> np.ndarray:
         """Probability of each class, shape (texts, classes)."""
-        scores = vectors @ self.weights.T + self.bias
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        from scipy.special import softmax
+
+        return np.asarray(softmax(vectors @ self.weights.T + self.bias, axis=1))
 
 
 class Intents:

@@ -14,7 +14,7 @@ from typing import Any
 
 from labkit import models
 from labkit.prompts import Message
-from labkit.tune.adapters import quietly, save_adapter, weights_of
+from labkit.tune.adapters import arguments, quietly, save_adapter, weights_of
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,11 @@ def train_generator(
     with quietly(), tempfile.TemporaryDirectory() as scratch:
         from trl import SFTConfig, SFTTrainer
 
-        on_cpu = models.device() == "cpu"
         settings = SFTConfig(
-            output_dir=scratch, num_train_epochs=epochs, per_device_train_batch_size=batch_size,
-            learning_rate=learning_rate, warmup_steps=0.05, lr_scheduler_type="linear", seed=seed,
-            bf16=models.native_bf16(), use_cpu=on_cpu, gradient_checkpointing=False, max_length=base.max_length,
-            completion_only_loss=True, report_to="none", save_strategy="no", logging_strategy="no", disable_tqdm=True,
-            dataloader_pin_memory=not on_cpu, train_sampling_strategy="group_by_length",
+            **arguments(scratch, epochs, learning_rate, batch_size, seed) | dict(
+                warmup_steps=0.05, gradient_checkpointing=False, max_length=base.max_length,
+                completion_only_loss=True, train_sampling_strategy="group_by_length",
+            )
         )  # fmt: skip
         lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
         trainer = SFTTrainer(
