@@ -96,8 +96,10 @@ def encode(group: groups.Group, tokenizer: PreTrainedTokenizerFast, longest: int
     # Line breaks are tokens of their own, so passages can be tokenized apart.
     parts = [f"{prompts.numbered([p], first=i)}\n\n" for i, p in enumerate(group.passages, start=1)]
     parts = [part[:-1] if part is parts[-1] else part for part in parts]
-    ids = tokenizer([head, *parts, *texts], add_special_tokens=False)["input_ids"]
-    context, branches = [token for part in ids[: len(parts) + 1] for token in part], ids[len(parts) + 1 :]
+    grounds = [f" {text}{END}" for text in group.grounds]
+    ids = tokenizer([head, *parts, *texts, *grounds], add_special_tokens=False)["input_ids"]
+    context = [token for part in ids[: len(parts) + 1] for token in part]
+    branches, grounds_ids = ids[len(parts) + 1 :][: len(texts)], ids[len(parts) + 1 + len(texts) :]
     passage = [number for number, part in enumerate(ids[: len(parts) + 1]) for _ in part]
     reply = tokenizer.convert_tokens_to_ids(ASSISTANT)
     row = Row(
@@ -118,24 +120,29 @@ def encode(group: groups.Group, tokenizer: PreTrainedTokenizerFast, longest: int
         if len(row.tokens) + len(branch) > longest:
             continue
         at = branch.index(reply)
-        signs = list(tokenizer.convert_ids_to_tokens(branch[at:]))
+        reply_ids = grounds_ids[number - 1] if grounds_ids else branch[at + 1 :]
+        signs = list(tokenizer.convert_ids_to_tokens(reply_ids))
         row.tokens += branch
         row.branch += [number] * len(branch)
         row.position += range(len(context), len(context) + len(branch))
         row.target += [*branch[1:], 0]
-        row.weight += [CONTEXT_WEIGHT * group.weight] * at
+        row.weight += [CONTEXT_WEIGHT * min(1.0, group.weight)] * at
         row.weight += _reply_weights(len(branch) - 1 - at, group.weight)
         row.weight.append(0.0)
         row.passage += [0] * len(branch)
         row.matches += _matches(branch[:at], stands, len(row.source))
-        if group.instruction == "answer":
-            places = _places(context, passage, branch[at + 1 :], signs[1:])
+        grounded = group.instruction == "answer" or bool(grounds_ids)
+        if grounded:
+            places = _places(context, passage, reply_ids, signs)
             row.pointers += [(len(row.source) + at, places)] if places else []
             topic = _topic_numbers().get(group.wordings[number - 1][1]) if group.wordings else None
             if topic is not None:
                 row.topics += [(place, topic) for place in (len(row.source) + at, *places) if place]
         row.source += [-1] * at
-        row.source += _sources(signs, group.instruction)
+        # Of a verdict only the place where it begins has a source.
+        sources = _sources([ASSISTANT, *signs]) if grounded else []
+        row.source += sources[:1] if grounds_ids else sources
+        row.source += [-1] * (len(row.tokens) - len(row.source))
     return row if len(row.tokens) > len(context) else None
 
 
@@ -187,10 +194,8 @@ def _places(context: list[int], passage: list[int], reply: list[int], tokens: li
     return []
 
 
-def _sources(reply: list[str], instruction: str) -> list[int]:
-    """Of each token of a reply the passage that is cited next; 0 throughout a refusal, -1 where nothing is cited."""
-    if instruction != "answer":
-        return [-1] * len(reply)
+def _sources(reply: list[str]) -> list[int]:
+    """Of each token of a reply the passage that is cited next; 0 throughout a refusal."""
     ends = [i for i, token in enumerate(reply) if token == "]" and i > 1 and reply[i - 1].isdigit()]
     if not ends:
         return [0] * len(reply)

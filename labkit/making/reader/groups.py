@@ -33,6 +33,8 @@ class Group:
         source: "topics" or "lexicon". wordings: (clause wording, question wording) of each turn.
         system: the instruction as worded. mark: stands between context and question.
         weight: of a reply's tokens in training.
+        grounds: for each turn of an instruction other than `answer` where its reply comes from, in the form of an
+            answer: what has to be found, and the passage that holds it.
     """
 
     passages: list[prompts.Passage]
@@ -43,6 +45,7 @@ class Group:
     system: str = prompts.ANSWER
     mark: str = "\nQuestion: "
     weight: float = 1.0
+    grounds: list[str] = field(default_factory=list)
 
     @property
     def head(self) -> str:

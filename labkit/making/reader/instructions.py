@@ -18,6 +18,10 @@ from labkit.making.reader.quantities import Quantity
 from labkit.making.reader.worlds import Bank, Document, Topic, World, fill, load_wordings
 
 
+# A verdict is one token, where an answer has some eight.
+VERDICT = 4.0
+
+
 class Maker:
     """What the makers share: a world, the bank, the wordings, and which wordings are held out."""
 
@@ -219,7 +223,7 @@ _SMALLER = ("below", "under", "lower than", "less than", "smaller than")
 def make_compare(make: Maker, turns: int) -> Group:
     """Questions about values already found: which is larger, are they the same, how far apart, which exceed."""
     rng, names = make.rng, make.world.names
-    group = make.group("compare", [])
+    group = make.group("compare", [], weight=2.0)
     while len(group.turns) < turns:
         topic = rng.choice(make.measured)
         label = make.label(topic)
@@ -309,22 +313,24 @@ def _sentence(rng: random.Random, text: str) -> str:
     )
 
 
-def _candidates(make: Maker, turns: int) -> tuple[Group, list[tuple[str, str, str]]]:
-    """Contexts with (question, right answer, wrong answer)."""
+def _candidates(make: Maker, turns: int, instruction: str) -> tuple[Group, list[tuple[str, str, str]]]:
+    """A group with a context and its grounds but no turns yet, and (question, right answer, wrong answer)."""
     ground = _answered(make, turns)
-    pairs = [(q, prompts.parse_answer(r).text) for q, r in ground.turns if ";" not in r]
+    group = make.group(instruction, ground.passages, "\nQuestion: ", weight=VERDICT)
+    kept = [(q, r, w) for (q, r), w in zip(ground.turns, ground.wordings, strict=True) if ";" not in r]
+    group.grounds, group.wordings = [r for _, r, _ in kept], [w for _, _, w in kept]
+    pairs = [(q, prompts.parse_answer(r).text) for q, r, _ in kept]
     found = []
     for question, right in pairs:
         others = sorted({a for _, a in pairs if a not in (right, prompts.REFUSAL)})
         others = others or [make.world.names.value(make.rng.choice(("days", "money", "percent", "company")))]
         found.append((question, right, _wrong(make.rng, right, others)))
-    return ground, found
+    return group, found
 
 
 def make_judge(make: Maker, turns: int) -> Group:
     """Whether an answer is right by the passages; half of them are."""
-    ground, rows = _candidates(make, turns)
-    group = make.group("judge", ground.passages, "\nQuestion: ")
+    group, rows = _candidates(make, turns, "judge")
     for question, right, wrong in rows:
         good = make.rng.random() < 0.5
         group.turns.append(
@@ -336,8 +342,7 @@ def make_judge(make: Maker, turns: int) -> Group:
 def make_prefer(make: Maker, turns: int) -> Group:
     """Which of two answers is better: the right one; of two right ones the short one."""
     rng = make.rng
-    ground, rows = _candidates(make, turns)
-    group = make.group("prefer", ground.passages, "\nQuestion: ")
+    group, rows = _candidates(make, turns, "prefer")
     for question, right, wrong in rows:
         if right != prompts.REFUSAL and rng.random() < 0.15:
             better, worse = right, f"{rng.choice(_LONG)} {right}."
@@ -396,20 +401,21 @@ def make_classify(make: Maker, turns: int) -> Group:
         if rng.random() < 0.6:
             text = f"{text} {make.state('reasons')}"
         rules.append((name, text))
-        asked.append((topic, name, rating, value))
+        asked.append((topic, name, rating, value, 1 if one_page else len(rules)))
     if one_page:
         passages = [prompts.Passage(title, "\n\n".join(f"{rng.choice(('', '### '))}{n}\n{t}" for n, t in rules))]
     else:
         passages = [
             prompts.Passage(n, t) if rng.random() < 0.4 else prompts.Passage(title, f"{n}\n{t}") for n, t in rules
         ]
-    group = make.group("classify", passages, "\nClause: ")
-    for topic, name, rating, value in asked:
+    group = make.group("classify", passages, "\nClause: ", weight=2.0)
+    for topic, name, rating, value, number in asked:
         doc = make.world.document("contract")
         text, _ = make.world.clause(doc, topic, make.clause_of(topic), value)
         if rng.random() < 0.3:
             text = f"{make.ask('asks')} {text}"
         group.turns.append((text, f"{name}, {rating}"))
+        group.grounds.append(f"{name} [{number}]")
     return group
 
 

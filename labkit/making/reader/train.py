@@ -69,7 +69,7 @@ class Recipe:
     adam: float = 3e-3
     warmup: float = 0.01
     decay: float = 0.5
-    phases: tuple[float, ...] = (0.15, 0.3, 0.75)
+    phases: tuple[float, ...] = (0.15, 0.3, 0.8)
     checkpoint_s: float = 180.0
     evaluate_s: float = 900.0
     questions: int = 100
