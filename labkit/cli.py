@@ -199,6 +199,7 @@ def _reader(options: argparse.Namespace) -> None:
 
         train.ship((options.out or paths.build() / "reader") / "model", _root() / "data" / "models" / "reader")
         return
+    from labkit import metrics
     from labkit.making.reader import breadth, evaluate
 
     if options.action == "breadth":
@@ -208,4 +209,4 @@ def _reader(options: argparse.Namespace) -> None:
         evaluate.write_card(options.out or paths.reader(), options.questions)
         return
     report = evaluate.evaluate(options.out, options.questions, progress=not options.json)
-    print(json.dumps(evaluate.plain(report), indent=1) if options.json else evaluate.table(report))
+    print(json.dumps(metrics.plain(report, 4), indent=1) if options.json else evaluate.table(report))

@@ -6,9 +6,7 @@ the lessons without a screen and gathers their figures in one table.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,36 +68,19 @@ def record(lesson: str, timings: Mapping[str, float] | None = None, **figures: A
     Raises:
         TypeError: a figure is nothing that JSON can hold.
     """
+    from labkit import metrics
+
     path = paths.results() / f"{lesson}.json"
     known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     profile = profiles.get()
     made_with = {"profile": profile.name, "generator": profile.generator.id, "embedder": profile.embedder.id}
     if known.get("made_with") != made_with:
         known = {"made_with": made_with}
-    known |= {name: _plain(value) for name, value in figures.items()}
+    known |= {name: metrics.plain(value) for name, value in figures.items()}
     if timings:
-        known["timings"] = known.get("timings", {}) | {name: _plain(value) for name, value in timings.items()}
+        known["timings"] = known.get("timings", {}) | {name: metrics.plain(value) for name, value in timings.items()}
     paths.write_atomic(path, json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     return path
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON holds it: dataclasses and tables become dictionaries, nan becomes null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain(dataclasses.asdict(value))
-    if hasattr(value, "to_dict") and hasattr(value, "columns"):
-        return _plain(value.to_dict(orient="records"))
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # numpy scalars
-        value = value.item()
-    if isinstance(value, float):
-        return round(value, 6) if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    raise TypeError(f"A figure of type {type(value).__name__} cannot be recorded: give numbers, text, or rows of them.")
 
 
 def figures_table() -> str:

@@ -7,12 +7,14 @@ they are not independent.
 
 from __future__ import annotations
 
+import math
 import re
 import string
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any
 
 import numpy as np
 
@@ -304,6 +306,29 @@ class Interval:
     def as_dict(self) -> dict[str, float | int]:
         """Plain numbers, for a record."""
         return asdict(self)
+
+
+def plain(value: Any, digits: int = 6) -> Any:
+    """A figure, or rows of them, as JSON holds it: dataclasses and tables become dictionaries, nan becomes null.
+
+    Raises:
+        TypeError: something in it is neither number nor text.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value), digits)
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return plain(value.to_dict(orient="records"), digits)
+    if isinstance(value, Mapping):
+        return {str(k): plain(v, digits) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v, digits) for v in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # numpy scalars
+        value = value.item()
+    if isinstance(value, float):
+        return round(value, digits) if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    raise TypeError(f"A figure of type {type(value).__name__} cannot be recorded: give numbers, text, or rows of them.")
 
 
 Statistic = Callable[..., np.ndarray]

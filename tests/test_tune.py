@@ -7,7 +7,7 @@ import json
 import pytest
 from test_bench import DOCUMENTS, TEXTS, question
 
-from labkit import models, prompts, rag, tune
+from labkit import corpus, models, paths, prompts, rag, tune
 from labkit.corpus import Span
 
 FOUND = [
@@ -60,6 +60,21 @@ def test_the_embedder_learns_and_orders_what_was_found(tmp_path):
         tune.load_embedder(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="search for each"):
         tune.triplets(QUESTIONS, FOUND[:1])
+
+
+def test_vectors_of_the_dev_archive_come_with_the_shipped_embedder(monkeypatch):
+    tuned = tune.load_embedder(paths.adapter("embedder"))
+    tuned.cached = False
+    texts = [rag.indexed_text(c) for c in rag.headed_clauses(corpus.load_documents("dev"))]
+    live = models.Embedder(tuned.model, tuned.name, cached=False).encode(texts[:3])
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("embedded again: run `adapters.embed_archive`")
+
+    monkeypatch.setattr(tuned.model, "encode", refuse)
+    shipped = tuned.encode(texts)
+    assert (abs((shipped**2).sum(1) - 1) < 1e-5).all()
+    assert ((live * shipped[:3]).sum(1) > 0.999).all()
 
 
 def test_the_reranker_learns_and_is_saved_as_a_small_adapter(adapter):

@@ -15,7 +15,7 @@ from typing import Any
 
 from llama_index.core.schema import BaseNode
 
-from labkit import corpus, models, paths, rag, tune
+from labkit import corpus, metrics, models, paths, rag, tune
 from labkit.bench.graphs import shipped_triples
 from labkit.bench.runs import BUDGET, K, Run, differences, mean, measure, only, techniques, versus, where
 from labkit.corpus import Document, Question, Span
@@ -64,21 +64,27 @@ def naive(documents: Sequence[Document], embedder: Embedder, generator: Generato
     return Pipeline(rag.VectorIndex(rag.chunk(documents, tokens=128), embedder), generator, top_k=TOP_K)
 
 
+def tuned_index(documents: Sequence[Document]) -> rag.VectorIndex:
+    """Clauses with headers, searched with the tuned embedder."""
+    return rag.VectorIndex(rag.headed_clauses(documents), tune.load_embedder(paths.adapter("embedder")))
+
+
 def best(documents: Sequence[Document], generator: Generator) -> Pipeline:
-    """The pipeline that lessons 02 to 04 led to: clauses with headers, searched with the tuned embedder."""
-    clauses = rag.headed_clauses(documents)
-    return Pipeline(rag.VectorIndex(clauses, tune.load_embedder(paths.adapter("embedder"))), generator, top_k=TOP_K)
+    """The pipeline that lessons 02 to 04 led to."""
+    return Pipeline(tuned_index(documents), generator, top_k=TOP_K)
 
 
 @dataclass(frozen=True)
 class Desks:
-    """What lessons 05 and 06 add to the best pipeline, over one archive.
+    """The best pipeline and what lessons 05 and 06 add to it, over one archive.
 
     Attributes:
+        text: the best pipeline of lessons 02 to 04.
         graph: pipeline over passages of the knowledge graph; fused: over these and the text.
         window: as much text as fits. reading, lookup: a tool for each document, which reads or looks triples up.
     """
 
+    text: Pipeline
     graph: Pipeline
     fused: Pipeline
     window: Pipeline
@@ -87,22 +93,22 @@ class Desks:
 
 
 def desks(documents: Sequence[Document], generator: Generator, triples: Sequence[rag.Mention] | None = None) -> Desks:
-    """The arms of lessons 05 and 06.
+    """The best pipeline, and the arms of lessons 05 and 06, over one index.
 
     Args:
         triples: to build the graph from; those that come with the course by default.
     """
-    tuned = tune.load_embedder(paths.adapter("embedder"))
-    index = rag.VectorIndex(rag.headed_clauses(documents), tuned)
+    index = tuned_index(documents)
     graph = rag.build_graph(documents, shipped_triples(documents) if triples is None else triples)
     retriever = rag.GraphRetriever(graph, index)
-    understand = retriever.understand = tune.load_intents(paths.adapter("intents"), tuned, retriever.masked)
+    understand = retriever.understand = tune.load_intents(paths.adapter("intents"), index.embedder, retriever.masked)
     references = rag.References(documents, retriever)
     reading, lookup = (
         rag.Desk(retriever, references, understand, tool)
         for tool in (rag.ReadTool(index, graph, generator), rag.TableTool(graph))
     )
     return Desks(
+        Pipeline(index, generator, top_k=TOP_K),
         Pipeline(retriever, generator, top_k=TOP_K),
         Pipeline(rag.Hybrid([retriever, index]), generator, top_k=TOP_K),
         Pipeline(index, generator, top_k=WINDOW_K, depth=WINDOW_K),
@@ -130,7 +136,7 @@ def benchmark(
     arms: dict[str, Pipeline | rag.Desk] = {
         "shuffled": Pipeline(rag.shuffled(questions, documents, contracts), generator, top_k=BRACKETS_K),
         "naive": naive(documents, embedder, generator),
-        "best": best(documents, generator),
+        "best": made.text,
         "oracle": Pipeline(rag.oracle(questions, documents, contracts), generator, top_k=BRACKETS_K),
         "graph": made.graph,
         "fused": made.fused,
@@ -226,7 +232,7 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
     replies = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     paths.write_atomic(_results() / "benchmark_replies.jsonl", replies)
     path = _results() / "benchmark.json"
-    text = json.dumps({"made_with": made, **_rounded(report(runs))}, indent=1, ensure_ascii=False)
+    text = json.dumps({"made_with": made, **metrics.plain(report(runs))}, indent=1, ensure_ascii=False)
     paths.write_atomic(path, text + "\n")
     say(f"written to {path}\n{techniques(runs).round(3).to_string(index=False)}")
     return path
@@ -250,14 +256,6 @@ def shipped_replies(arm: str) -> dict[str, str]:
     shipped_benchmark()
     lines = (_results() / "benchmark_replies.jsonl").read_text(encoding="utf-8").splitlines()
     return {row["id"]: row["reply"] for row in map(json.loads, lines) if row["arm"] == arm}
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return None if value != value else round(value, 6)
-    if isinstance(value, Mapping):
-        return {k: _rounded(v) for k, v in value.items()}
-    return [_rounded(v) for v in value] if isinstance(value, list) else value
 
 
 # ------------------------------------------------------------------------- hypothetical questions

@@ -26,12 +26,18 @@ class Embedder:
 
     Vectors are unit length, so that a dot product is a cosine. The cache is keyed by model and
     text: a second run embeds only what is new.
+
+    Attributes:
+        model: of sentence-transformers, or with its methods. name: says which weights, for the cache.
+        batch_size: texts embedded together. cached: keep vectors on disk.
+        shipped: file of vectors that came with the model, from `save_vectors`; they are not computed again.
     """
 
     model: Any
     name: str
     batch_size: int = 32
     cached: bool = True
+    shipped: Path | None = None
     _known: dict[bytes, np.ndarray] | None = field(default=None, repr=False)
 
     @property
@@ -63,6 +69,14 @@ class Embedder:
             self._save_cache(known)
         return np.stack([known[k] for k in keys])
 
+    def save_vectors(self, path: Path, texts: Sequence[str]) -> None:
+        """Write the vectors of texts to a safetensors file, in half precision, to be shipped with the model."""
+        from safetensors.numpy import save_file
+
+        unique = list(dict.fromkeys(texts))
+        keys = np.frombuffer(b"".join(map(self._key, unique)), dtype=np.uint8).reshape(-1, 16)
+        save_file({"keys": keys.copy(), "vectors": self.encode(unique).astype(np.float16)}, path)
+
     def as_llama_index(self) -> BaseEmbedding:
         """The embedder as a LlamaIndex embedding, sharing model and cache."""
         from llama_index.core.embeddings import BaseEmbedding
@@ -93,14 +107,25 @@ class Embedder:
 
     def _load_cache(self) -> dict[bytes, np.ndarray]:
         if self._known is None:
-            self._known = {}
+            self._known = self._load_shipped()
             if self.cached and self._file().exists():
                 try:
                     with np.load(self._file()) as stored:
-                        self._known = {k.tobytes(): v for k, v in zip(stored["keys"], stored["vectors"], strict=True)}
+                        rows = zip(stored["keys"], stored["vectors"], strict=True)
+                        self._known = {k.tobytes(): v for k, v in rows} | self._known
                 except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-                    self._known = {}  # a damaged cache is only a cache: embed again
+                    pass  # a damaged cache is only a cache: embed again
         return self._known
+
+    def _load_shipped(self) -> dict[bytes, np.ndarray]:
+        if self.shipped is None or not self.shipped.exists():
+            return {}
+        from safetensors.numpy import load_file
+
+        stored = load_file(self.shipped)
+        vectors = stored["vectors"].astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return {k.tobytes(): v for k, v in zip(stored["keys"], vectors, strict=True)}
 
     def _save_cache(self, known: dict[bytes, np.ndarray]) -> None:
         if not self.cached:

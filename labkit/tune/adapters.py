@@ -56,7 +56,8 @@ def weights_of(adapter: Path) -> Path:
     weights = adapter / "adapter_model.safetensors"
     if not weights.exists():
         raise FileNotFoundError(
-            f"There is no adapter in {adapter}: train one with `tune.train_embedder` or `tune.train_reranker`."
+            f"There is no adapter in {adapter}: train one with `tune.train_embedder`, `tune.train_reranker` or "
+            "`tune.train_generator`."
         )
     if (adapter / paths.SUMS).exists():
         paths.check_folder(adapter)

@@ -16,6 +16,9 @@ from labkit import models
 from labkit.corpus import Question, Span
 from labkit.tune.adapters import MAX_LENGTH, arguments, quietly, save_adapter, sides, weights_of
 
+# Beside an adapter: vectors of an archive that was embedded with it.
+VECTORS = "vectors.safetensors"
+
 
 @dataclass(frozen=True)
 class Triplet:
@@ -105,7 +108,7 @@ def train_embedder(
 
 
 def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
-    """The base network with a trained adapter.
+    """The base network with a trained adapter, and the vectors that were shipped with it.
 
     Args:
         adapter: folder that `train_embedder` made. base: the network it was trained on.
@@ -122,4 +125,5 @@ def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
         merged: Any = PeftModel.from_pretrained(network.transformers_model, str(adapter))
         network[0].auto_model = merged.merge_and_unload()
     network.eval()
-    return models.Embedder(network, f"{base or 'MiniLM'} with adapter {models.digest(weights)}")
+    name = f"{base or 'MiniLM'} with adapter {models.digest(weights)}"
+    return models.Embedder(network, name, shipped=adapter / VECTORS)

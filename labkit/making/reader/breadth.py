@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from labkit import models, paths
+from labkit import metrics, models, paths
 from labkit.making.reader import evaluate, train, worlds
 from labkit.making.reader.groups import WORDINGS
 from labkit.making.reader.worlds import Bank
@@ -58,8 +58,8 @@ def siblings(
         row: dict[str, Any] = {"wordings": count}
         for wording in WORDINGS:
             scored = evaluate.score(sibling, passages=1, wording=wording, n=n, bank=narrow)
-            row[wording] = evaluate.plain(scored["exact_match"])
-            row[f"{wording}, wrongly refused"] = evaluate.plain(scored["wrongly_refused"])
+            row[wording] = metrics.plain(scored["exact_match"], 4)
+            row[f"{wording}, wrongly refused"] = metrics.plain(scored["wrongly_refused"], 4)
         rows.append(row)
         say(f"{count:2d} wordings: " + "  ".join(f"{w} {row[w]['value']:.2f}" for w in WORDINGS))
     return {"steps": steps, "topics": len(narrowed(bank, 1).topics), "questions": n, "rows": rows}

@@ -307,14 +307,6 @@ def evaluate(model_dir: Path | None = None, n: int = 200, progress: bool = False
     }
 
 
-def plain(figures: Any) -> Any:
-    """Figures as JSON can hold them."""
-    if isinstance(figures, Interval):
-        rounded = {k: round(float(getattr(figures, k)), 4) for k in ("value", "low", "high")}
-        return {k: None if v != v else v for k, v in rounded.items()} | {"n": figures.n}
-    return {k: plain(v) for k, v in figures.items()} if isinstance(figures, Mapping) else figures
-
-
 def table(report: Mapping[str, Mapping[str, Any]]) -> str:
     """The report as text, a row each."""
     rows = []
@@ -386,6 +378,6 @@ def write_card(folder: Path, n: int = 200) -> None:
     _, closing, after = rest.partition(CARD_MARKS[1])
     if not mark or not closing:
         raise ValueError(f"{readme} lacks the lines {CARD_MARKS[0]!r} and {CARD_MARKS[1]!r}: put them in.")
-    report = plain(evaluate(folder, n, progress=True))
+    report = metrics.plain(evaluate(folder, n, progress=True), 4)
     paths.write_atomic(folder / "evaluation.json", json.dumps(report, indent=1) + "\n")
     paths.write_atomic(readme, f"{before}{mark}\n\n{card_figures(report)}\n\n{closing}{after}")

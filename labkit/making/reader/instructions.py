@@ -17,7 +17,6 @@ from labkit.making.reader.groups import Group, Level
 from labkit.making.reader.quantities import Quantity
 from labkit.making.reader.worlds import Bank, Document, Topic, World, fill, load_wordings
 
-
 # A verdict is one token, where an answer has some eight.
 VERDICT = 4.0
 

@@ -56,8 +56,9 @@ class Recipe:
             come (or is there none), what is the topic of this question or value, and where does the value stand?
             Without them the reader finds values but not where they come from: between the number in front of a
             passage and the value there are too many tokens for the answer's own loss to bridge.
-        matching: begin with a head in each of two middle layers that looks for the same token elsewhere, see
-            `install_matching_head`.
+        matching: share of the run at which a head in each of two middle layers is set up to look for the same token
+            elsewhere, see `install_matching_head`; above 1 for never. It fetches the passage's number, so the
+            layers below must tell passages apart by then: set up in a fresh model it found the same words no sooner.
     """
 
     hidden: int = 256
@@ -69,12 +70,12 @@ class Recipe:
     adam: float = 3e-3
     warmup: float = 0.01
     decay: float = 0.5
-    phases: tuple[float, ...] = (0.15, 0.3, 0.8)
+    phases: tuple[float, ...] = (0.25, 0.4, 0.85)
     checkpoint_s: float = 180.0
     evaluate_s: float = 900.0
     questions: int = 100
     placing: float = 0.3
-    matching: bool = True
+    matching: float = 0.3
     vocabulary_groups: int = 4000
     seed: int = 1
 
@@ -83,7 +84,7 @@ class Recipe:
 # lower peaks.
 CONTINUED = Recipe(
     placing=0.5, muon=0.015, adam=2e-3, decay=1.0, phases=(0.0, 0.0, 0.4),
-    evaluate_s=1800.0, checkpoint_s=240.0, seed=4, matching=False,
+    evaluate_s=1800.0, checkpoint_s=240.0, seed=4, matching=2.0,
 )  # fmt: skip
 
 
@@ -247,6 +248,7 @@ class Trainer:
         cast(Any, self.model).to(self.device)
         self.step, self.trained_s, self.tokens_seen, self.making_s = 0, 0.0, 0, 0.0
         self.macro, self.place, self.level = 0, 0, 0
+        self.matched = False
         self.reply_loss = 0.0
         self.placed = {
             "context": 0.0,
@@ -276,17 +278,17 @@ class Trainer:
         return tokenizer.load_tokenizer(folder)
 
     def install_matching_heads(self) -> None:
-        """Give two middle layers a head that looks for equal tokens, fitted on the first batches."""
+        """Give two middle layers a head that looks for equal tokens, fitted on a few batches."""
         import torch
 
-        if not self.recipe.matching:
-            return
+        self.matched = True
         made = batches.macro(self.recipe.seed, 999_983, 1, self.vocabulary, self.recipe.tokens, count=3)
         for at in (self.recipe.layers // 3, self.recipe.layers // 2):
             states, numbers = [], []
             for batch in made:
                 mask = attention_mask(torch.from_numpy(batch.branch), torch.float32).to(self.device)
-                with torch.no_grad():
+                # Not compiled: three batches are not worth the compiler's time.
+                with torch.no_grad(), torch.compiler.set_stance("force_eager"):
                     output = cast(Any, self.model.model)(
                         input_ids=torch.from_numpy(batch.tokens).to(self.device), attention_mask=mask,
                         position_ids=torch.from_numpy(batch.position).to(self.device),
@@ -469,6 +471,7 @@ class Trainer:
             "placing": self.placing.state_dict(),
             "optimisers": [o.state_dict() for o in self._optimisers],
             "recipe": asdict(self.recipe),
+            "matched": self.matched,
             "place": [self.step, self.trained_s, self.tokens_seen, self.making_s, self.macro, self.place, self.level],
         }
         temporary = self.out / "checkpoint.tmp"
@@ -494,6 +497,7 @@ class Trainer:
         self.placing.load_state_dict(state["placing"])
         for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
+        self.matched = state["matched"]
         self.step, self.trained_s, self.tokens_seen, self.making_s, self.macro, self.place, self.level = state["place"]
         if self.place:
             self._batches = self._macro()
@@ -600,13 +604,14 @@ def train(
         say(f"going on from step {run.step}, {run.trained_s / 60:.1f} min trained")
     else:
         (out / "log.jsonl").write_text("", encoding="utf-8")
-        run.install_matching_heads()
     millions = sum(p.numel() for p in run.model.parameters()) / 1e6
     say(f"{millions:.2f} M parameters, {len(run.vocabulary)} tokens in the vocabulary, {run.device}, {run.dtype}")
     losses: list[float] = []
     replies: list[float] = []
     mark = (run.trained_s, run.tokens_seen)
     while run.progress() < 1.0:
+        if not run.matched and run.progress() >= recipe.matching:
+            run.install_matching_heads()
         figures = run.train_step()
         losses.append(figures["loss"])
         replies.append(figures["reply_loss"])
