@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--questions", type=int, default=200, help="questions a figure, in evaluate and card")
     reader.add_argument("--json", action="store_true", help="print figures as JSON")
     adapters = add("adapters", _adapters, "train the adapters of lessons 04 to 06 and put them into the course")
-    names = ("embedder", "reranker", "extractor", "intents")
-    adapters.add_argument("which", choices=names, nargs="?", help="all by default")
+    names = ("embedder", "reranker", "extractor", "intents", "minilm")
+    adapters.add_argument("which", choices=names, nargs="?", help="all by default; minilm: vectors of the dev archive")
     add("questions", _questions, "write the hypothetical questions of lesson 02 anew")
     add("triples", _triples, "extract the triples of lesson 05 anew")
     add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
@@ -165,6 +165,7 @@ def _adapters(options: argparse.Namespace) -> None:
         "reranker": adapters.make_reranker,
         "extractor": adapters.make_extractor,
         "intents": adapters.make_intents,
+        "minilm": adapters.make_vectors,
     }
     for name in [options.which] if options.which else makers:
         makers[name](_root() / "data" / "models" / name)

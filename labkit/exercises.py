@@ -143,7 +143,7 @@ def _clauses() -> Any:
 def _dense(joined: bool = False) -> rag.VectorIndex:
     from labkit import models
 
-    return rag.VectorIndex(_clauses(), models.load_embedder(), joined=joined)
+    return rag.VectorIndex(_clauses(), models.load_embedder(shipped=paths.vectors()), joined=joined)
 
 
 @cache
@@ -221,7 +221,7 @@ def _(answer: Any) -> str | None:
 def _(answer: Any) -> str | None:
     from labkit import models
 
-    router = rag.Router(rag.document_headers(_documents()), models.load_embedder(), keep=1)
+    router = rag.Router(rag.document_headers(_documents()), models.load_embedder(shipped=paths.vectors()), keep=1)
     if _near(answer, _recall(_lookups(), rag.Routed(_hybrid(), router))):
         return None
     return "Use rag.Routed(hybrid, rag.Router(headers, embedder, keep=1)), and average over the lookups of `many`."

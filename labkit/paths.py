@@ -78,6 +78,11 @@ def adapter(name: str) -> Path:
     return data() / "models" / name
 
 
+def vectors() -> Path:
+    """Folder of the plain embedder's vectors of the dev archive."""
+    return data() / "models" / "minilm"
+
+
 def checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of each file that a folder's SHA256SUMS lists, by its path below the folder."""
     if not (folder / SUMS).exists():

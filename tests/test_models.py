@@ -199,7 +199,7 @@ def test_environment_replaces_models(monkeypatch):
 def fresh_embedder(embedder, tmp_path, monkeypatch):
     """The shipped embedder with an empty cache of its own."""
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
-    return models.Embedder(embedder.model, embedder.name)
+    return models.Embedder(lambda: embedder.model, embedder.name)
 
 
 def test_embedder_caches_by_content(fresh_embedder, monkeypatch):
@@ -208,7 +208,7 @@ def test_embedder_caches_by_content(fresh_embedder, monkeypatch):
     counted = lambda texts, **settings: calls.append(len(texts)) or original(texts, **settings)  # noqa: E731
     monkeypatch.setattr(fresh_embedder.model, "encode", counted)
     first = fresh_embedder.encode(["one sentence for the cache", "two sentences for the cache"])
-    reopened = models.Embedder(fresh_embedder.model, fresh_embedder.name)
+    reopened = models.Embedder(fresh_embedder.load, fresh_embedder.name)
     again = reopened.encode(["two sentences for the cache", "one sentence for the cache", "a third"])
     assert calls == [2, 1]
     assert (again[1] == first[0]).all()
@@ -220,7 +220,7 @@ def test_embedder_survives_a_damaged_cache(fresh_embedder):
     whole = fresh_embedder._file().read_bytes()
     for damaged in (b"not an archive", b"", whole[: len(whole) // 2]):
         fresh_embedder._file().write_bytes(damaged)
-        reopened = models.Embedder(fresh_embedder.model, fresh_embedder.name)
+        reopened = models.Embedder(fresh_embedder.load, fresh_embedder.name)
         assert reopened.encode(["something to store"]).shape == (1, reopened.dimension)
 
 

@@ -66,7 +66,7 @@ def test_vectors_of_the_dev_archive_come_with_the_shipped_embedder(monkeypatch):
     tuned = tune.load_embedder(paths.adapter("embedder"))
     tuned.cached = False
     texts = [rag.indexed_text(c) for c in rag.headed_clauses(corpus.load_documents("dev"))]
-    live = models.Embedder(tuned.model, tuned.name, cached=False).encode(texts[:3])
+    live = models.Embedder(tuned.load, tuned.name, cached=False).encode(texts[:3])
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("embedded again: run `adapters.embed_archive`")

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from llama_index.core.schema import TextNode
+
 from labkit import corpus, metrics, models, paths, rag, tune
 from labkit.corpus import Document, Question, Span
 from labkit.prompts import Passage, triples_messages
@@ -86,11 +88,29 @@ def embed_archive(adapter: Path) -> Path:
     Args:
         adapter: its folder.
     """
-    (adapter / tune.VECTORS).unlink(missing_ok=True)
+    (adapter / models.VECTORS).unlink(missing_ok=True)
     _sealed(adapter)
-    clauses = rag.headed_clauses(corpus.load_documents("dev"))
-    tune.load_embedder(adapter).save_vectors(adapter / tune.VECTORS, [rag.indexed_text(c) for c in clauses])
+    tune.load_embedder(adapter).save_vectors(adapter, [rag.indexed_text(c) for c in _archive()])
     return _sealed(adapter)
+
+
+def _archive() -> Sequence[TextNode]:
+    return rag.headed_clauses(corpus.load_documents("dev"))
+
+
+def make_vectors(out: Path, say: Callable[[str], None] = SAY) -> Path:
+    """Embed the dev archive with the plain embedder: clauses and headers each by itself, and the chunks of lesson 01.
+
+    Args:
+        out: folder of the vectors. say: shows progress.
+    """
+    clauses = _archive()
+    texts = [text for c in clauses for text in (rag.text_of(c), str(c.metadata["header"]))]
+    texts += [rag.indexed_text(c) for c in rag.chunk(corpus.load_documents("dev"), tokens=128)]
+    out.mkdir(parents=True, exist_ok=True)
+    models.load_embedder().save_vectors(out, texts)
+    say(f"{len(set(texts))} texts")
+    return _sealed(out)
 
 
 def extraction_chats(copies: int = 6, seed: int = 0) -> list[tune.Chat]:

@@ -5,7 +5,7 @@ from release to release of transformers, sentence-transformers and bitsandbytes 
 else.
 """
 
-from labkit.models.embedder import Embedder, embedder_from_llama_index, load_embedder, minilm_path
+from labkit.models.embedder import VECTORS, Embedder, embedder_from_llama_index, load_embedder, minilm_path
 from labkit.models.generator import (
     DTYPES,
     QUANTIZATIONS,
@@ -21,6 +21,7 @@ from labkit.models.reranker import Reranker, load_reranker
 __all__ = [
     "DTYPES",
     "QUANTIZATIONS",
+    "VECTORS",
     "Embedder",
     "Generator",
     "Grammar",

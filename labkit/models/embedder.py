@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -19,6 +20,8 @@ from labkit.models.loading import bf16_products, device, native_bf16, quiet_load
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
+VECTORS = "vectors.safetensors"
+
 
 @dataclass
 class Embedder:
@@ -28,17 +31,22 @@ class Embedder:
     text: a second run embeds only what is new.
 
     Attributes:
-        model: of sentence-transformers, or with its methods. name: says which weights, for the cache.
-        batch_size: texts embedded together. cached: keep vectors on disk.
-        shipped: file of vectors that came with the model, from `save_vectors`; they are not computed again.
+        load: gives the network of sentence-transformers, or one with its methods; called when it is first needed.
+        name: says which weights, for the cache. batch_size: texts embedded together. cached: keep vectors on disk.
+        shipped: folder with a `vectors.safetensors` from `save_vectors`; its texts are not embedded again.
     """
 
-    model: Any
+    load: Callable[[], Any] = field(repr=False)
     name: str
     batch_size: int = 32
     cached: bool = True
     shipped: Path | None = None
     _known: dict[bytes, np.ndarray] | None = field(default=None, repr=False)
+
+    @cached_property
+    def model(self) -> Any:
+        """The network; use it freely."""
+        return self.load()
 
     @property
     def dimension(self) -> int:
@@ -53,9 +61,9 @@ class Embedder:
         """
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        known = self._load_cache()
+        known, shipped = self._load_cache(), self._shipped
         keys = [self._key(t) for t in texts]
-        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in known}
+        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in known}
         if missing:
             with bf16_products():
                 vectors = self.model.encode(
@@ -67,15 +75,15 @@ class Embedder:
                 )
             known.update(zip(missing, np.asarray(vectors, dtype=np.float32), strict=True))
             self._save_cache(known)
-        return np.stack([known[k] for k in keys])
+        return np.stack([shipped[k] if k in shipped else known[k] for k in keys])
 
-    def save_vectors(self, path: Path, texts: Sequence[str]) -> None:
-        """Write the vectors of texts to a safetensors file, in half precision, to be shipped with the model."""
+    def save_vectors(self, folder: Path, texts: Sequence[str]) -> None:
+        """Write the vectors of texts to `vectors.safetensors` of a folder, in half precision, to be shipped."""
         from safetensors.numpy import save_file
 
         unique = list(dict.fromkeys(texts))
         keys = np.frombuffer(b"".join(map(self._key, unique)), dtype=np.uint8).reshape(-1, 16)
-        save_file({"keys": keys.copy(), "vectors": self.encode(unique).astype(np.float16)}, path)
+        save_file({"keys": keys.copy(), "vectors": self.encode(unique).astype(np.float16)}, folder / VECTORS)
 
     def as_llama_index(self) -> BaseEmbedding:
         """The embedder as a LlamaIndex embedding, sharing model and cache."""
@@ -107,22 +115,23 @@ class Embedder:
 
     def _load_cache(self) -> dict[bytes, np.ndarray]:
         if self._known is None:
-            self._known = self._load_shipped()
+            self._known = {}
             if self.cached and self._file().exists():
                 try:
                     with np.load(self._file()) as stored:
-                        rows = zip(stored["keys"], stored["vectors"], strict=True)
-                        self._known = {k.tobytes(): v for k, v in rows} | self._known
+                        self._known = {k.tobytes(): v for k, v in zip(stored["keys"], stored["vectors"], strict=True)}
                 except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-                    pass  # a damaged cache is only a cache: embed again
+                    self._known = {}  # a damaged cache is only a cache: embed again
         return self._known
 
-    def _load_shipped(self) -> dict[bytes, np.ndarray]:
-        if self.shipped is None or not self.shipped.exists():
+    @cached_property
+    def _shipped(self) -> dict[bytes, np.ndarray]:
+        """Apart from the cache: what was rounded for shipping must not come back where it was not asked for."""
+        if self.shipped is None or not (self.shipped / VECTORS).exists():
             return {}
-        from safetensors.numpy import load_file
+        from safetensors.numpy import load
 
-        stored = load_file(self.shipped)
+        stored = load(paths.read_checked(VECTORS, self.shipped))
         vectors = stored["vectors"].astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return {k.tobytes(): v for k, v in zip(stored["keys"], vectors, strict=True)}
@@ -143,6 +152,7 @@ def load_embedder(
     *,
     profile: str | profiles.Profile | None = None,
     cached: bool = True,
+    shipped: Path | None = None,
 ) -> Embedder:
     """Load the embedder of a profile, or any sentence-transformers model.
 
@@ -150,6 +160,7 @@ def load_embedder(
         model: Hugging Face id or local folder; the profile's embedder by default.
         profile: a profile or its name; the current one by default.
         cached: keep vectors on disk under `build/cache`.
+        shipped: folder of vectors that were made with the course's own embedder, for that one alone.
 
     Raises:
         ValueError: the model cannot be found or reached.
@@ -158,19 +169,29 @@ def load_embedder(
     wanted = chosen.embedder if model is None else model
     if not isinstance(wanted, profiles.Model):
         wanted = profiles.Model(str(wanted))
+    own = wanted.id == profiles.MINILM
+    load = partial(_load_network, wanted)
+    if not own:
+        # It may not be there: better said now than when the first text comes.
+        network = load()
+        load = partial(lambda ready: ready, network)
+    # A local folder may change under its name, so only pinned models keep their vectors.
+    pinned = own or wanted.revision is not None
+    name = f"{wanted.id}@{wanted.revision}"
+    return Embedder(load, name, cached=cached and pinned, shipped=shipped if own else None)
+
+
+def _load_network(model: profiles.Model) -> Any:
     logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
-    path = _embedder_path(wanted)
+    path = _embedder_path(model)
     try:
         with quiet_loading(path):
-            network = SentenceTransformer(path, revision=wanted.revision, device=device())
+            return SentenceTransformer(path, revision=model.revision, device=device())
     except (OSError, ValueError, ImportError, SafetensorError) as cause:
-        raise unreachable("embedder", wanted.id, "LABKIT_EMBEDDER", cause) from cause
-    # A local folder may change under its name, so only pinned models keep their vectors.
-    pinned = wanted.id == profiles.MINILM or wanted.revision is not None
-    return Embedder(model=network, name=f"{wanted.id}@{wanted.revision}", cached=cached and pinned)
+        raise unreachable("embedder", model.id, "LABKIT_EMBEDDER", cause) from cause
 
 
 def _embedder_path(model: profiles.Model) -> str:
@@ -202,4 +223,4 @@ class _LlamaIndexModel:
 
 def embedder_from_llama_index(embedding: BaseEmbedding) -> Embedder:
     """Any LlamaIndex embedding as an embedder of this package; its vectors are kept in memory alone."""
-    return Embedder(model=_LlamaIndexModel(embedding), name=str(embedding.model_name), cached=False)
+    return Embedder(lambda: _LlamaIndexModel(embedding), name=str(embedding.model_name), cached=False)

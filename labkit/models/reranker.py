@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,20 @@ class Reranker:
     """A cross-encoder of sentence-transformers.
 
     Attributes:
-        model: the CrossEncoder; use it freely. name: what was loaded.
+        load: gives the CrossEncoder; called when it is first needed. name: what was loaded.
         batch_size: pairs scored together.
         fingerprint: says which weights; scores are kept on disk under it, or not at all where it is None.
     """
 
-    model: Any
+    load: Callable[[], Any] = field(repr=False)
     name: str
     batch_size: int = 32
     fingerprint: str | None = None
+
+    @cached_property
+    def model(self) -> Any:
+        """The CrossEncoder; use it freely."""
+        return self.load()
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: bool = False) -> np.ndarray:
         """How well each passage answers its question, in batches sorted by length.
@@ -71,4 +77,4 @@ def load_reranker(model: str | Path, revision: str | None = None, max_length: in
             network = CrossEncoder(str(model), revision=revision, max_length=max_length, device=device(), num_labels=1)
     except (OSError, ValueError, ImportError, SafetensorError) as cause:
         raise unreachable("reranker", str(model), "the argument", cause) from cause
-    return Reranker(network, str(model), fingerprint=f"{model} {revision} {max_length}" if revision else None)
+    return Reranker(lambda: network, str(model), fingerprint=f"{model} {revision} {max_length}" if revision else None)

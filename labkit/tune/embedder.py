@@ -16,9 +16,6 @@ from labkit import models
 from labkit.corpus import Question, Span
 from labkit.tune.adapters import MAX_LENGTH, arguments, quietly, save_adapter, sides, weights_of
 
-# Beside an adapter: vectors of an archive that was embedded with it.
-VECTORS = "vectors.safetensors"
-
 
 @dataclass(frozen=True)
 class Triplet:
@@ -108,7 +105,7 @@ def train_embedder(
 
 
 def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
-    """The base network with a trained adapter, and the vectors that were shipped with it.
+    """The base network with a trained adapter, and the vectors that lie beside it.
 
     Args:
         adapter: folder that `train_embedder` made. base: the network it was trained on.
@@ -116,14 +113,16 @@ def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
     Raises:
         FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
     """
-    weights = weights_of(adapter)
-    network = _network(base or models.minilm_path())
-    with quietly():
-        from peft import PeftModel
+    name = f"{base or 'MiniLM'} with adapter {models.digest(weights_of(adapter))}"
 
-        # Merged into the weights, so that searching costs no more than before.
-        merged: Any = PeftModel.from_pretrained(network.transformers_model, str(adapter))
-        network[0].auto_model = merged.merge_and_unload()
-    network.eval()
-    name = f"{base or 'MiniLM'} with adapter {models.digest(weights)}"
-    return models.Embedder(network, name, shipped=adapter / VECTORS)
+    def load() -> Any:
+        network = _network(base or models.minilm_path())
+        with quietly():
+            from peft import PeftModel
+
+            # Merged into the weights, so that searching costs no more than before.
+            merged: Any = PeftModel.from_pretrained(network.transformers_model, str(adapter))
+            network[0].auto_model = merged.merge_and_unload()
+        return network.eval()
+
+    return models.Embedder(load, name, shipped=adapter)

@@ -123,8 +123,11 @@ def load_reranker(adapter: Path, base: str | None = None) -> models.Reranker:
         FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
     """
     weights = weights_of(adapter)
-    encoder = _cross_encoder(base or models.minilm_path())
-    with quietly():
-        encoder.load_adapter(str(adapter))
-    encoder.eval()
-    return models.Reranker(encoder, str(adapter), fingerprint=f"{base} {models.digest(weights)}")
+
+    def load() -> Any:
+        encoder = _cross_encoder(base or models.minilm_path())
+        with quietly():
+            encoder.load_adapter(str(adapter))
+        return encoder.eval()
+
+    return models.Reranker(load, str(adapter), fingerprint=f"{base} {models.digest(weights)}")
