@@ -51,6 +51,8 @@ class Embedder:
     @property
     def dimension(self) -> int:
         """Length of a vector."""
+        for vector in (*self._shipped.values(), *self._load_cache().values()):
+            return len(vector)
         return int(self.model.get_embedding_dimension())
 
     def encode(self, texts: Sequence[str], progress: bool = False) -> np.ndarray:
