@@ -388,6 +388,23 @@ def test_words_of_a_question_point_to_the_one_passage_that_holds_them():
     assert batches._matches([9, 6, 8, 9], {6: {1}, 8: {1, 2}}, start=10) == [(10, 0), (11, 1)]
 
 
+@pytest.mark.parametrize("instruction", ["judge", "prefer", "classify"])
+def test_a_verdict_points_to_what_it_rests_on(instruction: str):
+    vocabulary, found = tokenizer.load_tokenizer(paths.reader()), 0
+    for index in range(12):
+        group = examples.make(random.Random(index), instruction, examples.LEVELS[1], 3)
+        assert len(group.grounds) == len(group.turns)
+        row = batches.encode(group, vocabulary, 1280)
+        assert row is not None and len(row.source) == len(row.tokens)
+        for at, places in row.pointers:
+            ground = prompts.parse_answer(group.grounds[row.branch[at] - 1])
+            assert row.source[at] == (0 if ground.refused else ground.citations[0])
+            assert {row.passage[place] for place in places} == {row.source[at]}
+            text = vocabulary.decode(row.tokens[places[0] : places[0] + 40]).strip()
+            found += ground.refused or text.startswith(ground.text.split("; ")[0])
+    assert found > 12
+
+
 def test_siblings_see_only_so_many_wordings():
     bank = worlds.load_bank()
     narrow = breadth.narrowed(bank, 2, topics=3)

@@ -610,7 +610,8 @@ def train(
     replies: list[float] = []
     mark = (run.trained_s, run.tokens_seen)
     while run.progress() < 1.0:
-        if not run.matched and run.progress() >= recipe.matching:
+        # One passage alone needs no matching.
+        if not run.matched and run.level > 0 and run.progress() >= recipe.matching:
             run.install_matching_heads()
         figures = run.train_step()
         losses.append(figures["loss"])
