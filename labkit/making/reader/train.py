@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import shutil
 import time
@@ -59,6 +60,8 @@ class Recipe:
         matching: share of the run at which a head in each of two middle layers is set up to look for the same token
             elsewhere, see `install_matching_head`; above 1 for never. It fetches the passage's number, so the
             layers below must tell passages apart by then: set up in a fresh model it found the same words no sooner.
+        settling: share of the run after that in which the learning rates rise again from nothing: Muon's full steps
+            wear a head down before the rest of the model has learned to use it.
     """
 
     hidden: int = 256
@@ -70,12 +73,13 @@ class Recipe:
     adam: float = 3e-3
     warmup: float = 0.01
     decay: float = 0.5
-    phases: tuple[float, ...] = (0.25, 0.4, 0.85)
+    phases: tuple[float, ...] = (0.25, 0.52, 0.87)
     checkpoint_s: float = 180.0
     evaluate_s: float = 900.0
     questions: int = 100
     placing: float = 0.3
-    matching: float = 0.3
+    matching: float = 0.4
+    settling: float = 0.06
     vocabulary_groups: int = 4000
     seed: int = 1
 
@@ -153,11 +157,16 @@ def attention_mask(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return torch.zeros(seen.shape, dtype=dtype, device=branch.device).masked_fill_(~seen, -1e4)
 
 
-def learning_rate(progress: float, recipe: Recipe) -> float:
-    """Share of the peak learning rate at `progress` (0 to 1): a trapezoid."""
+def learning_rate(progress: float, recipe: Recipe, matched: float = math.inf) -> float:
+    """Share of the peak learning rate at `progress` (0 to 1): a trapezoid, with a notch where heads were set up.
+
+    Args:
+        matched: progress at which they were.
+    """
     rise = progress / recipe.warmup if recipe.warmup > 0 else 1.0
     fall = (1.0 - progress) / recipe.decay if recipe.decay > 0 else 1.0
-    return max(0.0, min(1.0, rise, fall))
+    settled = (progress - matched) / recipe.settling if progress >= matched and recipe.settling > 0 else 1.0
+    return max(0.0, min(1.0, rise, fall, settled))
 
 
 def level_at(progress: float, recipe: Recipe) -> int:
@@ -248,7 +257,7 @@ class Trainer:
         cast(Any, self.model).to(self.device)
         self.step, self.trained_s, self.tokens_seen, self.making_s = 0, 0.0, 0, 0.0
         self.macro, self.place, self.level = 0, 0, 0
-        self.matched = False
+        self.matched = math.inf
         self.reply_loss = 0.0
         self.placed = {
             "context": 0.0,
@@ -281,7 +290,7 @@ class Trainer:
         """Give two middle layers a head that looks for equal tokens, fitted on a few batches."""
         import torch
 
-        self.matched = True
+        self.matched = self.progress()
         made = batches.macro(self.recipe.seed, 999_983, 1, self.vocabulary, self.recipe.tokens, count=3)
         for at in (self.recipe.layers // 3, self.recipe.layers // 2):
             states, numbers = [], []
@@ -414,7 +423,7 @@ class Trainer:
         import torch
 
         start = time.perf_counter()
-        share = learning_rate(self.progress(), self.recipe)
+        share = learning_rate(self.progress(), self.recipe, self.matched)
         peaks = (self.recipe.muon, self.recipe.adam)
         for optimiser, peak in zip(self._optimisers, peaks, strict=True):
             for group in optimiser.param_groups:
@@ -611,7 +620,7 @@ def train(
     mark = (run.trained_s, run.tokens_seen)
     while run.progress() < 1.0:
         # One passage alone needs no matching.
-        if not run.matched and run.level > 0 and run.progress() >= recipe.matching:
+        if run.matched == math.inf and run.level > 0 and run.progress() >= recipe.matching:
             run.install_matching_heads()
         figures = run.train_step()
         losses.append(figures["loss"])
