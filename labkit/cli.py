@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     reader.add_argument("action", choices=("train", "evaluate", "card", "breadth", "ship"), nargs="?", default="train")
     reader.add_argument("--out", type=Path, help="folder of the trained reader (build/reader)")
-    reader.add_argument("--minutes", type=float, default=60, help="training time on this machine")
+    reader.add_argument("--minutes", type=float, default=70, help="training time on this machine")
     reader.add_argument("--start", type=Path, help="train a finished reader in this folder further")
     reader.add_argument("--steps", type=int, default=800, help="steps of each sibling, in breadth")
     reader.add_argument("--questions", type=int, default=200, help="questions a figure, in evaluate and card")
