@@ -98,10 +98,10 @@ def test_scores_are_kept_on_disk_and_depend_on_the_adapter(adapter):
         def predict(self, *_, **__):
             raise AssertionError("asked again")
 
-    kept = models.Reranker(Broken(), "x", fingerprint=reranker.fingerprint)
+    kept = models.Reranker(Broken, "x", fingerprint=reranker.fingerprint)
     assert kept.score([pair]).tolist() == first.tolist()
     with pytest.raises(AssertionError, match="asked again"):
-        models.Reranker(Broken(), "x", fingerprint="other").score([pair])
+        models.Reranker(Broken, "x", fingerprint="other").score([pair])
 
 
 def test_it_reranks_in_a_pipeline(adapter):
