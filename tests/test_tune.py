@@ -77,6 +77,20 @@ def test_vectors_of_the_dev_archive_come_with_the_shipped_embedder(monkeypatch):
     assert ((live * shipped[:3]).sum(1) > 0.999).all()
 
 
+def test_vectors_of_the_dev_archive_come_with_the_plain_embedder(monkeypatch):
+    plain = models.load_embedder(shipped=paths.vectors(), cached=False)
+    clauses = rag.headed_clauses(corpus.load_documents("dev"))
+    live = models.load_embedder(cached=False).encode([rag.text_of(c) for c in clauses[:3]])
+
+    def refuse() -> None:
+        raise AssertionError("embedded again: run `python -m labkit adapters minilm`")
+
+    monkeypatch.setattr(plain, "load", refuse)
+    rag.VectorIndex(clauses, plain, joined=False)
+    rag.VectorIndex(rag.chunk(corpus.load_documents("dev"), tokens=128), plain)
+    assert ((live * plain.encode([rag.text_of(c) for c in clauses[:3]])).sum(1) > 0.999).all()
+
+
 def test_the_reranker_learns_and_is_saved_as_a_small_adapter(adapter):
     size = (adapter / "adapter_model.safetensors").stat().st_size
     assert size < 3e6 and not list(adapter.glob("*.bin"))
