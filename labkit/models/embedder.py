@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -51,9 +52,8 @@ class Embedder:
     @property
     def dimension(self) -> int:
         """Length of a vector."""
-        for vector in (*self._shipped.values(), *self._load_cache().values()):
-            return len(vector)
-        return int(self.model.get_embedding_dimension())
+        known = next(chain(self._shipped.values(), self._load_cache().values()), None)
+        return len(known) if known is not None else int(self.model.get_embedding_dimension())
 
     def encode(self, texts: Sequence[str], progress: bool = False) -> np.ndarray:
         """Embed texts in one batched call.
@@ -171,16 +171,13 @@ def load_embedder(
     wanted = chosen.embedder if model is None else model
     if not isinstance(wanted, profiles.Model):
         wanted = profiles.Model(str(wanted))
-    own = wanted.id == profiles.MINILM
-    load = partial(_load_network, wanted)
-    if not own:
-        # It may not be there: better said now than when the first text comes.
-        network = load()
-        load = partial(lambda ready: ready, network)
-    # A local folder may change under its name, so only pinned models keep their vectors.
-    pinned = own or wanted.revision is not None
     name = f"{wanted.id}@{wanted.revision}"
-    return Embedder(load, name, cached=cached and pinned, shipped=shipped if own else None)
+    if wanted.id == profiles.MINILM:
+        return Embedder(partial(_load_network, wanted), name, cached=cached, shipped=shipped)
+    # Another may not be there: better said now than when the first text comes.
+    network = _load_network(wanted)
+    # A local folder may change under its name, so only pinned models keep their vectors.
+    return Embedder(lambda: network, name, cached=cached and wanted.revision is not None)
 
 
 def _load_network(model: profiles.Model) -> Any:
