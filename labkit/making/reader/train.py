@@ -219,6 +219,27 @@ def install_matching_head(layer: Any, states: torch.Tensor, number: torch.Tensor
     return head
 
 
+def newton_schulz(
+    grad: torch.Tensor, ns_coefficients: tuple[float, float, float], ns_steps: int, eps: float
+) -> torch.Tensor:
+    """Muon's orthogonalization in the gradient's own precision.
+
+    PyTorch's Muon computes it in bfloat16, which a processor without native support emulates: ten times slower than
+    fp32, and slower than the rest of a training step.
+    Source: Jordan et al. 2024, Muon: An optimizer for hidden layers in neural networks.
+
+    Args:
+        grad: (rows, columns). ns_coefficients, ns_steps, eps: as in `torch.optim.Muon`.
+    """
+    a, b, c = ns_coefficients
+    update = grad.T if grad.size(0) > grad.size(1) else grad
+    update = update / update.norm().clamp(min=eps)
+    for _ in range(ns_steps):
+        gram = update @ update.T
+        update = a * update + (b * gram + c * gram @ gram) @ update
+    return update.T if grad.size(0) > grad.size(1) else update
+
+
 class Trainer:
     """One training run: model, optimisers, place in the stream, log."""
 
@@ -316,6 +337,8 @@ class Trainer:
         hidden = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if not (p.ndim == 2 and "embed" not in n)]
         others += self.placing.parameters()
+        if self.dtype == torch.float32:
+            torch.optim._muon._zeropower_via_newtonschulz = newton_schulz
         muon = torch.optim.Muon(hidden, lr=self.recipe.muon, momentum=0.95, adjust_lr_fn="original")
         adam = torch.optim.AdamW(others, lr=self.recipe.adam, betas=(0.9, 0.95), weight_decay=0.01)
         return [muon, adam]
