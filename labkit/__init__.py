@@ -15,10 +15,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 __version__ = "0.1.0"
 
-_ROOMS = ("corpus", "course", "metrics", "models", "paths", "profiles", "prompts", "rag")
+_ROOMS = ("corpus", "course", "feedback", "metrics", "models", "paths", "profiles", "prompts", "rag")
 
 if TYPE_CHECKING:
-    from labkit import corpus, course, metrics, models, paths, profiles, prompts, rag
+    from labkit import corpus, course, feedback, metrics, models, paths, profiles, prompts, rag
     from labkit.course import check, record
 
 
@@ -40,6 +40,7 @@ __all__ = [
     "check",
     "corpus",
     "course",
+    "feedback",
     "metrics",
     "models",
     "paths",

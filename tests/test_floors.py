@@ -18,6 +18,7 @@ FLOORS = {
     "quantities": 1,
     "rag": 2,
     "tune": 2,
+    "feedback": 2,
     "bench": 3,
     "widgets": 4,
     "course": 4,

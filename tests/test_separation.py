@@ -36,8 +36,9 @@ def bank_side():
     """Every wording of the bank, slots included: (texts, questions)."""
     bank, words = worlds.load_bank(strict=True), lexicon.load_lexicon()
     assert words is not None
+    new = worlds.load_bank(strict=True, files=worlds.NEW_TOPICS)
     further = worlds.load_wordings().texts()
-    return bank.texts() + words.texts() + further, bank.questions() + further
+    return bank.texts() + new.texts() + words.texts() + further, bank.questions() + new.questions() + further
 
 
 def measure(bank_side, data_side, more_bank=(), more_questions=()):

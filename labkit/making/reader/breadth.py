@@ -1,4 +1,4 @@
-"""Breadth of wording against generalisation: small siblings of the reader that saw 1, 4, 16 wordings of a thing."""
+"""Breadth of wording against generalisation: copies of the reader that learned new topics in 1, 4 or 16 wordings."""
 
 from __future__ import annotations
 
@@ -15,57 +15,67 @@ from labkit.making.reader.groups import WORDINGS
 from labkit.making.reader.worlds import Bank
 
 COUNTS = (1, 4, 16)
-# A sibling that reads single passages about few topics: small, so that three of them take minutes.
-SIBLING = train.Recipe(
-    hidden=192, layers=4, heads=3, inner=512, tokens=2048, phases=(2.0,), questions=1, evaluate_s=1e9, seed=5
-)
+# A short sitting on the finished reader: single passages, no auxiliary losses, low peaks.
+SITTING = train.Recipe(
+    tokens=2048, muon=0.01, adam=1e-3, warmup=0.05, decay=0.95, phases=(0.0, 2.0), placing=0.0, matching=2.0,
+    questions=1, evaluate_s=1e9, seed=5,
+)  # fmt: skip
 
 
-def narrowed(bank: Bank, wordings: int, topics: int = 16) -> Bank:
-    """The first `topics` of the bank that have many wordings, each with `wordings` of its clauses and questions.
+def new_topics() -> Bank:
+    """The topics that the reader was never trained on."""
+    return worlds.load_bank(files=worlds.NEW_TOPICS)
+
+
+def narrowed(bank: Bank, wordings: int) -> Bank:
+    """The topics of a bank, each with the first `wordings` of its clauses and questions; all held-out ones stay.
 
     Raises:
-        ValueError: no topic has that many.
+        ValueError: a topic has fewer.
     """
-    rich = [t for t in bank.topics if min(len(t.clauses), len(t.questions)) >= max(COUNTS) and t.domain == "contract"]
-    if wordings < 1 or not rich or wordings > min(len(rich[0].clauses), len(rich[0].questions)):
-        raise ValueError(f"No topic of the bank has {wordings} wordings: choose from 1 to {max(COUNTS)}.")
-    kept = rich[:topics]
-    return Bank(tuple(replace(t, clauses=t.clauses[:wordings], questions=t.questions[:wordings]) for t in kept))
+    fewest = min(min(len(t.clauses), len(t.questions)) for t in bank.topics)
+    if not 1 <= wordings <= fewest:
+        raise ValueError(f"Not every topic of the bank has {wordings} wordings: choose from 1 to {fewest}.")
+    return Bank(tuple(replace(t, clauses=t.clauses[:wordings], questions=t.questions[:wordings]) for t in bank.topics))
 
 
 def siblings(
     out: Path, steps: int, counts: Sequence[int] = COUNTS, n: int = 200, say: Callable[[str], None] = train.SAY
 ) -> dict[str, Any]:
-    """Train and measure one sibling for each number of wordings, all on the same number of steps.
+    """Teach copies of the shipped reader new topics, one for each number of wordings, all in the same number of steps.
 
     Args:
         out: folder for the runs; finished ones are not trained again. n: questions a figure.
 
     Returns:
-        steps, topics, and for each number of wordings the exact match with an interval on worlds never seen, with
-        known wordings, and with the question, the clause or both worded as never before.
+        steps, topics, and for each number of wordings the exact match with an interval on single passages of worlds
+        never seen: with known wordings, and with the question, the clause or both worded as never before. The row of
+        0 wordings is the reader before it learned them, which knows no wording of theirs.
     """
-    bank = worlds.load_bank()
+    bank = new_topics()
     rows = []
-    for count in counts:
-        narrow = narrowed(bank, count)
-        folder = out / f"{count}-{steps}"
-        made = folder / "model"
-        if not (made / "training_log.jsonl").exists():
-            made = train.train(folder, steps=steps, recipe=SIBLING, bank=narrow, compiled=False, say=lambda _: None)
+    for count in (0, *counts):
+        narrow = narrowed(bank, max(count, 1))
+        made = paths.reader()
+        if count:
+            made = out / f"{count}-{steps}" / "model"
+            if not (made / "training_log.jsonl").exists():
+                train.train(
+                    made.parent, steps=steps, recipe=SITTING, start=paths.reader(), bank=narrow, compiled=False,
+                    say=lambda _: None,
+                )  # fmt: skip
         sibling = models.load_generator(made)
         row: dict[str, Any] = {"wordings": count}
-        for wording in WORDINGS:
+        for wording in WORDINGS if count else ("both",):
             scored = evaluate.score(sibling, passages=1, wording=wording, n=n, bank=narrow)
             row[wording] = metrics.plain(scored["exact_match"], 4)
             row[f"{wording}, wrongly refused"] = metrics.plain(scored["wrongly_refused"], 4)
         rows.append(row)
-        say(f"{count:2d} wordings: " + "  ".join(f"{w} {row[w]['value']:.2f}" for w in WORDINGS))
-    return {"steps": steps, "topics": len(narrowed(bank, 1).topics), "questions": n, "rows": rows}
+        say(f"{count:2d} wordings: " + "  ".join(f"{w} {row[w]['value']:.2f}" for w in WORDINGS if w in row))
+    return {"steps": steps, "topics": len(bank.topics), "questions": n, "rows": rows}
 
 
-def write(target: Path, out: Path, steps: int, n: int = 200) -> None:
-    """Measure and keep the figures in `target`, beside the reader; the runs are thrown away."""
-    paths.write_atomic(target, json.dumps(siblings(out, steps, n=n), indent=1) + "\n")
+def write(folder: Path, out: Path, steps: int, n: int = 200) -> None:
+    """Measure, and keep the figures beside the reader in `folder`; the runs are thrown away."""
+    paths.write_atomic(folder / "breadth.json", json.dumps(siblings(out, steps, n=n), indent=1) + "\n")
     shutil.rmtree(out, ignore_errors=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit import corpus, metrics, models, prompts, rag
+from labkit import corpus, feedback, metrics, models, prompts, rag
 from labkit.corpus import Document, Question, Span
 from labkit.making.reader import evaluate as worlds
 from labkit.metrics import AnswerScore, Interval
@@ -193,20 +193,29 @@ def triples(generator: models.Generator, pool: str = "dev") -> dict[str, Interva
     return {k: metrics.clustered_bootstrap(np.array(tallies), clusters, f) for k, f in figures.items()}
 
 
-def judge(generator: models.Generator) -> dict[str, Interval]:
-    """Whether an answer is right: each dev lookup once with its answer, once with another contract's value."""
+def judge(generator: models.Generator, by_answering: bool = False) -> dict[str, Interval]:
+    """Whether an answer is right: each dev lookup once with its answer, once with another contract's value.
+
+    Args:
+        by_answering: compare with the generator's own answer instead of asking for a verdict.
+    """
     documents, contracts = corpus.load_documents(), corpus.contract_records()
-    asked, chats, truth, clusters = _questions("lookup"), [], [], []
-    for question in asked:
+    rows: list[feedback.Judged] = []
+    truth, clusters = [], []
+    for question in _questions("lookup"):
         passages, spans = rag.oracle_passages(question, documents, contracts)
         elsewhere = [c["surface"] for r in contracts for c in r["clauses"]
                      if c["category"] == question.category and r["id"] in {s.document for s in spans}
                      and r["id"] not in question.documents and c["surface"] not in question.accepted()]  # fmt: skip
         for answer, right in [(question.answer or "", True), *((a, False) for a in elsewhere[:1])]:
-            chats.append(prompts.judge_messages(question.question, answer, passages))
+            rows.append((question.question, passages, answer))
             truth.append("yes" if right else "no")
             clusters.append(question.cluster)
-    return worlds.measure("judge", generator.generate(chats), truth, clusters)
+    if by_answering:
+        replies = ["yes" if right else "no" for right in feedback.judge_by_answering(generator, rows)]
+    else:
+        replies = generator.generate([prompts.judge_messages(q, a, passages) for q, passages, a in rows])
+    return worlds.measure("judge", replies, truth, clusters)
 
 
 def evaluate(generator: models.Generator) -> dict[str, dict[str, Any]]:
@@ -222,4 +231,5 @@ def evaluate(generator: models.Generator) -> dict[str, dict[str, Any]]:
         "rewrite": rewrite(generator),
         "triples": triples(generator),
         "judge": judge(generator),
+        "judge by answering": judge(generator, by_answering=True),
     }

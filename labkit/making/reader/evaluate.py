@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit import metrics, models, paths, prompts
+from labkit import feedback, metrics, models, paths, prompts
 from labkit.making.reader import examples, groups
 from labkit.metrics import Interval, normalise
 
@@ -204,7 +204,9 @@ def score(
         source, alike, bank: of the contexts, see `examples.evaluation`.
     """
     room = generator.max_length - prompts.NEW_TOKENS.get(instruction, generator.max_new_tokens)
-    drawn = examples.evaluation(n, passages, wording, source, instruction=instruction, alike=alike, bank=bank)
+    drawn = examples.evaluation(
+        n, passages, wording, source=source, instruction=instruction, alike=alike, bank=bank
+    )
     asked = [e for e in drawn if generator.count_tokens(e.messages) <= room]
     return measure(instruction, reply_to(generator, asked), [e.answer for e in asked])
 
@@ -231,6 +233,28 @@ def held_out_worlds(
             cells.append((f"{instruction}, {wording}", {"instruction": instruction, "wording": wording}))
     bar = tqdm(cells, desc="held-out worlds", disable=not progress)
     return {name: score(generator, n=n, **settings) for name, settings in bar}
+
+
+def verdicts_by_answering(generator: models.Generator, n: int = 200, wording: str = "known") -> Figures:
+    """The questions of `judge` and `prefer` decided by comparing with the generator's own answer, see `feedback`.
+
+    Returns:
+        The figures of both instructions, by "judge by answering, known" and so on.
+    """
+    figures: Figures = {}
+    for instruction, mark in (("judge", "\nAnswer: "), ("prefer", "\nA: ")):
+        made = list(examples.evaluation_groups(n, 3, wording, instruction=instruction))
+        room = generator.max_length - generator.max_new_tokens
+        made = [g for g in made if generator.count_tokens(g.examples()[0].messages) <= room]
+        turns = [(*g.turns[0][0].rsplit(mark, 1), g) for g in made]
+        if instruction == "judge":
+            right = feedback.judge_by_answering(generator, [(q, g.passages, a) for q, a, g in turns])
+            replies = ["yes" if r else "no" for r in right]
+        else:
+            pairs = [(q, g.passages, *both.split("\nB: ", 1)) for q, both, g in turns]
+            replies = feedback.prefer_by_answering(generator, pairs)
+        figures[f"{instruction} by answering, {wording}"] = measure(instruction, replies, [g.turns[0][1] for g in made])
+    return figures
 
 
 def hyde_retrieval(generator: models.Generator, embedder: models.Embedder, n: int = 200) -> dict[str, Interval]:
@@ -299,6 +323,8 @@ def evaluate(model_dir: Path | None = None, n: int = 200, progress: bool = False
     # Eight passages and an amendment need more of the window than the course's profile uses.
     generator.max_length = int(generator.model.config.max_position_embeddings)
     worlds = held_out_worlds(generator, n, progress=progress)
+    for wording in ("known", "both"):
+        worlds |= verdicts_by_answering(generator, n, wording)
     worlds["hyde, retrieval"] = hyde_retrieval(generator, models.load_embedder(), n)
     return {
         "held-out worlds": worlds,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 from labkit.making.reader import worlds
 from labkit.making.reader.answer import make_answer, swappable
@@ -87,7 +88,7 @@ def group(seed: int, index: int, level: Level, bank: Bank | None = None) -> Grou
     return make(rng, instruction, level, turns, bank=bank)
 
 
-def evaluation(
+def evaluation_groups(
     count: int,
     passages: int,
     wording: str = "known",
@@ -96,10 +97,16 @@ def evaluation(
     instruction: str = "answer",
     alike: bool = False,
     bank: Bank | None = None,
-) -> Iterator[Example]:
-    """`count` examples on held-out worlds, one question a context, `passages` passages each; `alike` where only the
-    document tells them apart."""
+) -> Iterator[Group]:
+    """`count` groups of one question on held-out worlds, `passages` passages each; `alike` where only the document tells
+    them apart."""
     level = Level((passages,), min(640, 150 * passages), alike=float(alike))
     for index in range(count):
         rng = random.Random(f"evaluation/{seed}/{passages}/{wording}/{index}")
-        yield make(rng, instruction, level, 1, wording, True, source, bank).examples()[0]
+        yield make(rng, instruction, level, 1, wording, True, source, bank)
+
+
+def evaluation(count: int, passages: int, wording: str = "known", **settings: Any) -> Iterator[Example]:
+    """The questions of `evaluation_groups` in the format of inference; the settings are the same."""
+    for made in evaluation_groups(count, passages, wording, **settings):
+        yield made.examples()[0]

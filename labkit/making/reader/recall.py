@@ -23,6 +23,8 @@ _ASKED = ("{l}?", "{l}", "What is the {l}?", "The {l}, please.", "I need the {l}
 _ASKED_OF = ("{l}, {d}?", "{d}: {l}?", "What is the {l} in {d}?", "The {l} of {d}", "For {d}, what is the {l}?")
 # Of the questions those without an answer: another label, or a label of another document.
 _REFUSED = 0.15
+# Of the values those that are long.
+_LONG = 0.5
 
 
 def recall_group(rng: random.Random, words: Sequence[str], level: Level, turns: int, held_names: bool) -> Group:
@@ -43,7 +45,7 @@ def recall_group(rng: random.Random, words: Sequence[str], level: Level, turns: 
     for number, document in enumerate(documents, start=1):
         rows = []
         for label in rng.sample(labels[:-1], min(lines, len(labels) - 1)):
-            value = world.names.value(rng.choice(_KINDS))
+            value = _value(rng, words, world)
             shown = label[:1].upper() + label[1:] if rng.random() < 0.3 else label
             slots = {"l": shown, "v": value, "w": rng.choice(words), "x": rng.choice(words)}
             rows.append(rng.choice(_ROWS).format(**slots))
@@ -59,6 +61,17 @@ def recall_group(rng: random.Random, words: Sequence[str], level: Level, turns: 
             question = _question(rng, label, documents, number - 1, rng.random() < 0.3)
             group.add((question, reply, ("", "")) if question else None)
     return group
+
+
+def _value(rng: random.Random, words: Sequence[str], world: World) -> str:
+    """A value as documents state it, or a long string of words and values: each word of it is one more word to copy."""
+    if rng.random() > _LONG:
+        return world.names.value(rng.choice(_KINDS))
+    parts = [
+        rng.choice(words) if rng.random() < 0.7 else world.names.value(rng.choice(_KINDS))
+        for _ in range(rng.randint(6, 20))
+    ]
+    return " ".join(parts)
 
 
 def _lacking(rng: random.Random, stated: Sequence[tuple[int, str, str]], labels: Sequence[str], number: int) -> str:

@@ -22,6 +22,8 @@ from labkit.making.reader.names import KINDS, Names
 
 BANK = Path(__file__).resolve().parent / "bank"
 TOPIC_FILES = ("topics_a.toml", "topics_b.toml", "plain.toml")
+# Topics that the reader was never trained on: it is taught them with few or many wordings, see `breadth`.
+NEW_TOPICS = ("new_topics.toml",)
 # Further wordings of topics of those files; all of them are trained on.
 MORE_FILES = ("more_1.toml", "more_2.toml", "more_3.toml", "more_4.toml")
 # Wordings of the instructions other than `answer`.
@@ -117,11 +119,11 @@ def _sound(place: str, part: str, entry: dict[str, Any], flaws: list[str]) -> li
 
 
 @lru_cache(maxsize=4)
-def load_bank(folder: Path = BANK, strict: bool = False) -> Bank:
+def load_bank(folder: Path = BANK, strict: bool = False, files: tuple[str, ...] = TOPIC_FILES) -> Bank:
     """Read the bank's topic files.
 
     Args:
-        folder: where the files are. strict: raise on a flaw, instead of leaving the wording out.
+        folder: where the files are. strict: raise on a flaw, instead of leaving the wording out. files: their names.
 
     Raises:
         FileNotFoundError: no topic file is there.
@@ -130,7 +132,7 @@ def load_bank(folder: Path = BANK, strict: bool = False) -> Bank:
     topics: list[Topic] = []
     flaws: list[str] = []
     more = {k: v for name in MORE_FILES if (folder / name).exists() for k, v in _tables(folder / name).items()}
-    for name in TOPIC_FILES:
+    for name in files:
         if not (folder / name).exists():
             continue
         for key, entry in _tables(folder / name).items():
