@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch.optim import _muon
 
 from labkit import metrics, models, paths, prompts
 from labkit.making.reader import (
@@ -27,7 +29,10 @@ from labkit.making.reader import (
     train,
     worlds,
 )  # fmt: skip
-from labkit.making.reader.groups import Group
+from labkit.making.reader.groups import WORDINGS, Group
+
+# PyTorch's own, taken before a training run may put another in its place.
+BFLOAT16 = _muon._zeropower_via_newtonschulz
 
 TINY = train.Recipe(
     hidden=32, layers=2, heads=2, inner=64, tokens=1024, questions=2, vocabulary_groups=60, checkpoint_s=1e9,
@@ -180,8 +185,6 @@ def test_auxiliary_targets_point_at_passages_and_values(vocabulary):
 
 
 def test_branches_do_not_see_one_another():
-    import torch
-
     branch = torch.tensor([[0, 0, 1, 1, 2, -1]])
     seen = train.attention_mask(branch, torch.float32)[0, 0] == 0
     assert seen[4].tolist() == [True, True, False, False, True, False]
@@ -189,8 +192,6 @@ def test_branches_do_not_see_one_another():
 
 
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path):
-    import torch
-
     def run(folder: Path, stop: int | None) -> train.Trainer:
         made = train.Trainer(folder, TINY, minutes=None, steps=20, compiled=False, start=None)
         made.load_checkpoint()
@@ -406,16 +407,48 @@ def test_a_verdict_points_to_what_it_rests_on(instruction: str):
 
 
 def test_siblings_see_only_so_many_wordings():
-    bank = worlds.load_bank()
-    narrow = breadth.narrowed(bank, 2, topics=3)
-    assert [len(t.clauses) for t in narrow.topics] == [2, 2, 2] and narrow.topics[0].held_clauses
+    bank = breadth.new_topics()
+    assert not {t.name for t in bank.topics} & {t.name for t in worlds.load_bank().topics}
+    narrow = breadth.narrowed(bank, 2)
+    assert all(len(t.clauses) == len(t.questions) == 2 and len(t.held_clauses) == 4 for t in narrow.topics)
     trained = {c for t in narrow.topics for c in t.clauses}
     for index in range(20):
         group = examples.group(3, index, examples.LEVELS[1], narrow)
         stated = {clause for clause, _ in group.wordings if clause and not clause.endswith("{v}")}
         assert group.instruction == "answer" and stated <= trained
-    with pytest.raises(ValueError, match="choose from"):
+    with pytest.raises(ValueError, match="choose from 1 to 20"):
         breadth.narrowed(bank, 99)
+
+
+def test_breadth_is_measured_from_none_to_many(tmp_path):
+    found = breadth.siblings(tmp_path, steps=1, counts=(2,), n=6, say=lambda line: None)
+    none, two = found["rows"]
+    assert (none["wordings"], two["wordings"], found["topics"]) == (0, 2, 16)
+    assert set(WORDINGS) <= set(two) and "known" not in none
+    assert (tmp_path / "2-1" / "model" / "model.safetensors").exists()
+
+
+def test_muon_in_fp32_does_what_pytorch_does_in_bfloat16():
+    grad = torch.randn(24, 40, generator=torch.Generator().manual_seed(0))
+    settings = ((3.4445, -4.775, 2.0315), 5, 1e-7)
+    own = train.newton_schulz(grad, *settings)
+    theirs = BFLOAT16(grad, *settings).float()
+    assert torch.allclose(own, theirs, atol=0.05)
+    assert torch.allclose(train.newton_schulz(grad.T, *settings), own.T, atol=1e-5)
+    assert torch.linalg.svdvals(own).min() > 0.5
+
+
+def test_recall_repeats_the_words_of_the_text():
+    refused = asked = 0
+    for index in range(80):
+        made = examples.group(2, index, examples.LEVELS[0])
+        assert made.source == "recall" and made.turns
+        for question, reply in made.turns:
+            asked, refused = asked + 1, refused + (reply == prompts.REFUSAL)
+            if reply != prompts.REFUSAL:
+                answer = prompts.parse_answer(reply)
+                assert answer.text in made.passages[answer.citations[0] - 1].text, question
+    assert 0.05 < refused / asked < 0.3
 
 
 def test_in_a_drill_only_the_title_tells():

@@ -204,9 +204,7 @@ def score(
         source, alike, bank: of the contexts, see `examples.evaluation`.
     """
     room = generator.max_length - prompts.NEW_TOKENS.get(instruction, generator.max_new_tokens)
-    drawn = examples.evaluation(
-        n, passages, wording, source=source, instruction=instruction, alike=alike, bank=bank
-    )
+    drawn = examples.evaluation(n, passages, wording, source=source, instruction=instruction, alike=alike, bank=bank)
     asked = [e for e in drawn if generator.count_tokens(e.messages) <= room]
     return measure(instruction, reply_to(generator, asked), [e.answer for e in asked])
 
@@ -246,13 +244,13 @@ def verdicts_by_answering(generator: models.Generator, n: int = 200, wording: st
         made = list(examples.evaluation_groups(n, 3, wording, instruction=instruction))
         room = generator.max_length - generator.max_new_tokens
         made = [g for g in made if generator.count_tokens(g.examples()[0].messages) <= room]
-        turns = [(*g.turns[0][0].rsplit(mark, 1), g) for g in made]
+        asked, given = zip(*(g.turns[0][0].rsplit(mark, 1) for g in made), strict=True)
+        rows = list(zip(asked, (g.passages for g in made), given, strict=True))
         if instruction == "judge":
-            right = feedback.judge_by_answering(generator, [(q, g.passages, a) for q, a, g in turns])
-            replies = ["yes" if r else "no" for r in right]
+            replies = ["yes" if right else "no" for right in feedback.judge_by_answering(generator, rows)]
         else:
-            pairs = [(q, g.passages, *both.split("\nB: ", 1)) for q, both, g in turns]
-            replies = feedback.prefer_by_answering(generator, pairs)
+            pairs = [(question, passages, *both.split("\nB: ", 1)) for question, passages, both in rows]
+            replies = feedback.prefer_by_answering(generator, [(q, p, a, b) for q, p, a, b in pairs])
         figures[f"{instruction} by answering, {wording}"] = measure(instruction, replies, [g.turns[0][1] for g in made])
     return figures
 

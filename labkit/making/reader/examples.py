@@ -98,7 +98,7 @@ def evaluation_groups(
     alike: bool = False,
     bank: Bank | None = None,
 ) -> Iterator[Group]:
-    """`count` groups of one question on held-out worlds, `passages` passages each; `alike` where only the document tells
+    """`count` groups of one question on held-out worlds, `passages` passages each; `alike` where only the title tells
     them apart."""
     level = Level((passages,), min(640, 150 * passages), alike=float(alike))
     for index in range(count):

@@ -338,7 +338,7 @@ class Trainer:
         others = [p for n, p in self.model.named_parameters() if not (p.ndim == 2 and "embed" not in n)]
         others += self.placing.parameters()
         if self.dtype == torch.float32:
-            torch.optim._muon._zeropower_via_newtonschulz = newton_schulz
+            cast(Any, torch.optim)._muon._zeropower_via_newtonschulz = newton_schulz
         muon = torch.optim.Muon(hidden, lr=self.recipe.muon, momentum=0.95, adjust_lr_fn="original")
         adam = torch.optim.AdamW(others, lr=self.recipe.adam, betas=(0.9, 0.95), weight_decay=0.01)
         return [muon, adam]
