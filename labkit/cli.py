@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     reader.add_argument("--out", type=Path, help="folder of the trained reader (build/reader)")
     reader.add_argument("--minutes", type=float, default=70, help="training time on this machine")
     reader.add_argument("--start", type=Path, help="train a finished reader in this folder further")
-    reader.add_argument("--steps", type=int, default=200, help="steps of each copy, in breadth")
+    reader.add_argument("--steps", type=int, default=150, help="steps of each copy, in breadth")
     reader.add_argument("--questions", type=int, default=200, help="questions a figure, in evaluate and card")
     reader.add_argument("--json", action="store_true", help="print figures as JSON")
     adapters = add("adapters", _adapters, "train the adapters of lessons 04 to 06 and put them into the course")

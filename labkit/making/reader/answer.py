@@ -151,12 +151,11 @@ def _party(rng: random.Random, full: str, short: str) -> str:
 
 def _babbled(rng: random.Random) -> str:
     """One to three words at random, out of the lexicon."""
-    return " ".join(rng.choice(swappable()) for _ in range(rng.choice((1, 1, 2, 3))))
+    return " ".join(rng.choice(_swappable()) for _ in range(rng.choice((1, 1, 2, 3))))
 
 
 @lru_cache(maxsize=1)
-def swappable() -> tuple[str, ...]:
-    """The words of the lexicon that others can stand for; none where there is no lexicon."""
+def _swappable() -> tuple[str, ...]:
     lexicon = load_lexicon()
     return tuple(sorted(w for w in lexicon.swaps if w.isalpha())) if lexicon else ()
 
@@ -178,7 +177,7 @@ def reference(rng: random.Random, doc: Document, others: Sequence[Document], use
     table = _CONTRACT_REFS if doc.domain == "contract" else _PLAIN_REFS
     for _ in range(16):
         keys, form = rng.choice(table)
-        if doc.domain == "contract" and swappable() and rng.random() < 0.2:
+        if doc.domain == "contract" and _swappable() and rng.random() < 0.2:
             keys, form = rng.choice(_BABBLED)
             form = form.replace("{w}", _babbled(rng)).replace("{x}", _babbled(rng))
         elif "m" in doc.shown and rng.random() < 0.25:

@@ -17,7 +17,7 @@ from labkit.making.reader.worlds import Bank
 COUNTS = (1, 4, 16)
 # A short sitting on the finished reader: single passages, no auxiliary losses, low peaks.
 SITTING = train.Recipe(
-    tokens=2048, muon=0.01, adam=1e-3, warmup=0.05, decay=0.95, phases=(0.0, 2.0), placing=0.0, matching=2.0,
+    tokens=2048, muon=0.01, adam=1e-3, warmup=0.05, decay=0.95, phases=(2.0,), placing=0.0, matching=2.0,
     questions=1, evaluate_s=1e9, seed=5,
 )  # fmt: skip
 

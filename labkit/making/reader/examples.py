@@ -12,18 +12,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from labkit.making.reader import worlds
-from labkit.making.reader.answer import make_answer, swappable
+from labkit.making.reader.answer import make_answer
 from labkit.making.reader.groups import WORDINGS, Example, Group, Level
 from labkit.making.reader.instructions import MAKERS, Maker
 from labkit.making.reader.lexicon import load_lexicon
-from labkit.making.reader.recall import recall_group
 from labkit.making.reader.worlds import Bank
 
-# First to copy what stands behind equal words; then to read one passage; then to tell passages apart by their titles;
-# then everything; then the full window.
+# First to copy from one passage; then to tell passages apart by their titles; then everything; then the full window.
 LEVELS = (
-    Level((1, 1, 2, 3), 150, recall=1.0),
-    Level((1,), 150, recall=0.1),
+    Level((1,), 150),
     Level((2, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.85),
     Level((1, 1, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.08),
     Level((1, 1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7, 8), 560, alike=0.6, drill=0.05),
@@ -80,8 +77,6 @@ def group(seed: int, index: int, level: Level, bank: Bank | None = None) -> Grou
     """The training group number `index`: a function of its arguments alone; a narrower `bank` gives `answer` alone."""
     rng = random.Random(f"{seed}/{index}")
     turns = 1 if rng.random() < 0.08 else rng.randint(5, 11)
-    if rng.random() < level.recall:
-        return recall_group(rng, swappable(), level, turns, False)
     instruction = "answer"
     if bank is None and len(level.passages) > 1 and rng.random() >= level.drill:
         instruction = rng.choices(INSTRUCTIONS, list(SHARES.values()))[0]

@@ -30,7 +30,7 @@ class Group:
 
     Attributes:
         passages: the context. turns: (question, reply wanted) pairs. instruction: name of the maker.
-        source: "topics", "lexicon" or "recall". wordings: (clause wording, question wording) of each turn.
+        source: "topics" or "lexicon". wordings: (clause wording, question wording) of each turn.
         system: the instruction as worded. mark: stands between context and question.
         weight: of a reply's tokens in training.
         grounds: for each turn of an instruction other than `answer` where its reply comes from, in the form of an
@@ -83,11 +83,9 @@ class Level:
             that the title alone tells which one is asked for.
         drill: share of contexts of contracts that hold nothing but such a topic, in the plainest words: what is
             left to learn is to match the names of a question with those of a title.
-        recall: share of contexts whose questions repeat the words of the text, so that copying alone is learned.
     """
 
     passages: tuple[int, ...]
     words: int
     alike: float = 0.0
     drill: float = 0.0
-    recall: float = 0.0

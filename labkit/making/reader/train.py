@@ -73,7 +73,7 @@ class Recipe:
     adam: float = 3e-3
     warmup: float = 0.01
     decay: float = 0.5
-    phases: tuple[float, ...] = (0.12, 0.3, 0.52, 0.87)
+    phases: tuple[float, ...] = (0.25, 0.52, 0.87)
     checkpoint_s: float = 180.0
     evaluate_s: float = 900.0
     questions: int = 100
@@ -87,7 +87,7 @@ class Recipe:
 # A further sitting on finished weights, which have their matching heads: other examples, several passages at once,
 # lower peaks.
 CONTINUED = Recipe(
-    placing=0.5, muon=0.015, adam=2e-3, decay=1.0, phases=(0.0, 0.0, 0.0, 0.4),
+    placing=0.5, muon=0.015, adam=2e-3, decay=1.0, phases=(0.0, 0.0, 0.4),
     evaluate_s=1800.0, checkpoint_s=240.0, seed=4, matching=2.0,
 )  # fmt: skip
 
@@ -643,7 +643,7 @@ def train(
     mark = (run.trained_s, run.tokens_seen)
     while run.progress() < 1.0:
         # One passage alone needs no matching.
-        if run.matched == math.inf and run.level > 1 and run.progress() >= recipe.matching:
+        if run.matched == math.inf and run.level > 0 and run.progress() >= recipe.matching:
             run.install_matching_heads()
         figures = run.train_step()
         losses.append(figures["loss"])
