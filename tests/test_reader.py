@@ -210,6 +210,17 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path):
         assert torch.allclose(one, two, atol=1e-5), name
 
 
+def test_batches_made_ahead_are_the_same(vocabulary, tmp_path: Path):
+    vocabulary.save_pretrained(tmp_path)
+    ahead = batches.Ahead(2, tmp_path, seed=3, tokens=1024)
+    # The second level begins while macro batches of the first are already on their way.
+    for index, level in ((0, 0), (1, 0), (2, 1)):
+        here = batches.macro(3, index, level, vocabulary, 1024)
+        there = ahead.take(index, level)
+        assert all((one.tokens == two.tokens).all() for one, two in zip(here, there, strict=True))
+    ahead.close()
+
+
 def test_training_writes_a_model_that_answers(tmp_path: Path):
     folder = train.train(tmp_path, steps=6, threads=1, compiled=False, recipe=TINY, say=lambda _: None)
     generator = models.load_generator(folder)

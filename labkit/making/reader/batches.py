@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labkit import prompts
 from labkit.making.reader import examples, groups, worlds
-from labkit.making.reader.tokenizer import ASSISTANT, END, SYSTEM, USER
+from labkit.making.reader.tokenizer import ASSISTANT, END, SYSTEM, USER, load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -272,3 +275,45 @@ def macro(
             waiting[length] = []
     rng.shuffle(batches)
     return batches
+
+
+@lru_cache(maxsize=2)
+def _tokenizer_in(folder: str) -> PreTrainedTokenizerFast:
+    return load_tokenizer(Path(folder))
+
+
+def _macro_in(folder: str, seed: int, index: int, level: int, tokens: int) -> list[Batch]:
+    """`macro` in a process of its own, with the tokenizer saved in `folder`."""
+    return macro(seed, index, level, _tokenizer_in(folder), tokens)
+
+
+class Ahead:
+    """Macro batches made ahead by other processes: a GPU reads them faster than one process makes them.
+
+    The batches are those of `macro`, whatever the number of processes.
+    """
+
+    def __init__(self, workers: int, folder: Path, seed: int, tokens: int) -> None:
+        """Start the processes.
+
+        Args:
+            workers: how many. folder: of the saved tokenizer. seed, tokens: as for `macro`.
+        """
+        # A fork of a process that has opened the GPU cannot be trusted.
+        self._pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        self._workers, self._folder, self._seed, self._tokens = workers, str(folder), seed, tokens
+        self._coming: dict[tuple[int, int], Future[list[Batch]]] = {}
+
+    def take(self, index: int, level: int) -> list[Batch]:
+        """Macro batch number `index` on a level of the curriculum; those that follow on the same level are begun."""
+        wanted = [(index + k, level) for k in range(self._workers + 1)]
+        for key in self._coming.keys() - set(wanted):
+            self._coming.pop(key).cancel()
+        for key in wanted:
+            if key not in self._coming:
+                self._coming[key] = self._pool.submit(_macro_in, self._folder, self._seed, *key, self._tokens)
+        return self._coming.pop(wanted[0]).result()
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.shutdown(cancel_futures=True)
