@@ -389,3 +389,11 @@ def _(answer: Any) -> str | None:
     if abs(float(answer) - (five - one)) < 0.001:
         return None
     return "Take report['held-out worlds']['answer, 5 passages, known']['exact_match']['value'], and the same for 1."
+
+
+@exercise("A1.4")
+def _(answer: Any) -> str | None:
+    rows = {row["wordings"]: row for row in _shipped("breadth.json")["rows"]}
+    if abs(float(answer) - (rows[16]["both"]["value"] - rows[1]["both"]["value"])) < 0.001:
+        return None
+    return "Take the row of 16 wordings and the row of 1, and of each row['both']['value']."
