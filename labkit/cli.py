@@ -204,7 +204,7 @@ def _reader(options: argparse.Namespace) -> None:
     from labkit.making.reader import breadth, evaluate
 
     if options.action == "breadth":
-        breadth.write(paths.reader(), paths.build() / "breadth", options.steps, options.questions)
+        breadth.write(paths.build() / "breadth", options.steps, options.questions)
         return
     if options.action == "card":
         evaluate.write_card(options.out or paths.reader(), options.questions)

@@ -396,4 +396,4 @@ def _(answer: Any) -> str | None:
     rows = {row["wordings"]: row for row in _shipped("breadth.json")["rows"]}
     if abs(float(answer) - (rows[16]["both"]["value"] - rows[1]["both"]["value"])) < 0.001:
         return None
-    return "Take the row of 16 wordings and the row of 1, and of each row['both']['value']."
+    return "Take row['both']['value'] of the row with 16 wordings, and subtract that of the row with 1."

@@ -1,49 +1,98 @@
 """Feedback: which answers are right, and which of two is better, as a model judges it.
 
 Floor 2. The prompts `judge` and `prefer` ask for a verdict in one word. A small model gives better verdicts when it
-first answers the question itself and its answer is then compared with the one to be judged: reading and comparing
-are two steps, and a program does the second without error.
+first answers the question itself, and a program then compares its answer with the one to be judged.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 
-from labkit import metrics, prompts, quantities
+from labkit import metrics, prompts
 from labkit.models import Generator
 from labkit.prompts import Answer, Passage
+from labkit.quantities import Quantity, parse_quantity
 
 # Question, the passages to read, and the answer to be judged.
 Judged = tuple[str, Sequence[Passage], str]
 # The same with two answers.
 Compared = tuple[str, Sequence[Passage], str, str]
 
+_AROUND = re.compile(r"^(?:it is|this is|that is|that would be|the answer is) |,? as far as i can see$")
+_NUMBERS = frozenset(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion".split()
+)
+_UNITS = frozenset(
+    "hour hours day days week weeks month months year years business working % percent usd eur gbp chf aud cad sgd nok "
+    "sek dkk jpy dollar dollars euro euros pound pounds swiss franc francs us".split()
+)
+_TURNING = frozenset("not no nor or and but except".split())
+_MONTHS = frozenset(
+    "january february march april may june july august september october november december".split()
+)  # fmt: skip
+
+
+def _words(text: str) -> list[str]:
+    """The words of an answer after normalisation, without the sentence around it."""
+    plain = _AROUND.sub("", text.strip().lower().rstrip("."))
+    return metrics.normalise(re.sub(r"\bper ?cent\b", "%", plain)).replace("%", " % ").split()
+
+
+def _quantity(text: str) -> Quantity | None:
+    """The quantity that an answer consists of; None where it holds anything else besides."""
+    words = re.sub(r"[$\N{EURO SIGN}\N{POUND SIGN}]", " ", " ".join(_words(text))).split()
+    figures = [w for w in words if re.fullmatch(r"\d+(?:\.\d+)?", w)]
+    others = [
+        w for w in words if w not in figures and w not in _NUMBERS and w not in _UNITS and w not in ("and", "point")
+    ]
+    units = {w.rstrip("s") for w in words if w in _UNITS} & {"hour", "day", "week", "month", "year", "%"}
+    if others or len(figures) > 1 or len(units) > 1:
+        return None
+    return parse_quantity(text)
+
+
+def _same(given: str, own: str) -> float:
+    """How far one answer says the same as another, from 0 to 1; see `agreement`."""
+    one, other = _quantity(given), _quantity(own)
+    if one is not None and other is not None:
+        return float(one.dimension == other.dimension and math.isclose(one.size, other.size))
+    theirs, mine = _words(given), _words(own)
+    if sorted(theirs) == sorted(mine) and (theirs == mine or _MONTHS & set(mine)):
+        return 1.0
+    text, part = f" {' '.join(theirs)} ", f" {' '.join(mine)} "
+    if mine and part in text:
+        surplus = text.replace(part, " ", 1).split()
+        if not any(w in _NUMBERS or w in _TURNING or any(c.isdigit() for c in w) for w in surplus):
+            return 1.0
+    return min(0.9, metrics.token_f1(given, [own]))
+
 
 def agreement(given: str, own: Answer) -> float:
     """How far an answer says the same as a model's own, from 0 to 1.
 
-    Two refusals agree and a refusal agrees with no answer. Two values with a unit agree when they are equal, however
-    they are written. An answer that holds the other's words in their order, as a sentence around a value does, agrees;
-    otherwise the F1 of shared words counts.
+    Two refusals agree; a refusal and an answer do not. Two quantities agree when they are equal, in whatever writing.
+    An answer that contains the model's own word for word, as a sentence around a value does, agrees unless what it adds
+    is a number or turns the sense ("not", "or"). Otherwise it is the F1 of shared words, below what agrees. Answers of
+    several parts, with ";" between them, agree as far as the part that agrees least.
     """
     theirs = prompts.parse_answer(given)
     if theirs.refused or own.refused:
         return float(theirs.refused and own.refused)
-    values = [quantities.parse_quantity(a.text) for a in (theirs, own)]
-    if values[0] and values[1] and values[0].unit and values[1].unit:
-        return float(values[0].dimension == values[1].dimension and values[0].size == values[1].size)
-    one, other = (f" {metrics.normalise(a.text)} " for a in (theirs, own))
-    return 1.0 if other in one else metrics.token_f1(theirs.text, [own.text])
+    parts, wanted = theirs.text.split(";"), own.text.split(";")
+    return min(map(_same, parts, wanted)) if len(parts) == len(wanted) else 0.0
 
 
-def judge_by_answering(generator: Generator, rows: Sequence[Judged], threshold: float = 0.99) -> list[bool]:
+def judge_by_answering(generator: Generator, rows: Sequence[Judged], threshold: float = 1.0) -> list[bool]:
     """Whether each answer is right: the generator answers the question itself, and the two must agree.
 
     Consistency with the judge's own answer as in self-consistency (Wang et al. 2023) and SelfCheckGPT (Manakul et al.
     2023), with one greedy answer.
 
     Args:
-        rows: question, passages and the answer to be judged. threshold: agreement from which an answer is right.
+        rows: question, passages and the answer to be judged. threshold: smallest agreement that counts as right.
 
     Raises:
         ValueError: a question is empty.
@@ -53,7 +102,8 @@ def judge_by_answering(generator: Generator, rows: Sequence[Judged], threshold: 
 
 
 def prefer_by_answering(generator: Generator, rows: Sequence[Compared]) -> list[str]:
-    """Which answer is better, "A" or "B": the one that agrees more with the generator's own, of equals the shorter.
+    """Which answer is better, "A" or "B": the one that agrees more with the generator's own, of equals the shorter, of
+    equally long ones "A".
 
     Args:
         rows: question, passages and the two answers.

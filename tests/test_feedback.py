@@ -21,26 +21,54 @@ class Stub:
         return [next(r for word, r in self.replies.items() if word in chat[-1]["content"]) for chat in chats]
 
 
-@pytest.mark.parametrize(
-    ("given", "own", "wanted"),
-    [
-        ("thirty (30) days", "30 days [1]", 1.0),
-        ("It is USD 2 million.", "USD 2,000,000 [1]", 1.0),
-        ("30 days", "30 weeks [2]", 0.0),
-        ("EUR 5 million", "EUR 5 [1]", 0.0),
-        ("It is Liam Bianchi, as far as I can see.", "Liam Bianchi [1]", 1.0),
-        ("Priya Xu", "Liam Bianchi [1]", 0.0),
-        (prompts.REFUSAL, prompts.REFUSAL, 1.0),
-        ("30 days", prompts.REFUSAL, 0.0),
-        (prompts.REFUSAL, "30 days [1]", 0.0),
-    ],
-)
-def test_answers_agree_when_they_say_the_same(given, own, wanted):
-    assert feedback.agreement(given, prompts.parse_answer(own)) == wanted
+SAME = [
+    ("thirty (30) days", "30 days [1]"),
+    ("It is USD 2 million.", "USD 2,000,000 [1]"),
+    ("USD 2.01 million", "USD 2,010,000 [1]"),
+    ("twenty-five", "25 [1]"),
+    ("5 per cent", "5% [1]"),
+    ("It is Liam Bianchi, as far as I can see.", "Liam Bianchi [1]"),
+    ("After a close look, Liam Bianchi.", "Liam Bianchi [1]"),
+    ("April 3, 2025", "3 April 2025 [1]"),
+    ("5% ; 6 %", "5% [1]; 6% [2]"),
+    (prompts.REFUSAL, prompts.REFUSAL),
+]
+OTHER = [
+    ("30 days", "30 weeks [2]"),
+    ("EUR 5 million", "EUR 5 [1]"),
+    ("EUR 5", "USD 5 [1]"),
+    ("10-20 days", "10-30 days [1]"),
+    ("EUR 5; USD 6", "EUR 5 [1]; USD 7 [1]"),
+    ("EUR 5", "EUR 5 [1]; EUR 7 [2]"),
+    ("USD 10 per day", "10 days [1]"),
+    ("2 % per month", "2 % per year [1]"),
+    ("5% of USD 100", "5% of USD 200 [1]"),
+    ("7 days", "7 banking days [1]"),
+    ("7 banking days", "7 business days [1]"),
+    ("21 DEC 2025", "21 DEC 2026 [1]"),
+    ("NDA 12", "NDA 13 [1]"),
+    ("twenty-five", "five [1]"),
+    ("1 year 6 months", "1 year [1]"),
+    ("not Liam Bianchi", "Liam Bianchi [1]"),
+    ("Liam Bianchi or Priya Xu", "Liam Bianchi [1]"),
+    ("Priya Xu", "Liam Bianchi [1]"),
+    ("30 days", prompts.REFUSAL),
+    (prompts.REFUSAL, "30 days [1]"),
+]
+
+
+@pytest.mark.parametrize(("given", "own"), SAME)
+def test_answers_agree_when_they_say_the_same(given, own):
+    assert feedback.agreement(given, prompts.parse_answer(own)) == 1.0
+
+
+@pytest.mark.parametrize(("given", "own"), OTHER)
+def test_answers_do_not_agree_when_they_say_something_else(given, own):
+    assert feedback.agreement(given, prompts.parse_answer(own)) < 1.0
 
 
 def test_words_in_common_agree_in_part():
-    assert 0 < feedback.agreement("Liam Varga", prompts.parse_answer("Liam Bianchi [1]")) < 0.99
+    assert 0 < feedback.agreement("Liam Varga", prompts.parse_answer("Liam Bianchi [1]")) < 1
 
 
 def test_an_answer_is_right_when_the_judge_would_give_it():

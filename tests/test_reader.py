@@ -434,7 +434,7 @@ def test_siblings_see_only_so_many_wordings():
 def test_breadth_is_measured_from_none_to_many(tmp_path):
     found = breadth.siblings(tmp_path, steps=1, counts=(2,), n=6, say=lambda line: None)
     none, two = found["rows"]
-    assert (none["wordings"], two["wordings"], found["topics"]) == (0, 2, 16)
+    assert (none["wordings"], two["wordings"], found["topics"]) == (0, 2, 13)
     assert set(WORDINGS) <= set(two) and "known" not in none
     assert (tmp_path / "2-1" / "model" / "model.safetensors").exists()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
@@ -294,7 +295,7 @@ class Ahead:
     """
 
     def __init__(self, workers: int, folder: Path, seed: int, tokens: int) -> None:
-        """Start the processes.
+        """Prepare the processes; they start when the first batches are taken.
 
         Args:
             workers: how many. folder: of the saved tokenizer. seed, tokens: as for `macro`.
@@ -305,15 +306,25 @@ class Ahead:
         self._coming: dict[tuple[int, int], Future[list[Batch]]] = {}
 
     def take(self, index: int, level: int) -> list[Batch]:
-        """Macro batch number `index` on a level of the curriculum; those that follow on the same level are begun."""
+        """Macro batch number `index` on a level of the curriculum; those that follow on the same level are begun.
+
+        Raises:
+            RuntimeError: a process was killed, or could not start.
+        """
         wanted = [(index + k, level) for k in range(self._workers + 1)]
         for key in self._coming.keys() - set(wanted):
             self._coming.pop(key).cancel()
         for key in wanted:
             if key not in self._coming:
                 self._coming[key] = self._pool.submit(_macro_in, self._folder, self._seed, *key, self._tokens)
-        return self._coming.pop(wanted[0]).result()
+        try:
+            return self._coming.pop(wanted[0]).result()
+        except BrokenProcessPool as cause:
+            raise RuntimeError(
+                "A process that makes training examples was killed or could not start: train again with workers=0, "
+                "the run goes on from its checkpoint."
+            ) from cause
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes, once they are done with what they have begun."""
         self._pool.shutdown(cancel_futures=True)

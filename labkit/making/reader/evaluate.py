@@ -201,7 +201,7 @@ def score(
     Prompts that do not fit into the window are left out; the intervals say how many were asked.
 
     Args:
-        source, alike, bank: of the contexts, see `examples.evaluation`.
+        source, alike, bank: of the contexts, see `examples.evaluation_groups`.
     """
     room = generator.max_length - prompts.NEW_TOKENS.get(instruction, generator.max_new_tokens)
     drawn = examples.evaluation(n, passages, wording, source=source, instruction=instruction, alike=alike, bank=bank)

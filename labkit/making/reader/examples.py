@@ -93,8 +93,12 @@ def evaluation_groups(
     alike: bool = False,
     bank: Bank | None = None,
 ) -> Iterator[Group]:
-    """`count` groups of one question on held-out worlds, `passages` passages each; `alike` where only the title tells
-    them apart."""
+    """`count` groups of one question on held-out worlds, `passages` passages each.
+
+    Args:
+        source, bank: of the contexts, see `make`. alike: only the title tells the passages apart.
+        seed: decides which worlds.
+    """
     level = Level((passages,), min(640, 150 * passages), alike=float(alike))
     for index in range(count):
         rng = random.Random(f"evaluation/{seed}/{passages}/{wording}/{index}")

@@ -6,13 +6,14 @@ run that was killed goes on from its checkpoint as if nothing had happened.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -240,6 +241,21 @@ def newton_schulz(
     return update.T if grad.size(0) > grad.size(1) else update
 
 
+@contextlib.contextmanager
+def native_muon(dtype: torch.dtype) -> Iterator[None]:
+    """Where training runs in fp32, PyTorch's Muon computes with `newton_schulz` inside this context."""
+    import torch
+
+    module = cast(Any, torch.optim)._muon
+    own = module._zeropower_via_newtonschulz
+    if dtype == torch.float32:
+        module._zeropower_via_newtonschulz = newton_schulz
+    try:
+        yield
+    finally:
+        module._zeropower_via_newtonschulz = own
+
+
 class Trainer:
     """One training run: model, optimisers, place in the stream, log."""
 
@@ -339,8 +355,6 @@ class Trainer:
         hidden = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
         others = [p for n, p in self.model.named_parameters() if not (p.ndim == 2 and "embed" not in n)]
         others += self.placing.parameters()
-        if self.dtype == torch.float32:
-            cast(Any, torch.optim)._muon._zeropower_via_newtonschulz = newton_schulz
         muon = torch.optim.Muon(hidden, lr=self.recipe.muon, momentum=0.95, adjust_lr_fn="original")
         adam = torch.optim.AdamW(others, lr=self.recipe.adam, betas=(0.9, 0.95), weight_decay=0.01)
         return [muon, adam]
@@ -464,9 +478,10 @@ class Trainer:
         loss = self._loss(batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimiser in self._optimisers:
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+        with native_muon(self.dtype):
+            for optimiser in self._optimisers:
+                optimiser.step()
+                optimiser.zero_grad(set_to_none=True)
         value = float(loss.detach())
         if value != value:
             raise RuntimeError("The loss is no number any more: lower the learning rates and start again.")
@@ -626,8 +641,9 @@ def train(
         recipe: settings; `Recipe()` from scratch and `CONTINUED` from `start` by default. say: shows progress.
         bank: wordings, instead of the whole bank; only `answer` is trained then.
         start: folder of a finished reader whose weights and vocabulary are trained further; from scratch by default.
-        workers: processes that make the examples; by default none on a CPU, which they would only slow down, and on a
-            GPU as many as there are other processor cores, up to 14. The examples are the same. Not with a `bank`.
+        workers: processes that make the examples, which are the same with any number; by default none on a CPU, which
+            they would only slow down, and on a GPU as many as there are other processor cores, up to 14. A script that
+            calls this on a GPU needs the usual `if __name__ == "__main__":`, or workers=0. Not with a `bank`.
 
     Returns:
         Folder of the finished model.
@@ -643,16 +659,32 @@ def train(
         torch.set_num_threads(threads)
     recipe = recipe or (CONTINUED if start else Recipe())
     if workers is None:
-        workers = min(14, (os.cpu_count() or 1) - 1) if torch.cuda.is_available() else 0
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        workers = min(14, cores - 1) if torch.cuda.is_available() else 0
     run = Trainer(
         out, recipe, minutes=minutes, steps=steps, compiled=compiled, start=start, bank=bank,
         workers=0 if bank else workers,
     )  # fmt: skip
-    if resume and run.load_checkpoint():
-        run.trim_log()
-        say(f"going on from step {run.step}, {run.trained_s / 60:.1f} min trained")
-    else:
-        (out / "log.jsonl").write_text("", encoding="utf-8")
+    with contextlib.closing(run):
+        if resume and run.load_checkpoint():
+            run.trim_log()
+            say(f"going on from step {run.step}, {run.trained_s / 60:.1f} min trained")
+        else:
+            (out / "log.jsonl").write_text("", encoding="utf-8")
+        _train_to_the_end(run, log_every, say)
+    run.save_checkpoint()
+    _log_evaluation(run, say)
+    return run.save_model()
+
+
+def _log_evaluation(run: Trainer, say: Callable[[str], None]) -> None:
+    scores = run.short_evaluation()
+    run.log({"evaluation": scores})
+    say("  ".join(f"{k} {v:.2f}" for k, v in scores.items()))
+
+
+def _train_to_the_end(run: Trainer, log_every: int, say: Callable[[str], None]) -> None:
+    """Steps, rows of the log, checkpoints and evaluations until the run is done."""
     millions = sum(p.numel() for p in run.model.parameters()) / 1e6
     say(f"{millions:.2f} M parameters, {len(run.vocabulary)} tokens in the vocabulary, {run.device}, {run.dtype}")
     losses: list[float] = []
@@ -660,7 +692,7 @@ def train(
     mark = (run.trained_s, run.tokens_seen)
     while run.progress() < 1.0:
         # One passage alone needs no matching.
-        if run.matched == math.inf and run.level > 0 and run.progress() >= recipe.matching:
+        if run.matched == math.inf and run.level > 0 and run.progress() >= run.recipe.matching:
             run.install_matching_heads()
         figures = run.train_step()
         losses.append(figures["loss"])
@@ -683,15 +715,7 @@ def train(
             run.save_checkpoint()
         if run.trained_s - run._evaluated_s >= run.recipe.evaluate_s:
             run._evaluated_s = run.trained_s
-            scores = run.short_evaluation()
-            run.log({"evaluation": scores})
-            say("  ".join(f"{k} {v:.2f}" for k, v in scores.items()))
-    run.close()
-    run.save_checkpoint()
-    scores = run.short_evaluation()
-    run.log({"evaluation": scores})
-    say("  ".join(f"{k} {v:.2f}" for k, v in scores.items()))
-    return run.save_model()
+            _log_evaluation(run, say)
 
 
 def ship(model: Path, target: Path) -> None:
