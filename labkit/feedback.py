@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from labkit import metrics, prompts
 from labkit.models import Generator
 from labkit.prompts import Answer, Passage
-from labkit.quantities import Quantity, parse_quantity
+from labkit.quantities import NUMBER_WORDS, Quantity, parse_quantity
 
 # Question, the passages to read, and the answer to be judged.
 Judged = tuple[str, Sequence[Passage], str]
@@ -21,10 +21,6 @@ Judged = tuple[str, Sequence[Passage], str]
 Compared = tuple[str, Sequence[Passage], str, str]
 
 _AROUND = re.compile(r"^(?:it is|this is|that is|that would be|the answer is) |,? as far as i can see$")
-_NUMBERS = frozenset(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion".split()
-)
 _UNITS = frozenset(
     "hour hours day days week weeks month months year years business working % percent usd eur gbp chf aud cad sgd nok "
     "sek dkk jpy dollar dollars euro euros pound pounds swiss franc francs us".split()
@@ -46,7 +42,7 @@ def _quantity(text: str) -> Quantity | None:
     words = re.sub(r"[$\N{EURO SIGN}\N{POUND SIGN}]", " ", " ".join(_words(text))).split()
     figures = [w for w in words if re.fullmatch(r"\d+(?:\.\d+)?", w)]
     others = [
-        w for w in words if w not in figures and w not in _NUMBERS and w not in _UNITS and w not in ("and", "point")
+        w for w in words if w not in figures and w not in NUMBER_WORDS and w not in _UNITS and w not in ("and", "point")
     ]
     units = {w.rstrip("s") for w in words if w in _UNITS} & {"hour", "day", "week", "month", "year", "%"}
     if others or len(figures) > 1 or len(units) > 1:
@@ -65,7 +61,7 @@ def _same(given: str, own: str) -> float:
     text, part = f" {' '.join(theirs)} ", f" {' '.join(mine)} "
     if mine and part in text:
         surplus = text.replace(part, " ", 1).split()
-        if not any(w in _NUMBERS or w in _TURNING or any(c.isdigit() for c in w) for w in surplus):
+        if not any(w in NUMBER_WORDS or w in _TURNING or any(c.isdigit() for c in w) for w in surplus):
             return 1.0
     return min(0.9, metrics.token_f1(given, [own]))
 

@@ -20,6 +20,8 @@ _SMALL = (
 ).split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _WORDS = {w: i for i, w in enumerate(_SMALL)} | {w: 10 * i for i, w in enumerate(_TENS, start=2)}
+# Every word that numbers are written with.
+NUMBER_WORDS = frozenset((*_WORDS, "hundred", *_SCALES))
 
 
 @dataclass(frozen=True)
