@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -30,9 +31,6 @@ from labkit.making.reader import (
     worlds,
 )  # fmt: skip
 from labkit.making.reader.groups import WORDINGS, Group
-
-# PyTorch's own, taken before a training run may put another in its place.
-BFLOAT16 = _muon._zeropower_via_newtonschulz
 
 TINY = train.Recipe(
     hidden=32, layers=2, heads=2, inner=64, tokens=1024, questions=2, vocabulary_groups=60, checkpoint_s=1e9,
@@ -212,13 +210,12 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path):
 
 def test_batches_made_ahead_are_the_same(vocabulary, tmp_path: Path):
     vocabulary.save_pretrained(tmp_path)
-    ahead = batches.Ahead(2, tmp_path, seed=3, tokens=1024)
-    # The second level begins while macro batches of the first are already on their way.
-    for index, level in ((0, 0), (1, 0), (2, 1)):
-        here = batches.macro(3, index, level, vocabulary, 1024)
-        there = ahead.take(index, level)
-        assert all((one.tokens == two.tokens).all() for one, two in zip(here, there, strict=True))
-    ahead.close()
+    with contextlib.closing(batches.Ahead(2, tmp_path, seed=3, tokens=1024)) as ahead:
+        # The second level begins while macro batches of the first are already on their way.
+        for index, level in ((0, 0), (1, 0), (2, 1)):
+            here = batches.macro(3, index, level, vocabulary, 1024)
+            there = ahead.take(index, level)
+            assert all((one.tokens == two.tokens).all() for one, two in zip(here, there, strict=True))
 
 
 def test_training_writes_a_model_that_answers(tmp_path: Path):
@@ -443,7 +440,7 @@ def test_muon_in_fp32_does_what_pytorch_does_in_bfloat16():
     grad = torch.randn(24, 40, generator=torch.Generator().manual_seed(0))
     settings = ((3.4445, -4.775, 2.0315), 5, 1e-7)
     own = train.newton_schulz(grad, *settings)
-    theirs = BFLOAT16(grad, *settings).float()
+    theirs = _muon._zeropower_via_newtonschulz(grad, *settings).float()
     assert torch.allclose(own, theirs, atol=0.05)
     assert torch.allclose(train.newton_schulz(grad.T, *settings), own.T, atol=1e-5)
     assert torch.linalg.svdvals(own).min() > 0.5

@@ -321,8 +321,8 @@ class Ahead:
             return self._coming.pop(wanted[0]).result()
         except BrokenProcessPool as cause:
             raise RuntimeError(
-                "A process that makes training examples was killed or could not start: train again with workers=0, "
-                "the run goes on from its checkpoint."
+                "A process that makes training examples was killed or could not start: train again, the run goes on "
+                "from its checkpoint; workers=0 in train() does without such processes."
             ) from cause
 
     def close(self) -> None:

@@ -249,8 +249,8 @@ def verdicts_by_answering(generator: models.Generator, n: int = 200, wording: st
         if instruction == "judge":
             replies = ["yes" if right else "no" for right in feedback.judge_by_answering(generator, rows)]
         else:
-            pairs = [(question, passages, *both.split("\nB: ", 1)) for question, passages, both in rows]
-            replies = feedback.prefer_by_answering(generator, [(q, p, a, b) for q, p, a, b in pairs])
+            pairs = [(q, p, a, b) for q, p, both in rows for a, _, b in [both.partition("\nB: ")]]
+            replies = feedback.prefer_by_answering(generator, pairs)
         figures[f"{instruction} by answering, {wording}"] = measure(instruction, replies, [g.turns[0][1] for g in made])
     return figures
 
