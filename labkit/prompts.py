@@ -13,6 +13,7 @@ from dataclasses import dataclass
 Message = dict[str, str]
 
 REFUSAL = "I don't know."
+NOT_STATED = "not stated"
 
 ANSWER = (
     "Answer the question from the numbered passages only, in as few words as possible, "
@@ -41,7 +42,7 @@ COMPARE = "Answer the question by comparing the values found, in as few words as
 CLASSIFY = "Name the rule that the clause falls under and the rating that the rule gives it, as: name, rating."
 TERM_SHEET = (
     "Fill in the term sheet from the passages: one line a field, as: field: value. "
-    "Where the passages do not say, write: not stated."
+    f"Where the passages do not say, write: {NOT_STATED}."
 )
 
 # Every instruction by name, as the reader is trained and measured on it.

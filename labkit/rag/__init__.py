@@ -3,6 +3,7 @@
 Floor 2. Each step is LlamaIndex's own part where it has one, called on many questions at once.
 """
 
+from labkit.rag.asking import Rule, classify_by_asking, question_for, read_fields, read_triples, term_sheet
 from labkit.rag.brackets import Known, oracle, oracle_passages, read_oracle, shuffled
 from labkit.rag.chunking import (
     ClauseParser,
@@ -86,6 +87,7 @@ __all__ = [
     "Rewrite",
     "Routed",
     "Router",
+    "Rule",
     "Seed",
     "Step",
     "TableTool",
@@ -96,6 +98,7 @@ __all__ = [
     "add_headers",
     "build_graph",
     "chunk",
+    "classify_by_asking",
     "combine",
     "cost_of",
     "count_tokens",
@@ -118,13 +121,17 @@ __all__ = [
     "passage_of",
     "places_of",
     "plain_name",
+    "question_for",
+    "read_fields",
     "read_oracle",
+    "read_triples",
     "relations_of",
     "score",
     "score_retrieval",
     "shuffled",
     "span_of",
     "subject_of",
+    "term_sheet",
     "text_of",
     "titles",
     "triple_prompts",

@@ -117,22 +117,36 @@ def rule_passages(playbook: Document, wanted: str, others: int = 2, seed: str = 
     return [Passage(playbook.title, s.lstrip("# ").strip()) for s in chosen]
 
 
-def classify(generator: models.Generator) -> dict[str, Interval]:
-    """Category and rating of a clause, the clause and three rules of the playbook given."""
+def classify(generator: models.Generator, by_asking: bool = False) -> dict[str, Interval]:
+    """Category and rating of a clause, the clause and three rules of the playbook given.
+
+    Args:
+        by_asking: choose the rule by the question that the clause answers, see `rag.classify_by_asking`.
+    """
     texts = {d.id: d for d in corpus.load_documents()}
-    asked, chats = _questions("classify"), []
+    asked, rows = _questions("classify"), []
     for question in asked:
         quotes = dict(_quotes(question, texts))
         clause = next(text for document, text in quotes.items() if document != "playbook")
         rules = rule_passages(texts["playbook"], quotes["playbook"], seed=question.id)
-        chats.append(prompts.classify_messages(clause, rules))
-    replies = generator.generate(chats)
-    got = [prompts.parse_classification(r) for r in replies]
+        rows.append((clause, rules))
+    if by_asking:
+        named = [(clause, [_named_rule(rule) for rule in rules]) for clause, rules in rows]
+        got = rag.classify_by_asking(generator, named)
+    else:
+        replies = generator.generate([prompts.classify_messages(*row) for row in rows])
+        got = [prompts.parse_classification(r) for r in replies]
     rated = [float((rating or "") in q.fields["rating"]) for q, (_, rating) in zip(asked, got, strict=True)]
-    named = [metrics.exact_match(name, q.fields["category"]) if "category" in q.fields else None
-             for q, (name, _) in zip(asked, got, strict=True)]  # fmt: skip
+    placed = [metrics.exact_match(name, q.fields["category"]) if "category" in q.fields else None
+              for q, (name, _) in zip(asked, got, strict=True)]  # fmt: skip
     clusters = [q.cluster for q in asked]
-    return {"rating": metrics.mean_interval(rated, clusters), "category": metrics.mean_interval(named, clusters)}
+    return {"rating": metrics.mean_interval(rated, clusters), "category": metrics.mean_interval(placed, clusters)}
+
+
+def _named_rule(section: Passage) -> rag.Rule:
+    """The name and the text of a section of the playbook."""
+    name, _, text = section.text.partition("\n")
+    return name.strip(), text.strip()
 
 
 def term_sheet_guide(playbook: Document) -> str:
@@ -141,16 +155,27 @@ def term_sheet_guide(playbook: Document) -> str:
     return "\n".join(line for line in section.splitlines() if re.match(r"\d+\. ", line))
 
 
-def term_sheets(generator: models.Generator) -> dict[str, Interval]:
-    """Term sheets from the passages that hold the evidence."""
+def _sheets() -> tuple[list[Question], list[list[Passage]], str]:
+    """The questions for a term sheet, the passages that hold the evidence of each, and the guide."""
     texts = {d.id: d for d in corpus.load_documents()}
-    guide, asked = term_sheet_guide(texts["playbook"]), _questions("summarise")
-    chats = [
-        prompts.term_sheet_messages(
-            [Passage(texts[d].title, text) for d, text in _quotes(q, texts) if d != "playbook"], guide
-        )
-        for q in asked
-    ]
+    asked = _questions("summarise")
+    pages = [[Passage(texts[d].title, text) for d, text in _quotes(q, texts) if d != "playbook"] for q in asked]
+    return asked, pages, term_sheet_guide(texts["playbook"])
+
+
+def term_sheets_by_asking(generator: models.Generator) -> dict[str, Interval]:
+    """Term sheets, one plain question a field, from the passages that hold the evidence."""
+    asked, pages, guide = _sheets()
+    fields = re.findall(r"^\d+\. ([^:]+):", guide, re.MULTILINE)
+    read = rag.read_fields(generator, [(page, fields) for page in pages])
+    values = [metrics.field_f1(rag.term_sheet(v), q.fields) for v, q in zip(read, asked, strict=True)]
+    return {"field_f1": metrics.mean_interval(values, [q.cluster for q in asked])}
+
+
+def term_sheets(generator: models.Generator) -> dict[str, Interval]:
+    """Term sheets in one reply, from the passages that hold the evidence."""
+    asked, pages, guide = _sheets()
+    chats = [prompts.term_sheet_messages(page, guide) for page in pages]
     # A sheet whose passages do not fit into the window counts as empty.
     fits = [generator.count_tokens(c) + prompts.NEW_TOKENS["term_sheet"] <= generator.max_length for c in chats]
     written = iter(
@@ -174,13 +199,22 @@ def rewrite(generator: models.Generator) -> dict[str, Interval]:
     return {"exact_match": metrics.mean_interval(exact, clusters), "token_f1": metrics.mean_interval(near, clusters)}
 
 
-def triples(generator: models.Generator, pool: str = "dev") -> dict[str, Interval]:
-    """Facts of the register extracts as triples, against the registry."""
+def triples(generator: models.Generator, pool: str = "dev", by_asking: bool = False) -> dict[str, Interval]:
+    """Facts of the register extracts as triples, against the registry.
+
+    Args:
+        pool: of companies. by_asking: one plain question a relation, see `rag.read_triples`.
+    """
     records = corpus.company_records()
     names = {r["id"]: r["name"] for r in records}
     chosen = [r for r in records if r["pool"] == pool] or records
-    chats = [prompts.triples_messages(Passage(f"Register extract: {r['name']}", r["text"]), RELATIONS) for r in chosen]
-    replies = generator.generate(chats, prompts.NEW_TOKENS["triples"])
+    pages = [Passage(f"Register extract: {r['name']}", r["text"]) for r in chosen]
+    if by_asking:
+        read = rag.read_triples(generator, [(p, RELATIONS, r["name"]) for p, r in zip(pages, chosen, strict=True)])
+        replies = ["\n".join(" | ".join(t) for t in row) for row in read]
+    else:
+        chats = [prompts.triples_messages(page, RELATIONS) for page in pages]
+        replies = generator.generate(chats, prompts.NEW_TOKENS["triples"])
     tallies = []
     for record, reply in zip(chosen, replies, strict=True):
         gold = [(record["name"], "seat", record["seat"])]
@@ -232,4 +266,7 @@ def evaluate(generator: models.Generator) -> dict[str, dict[str, Any]]:
         "triples": triples(generator),
         "judge": judge(generator),
         "judge by answering": judge(generator, by_answering=True),
+        "classify by asking": classify(generator, by_asking=True),
+        "term_sheet by asking": term_sheets_by_asking(generator),
+        "triples by asking": triples(generator, by_asking=True),
     }

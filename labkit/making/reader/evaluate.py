@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit import feedback, metrics, models, paths, prompts
+from labkit import feedback, metrics, models, paths, prompts, rag
 from labkit.making.reader import examples, groups
 from labkit.metrics import Interval, normalise
 
@@ -255,6 +255,45 @@ def verdicts_by_answering(generator: models.Generator, n: int = 200, wording: st
     return figures
 
 
+def rules_of(passages: Sequence[prompts.Passage]) -> list[rag.Rule]:
+    """The rules of a playbook's passages: the name stands in a line above the rule, or it is the passage's title."""
+    rules = []
+    for passage in passages:
+        for block in passage.text.split("\n\n"):
+            name, below, text = block.partition("\n")
+            rules.append((name.lstrip("# "), text) if below else (passage.title, block))
+    return rules
+
+
+def parts_by_asking(generator: models.Generator, n: int = 200, wording: str = "known") -> Figures:
+    """`term_sheet`, `triples` and `classify` with one plain question for each part, see `rag.read_fields`.
+
+    Returns:
+        The figures of the three instructions, by "triples by asking, known" and so on.
+    """
+    replies: dict[str, list[str]] = {}
+    made = {name: list(examples.evaluation_groups(n, 3, wording, instruction=name))
+            for name in ("term_sheet", "triples", "classify")}  # fmt: skip
+    sheets = [(g.passages, list(prompts.parse_fields(g.turns[0][1]))) for g in made["term_sheet"]]
+    replies["term_sheet"] = [rag.term_sheet(values) for values in rag.read_fields(generator, sheets)]
+    # What the facts are about is known beforehand, as the name of a register extract's company is.
+    facts = [
+        (
+            g.passages[0],
+            g.turns[0][0].split("; "),
+            next((t[0] for t in prompts.parse_triples(g.turns[0][1])), "document"),
+        )
+        for g in made["triples"]
+    ]
+    replies["triples"] = ["\n".join(" | ".join(t) for t in row) or "none" for row in rag.read_triples(generator, facts)]
+    clauses = [(g.turns[0][0], rules_of(g.passages)) for g in made["classify"]]
+    replies["classify"] = [f"{name}, {rating}" for name, rating in rag.classify_by_asking(generator, clauses)]
+    return {
+        f"{name} by asking, {wording}": measure(name, replies[name], [g.turns[0][1] for g in groups_made])
+        for name, groups_made in made.items()
+    }
+
+
 def hyde_retrieval(generator: models.Generator, embedder: models.Embedder, n: int = 200) -> dict[str, Interval]:
     """What a made-up passage is good for: how often the wanted passage is among the 5 nearest of `n`.
 
@@ -323,6 +362,7 @@ def evaluate(model_dir: Path | None = None, n: int = 200, progress: bool = False
     worlds = held_out_worlds(generator, n, progress=progress)
     for wording in ("known", "both"):
         worlds |= verdicts_by_answering(generator, n, wording)
+        worlds |= parts_by_asking(generator, n, wording)
     worlds["hyde, retrieval"] = hyde_retrieval(generator, models.load_embedder(), n)
     return {
         "held-out worlds": worlds,

@@ -447,7 +447,7 @@ def make_term_sheet(make: Maker, turns: int) -> Group:
     rng.shuffle(asked)
     for topic in asked:
         name = make.label(topic)
-        fields.append((name[:1].upper() + name[1:], make.label(topic), values.get(topic.name, "not stated")))
+        fields.append((name[:1].upper() + name[1:], make.label(topic), values.get(topic.name, prompts.NOT_STATED)))
     form = make.ask("guide_lines")
     lines = [fill(form, n=str(i), f=f, t=t) for i, (f, t, _) in enumerate(fields, start=1)]
     intro = [make.ask("guide_intro")] if rng.random() < 0.5 else []
