@@ -15,10 +15,42 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 __version__ = "0.1.0"
 
-_ROOMS = ("corpus", "course", "feedback", "metrics", "models", "paths", "profiles", "prompts", "rag")
+_ROOMS = (
+    "bench",
+    "cli",
+    "corpus",
+    "course",
+    "exercises",
+    "feedback",
+    "metrics",
+    "models",
+    "paths",
+    "profiles",
+    "prompts",
+    "quantities",
+    "rag",
+    "tune",
+    "widgets",
+)
 
 if TYPE_CHECKING:
-    from labkit import corpus, course, feedback, metrics, models, paths, profiles, prompts, rag
+    from labkit import (
+        bench,
+        cli,
+        corpus,
+        course,
+        exercises,
+        feedback,
+        metrics,
+        models,
+        paths,
+        profiles,
+        prompts,
+        quantities,
+        rag,
+        tune,
+        widgets,
+    )
     from labkit.course import check, record
 
 
@@ -37,15 +69,21 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "__version__",
+    "bench",
     "check",
+    "cli",
     "corpus",
     "course",
+    "exercises",
     "feedback",
     "metrics",
     "models",
     "paths",
     "profiles",
     "prompts",
+    "quantities",
     "rag",
     "record",
+    "tune",
+    "widgets",
 ]

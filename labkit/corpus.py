@@ -6,7 +6,6 @@ characters, so that evidence, chunks and citations can be compared exactly.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,7 +121,7 @@ def read_checked(name: str) -> str:
 
 
 def _records(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in read_checked(name).splitlines() if line]
+    return paths.read_rows(name)
 
 
 def contract_records() -> list[dict[str, Any]]:
@@ -146,9 +145,12 @@ def load_documents(
         kinds: which sorts of document.
 
     Raises:
-        ValueError: an unknown split or sort, or a file that does not match its checksum.
+        ValueError: an unknown split or sort, a single sort instead of a list, or a file that does not match its
+            checksum.
         FileNotFoundError: a file is missing.
     """
+    if isinstance(kinds, str):
+        raise ValueError(f"Give a list of sorts of documents: write kinds=[{kinds!r}] for a single one.")
     if split is not None and split not in SPLITS:
         raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
     makers: dict[str, Callable[[], list[Document]]] = {
@@ -337,17 +339,24 @@ def load_folder(folder: str | Path) -> Folder:
     Good files are kept, bad ones reported. PDFs are read by pypdf, DOCX by python-docx, HTML by
     Beautiful Soup, text in another encoding by charset-normalizer (`pip install "labkit[files]"`).
 
+    Hidden files and folders are not looked at; a link that leads out of the folder is not followed.
+
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: it holds no file that can be read; the message names the reasons.
+        ValueError: it is a file, or it holds no file that can be read; the message names the reasons.
     """
     root = Path(folder)
+    if root.is_file():
+        raise ValueError(f"There is no folder {str(root)!r}, that is a file: give the folder that it is in.")
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {str(root)!r}: check the path.")
     documents: list[Document] = []
     problems: dict[str, str] = {}
-    for path in sorted(p for p in root.rglob("*") if p.is_file() and not p.name.startswith(".")):
+    for path in _visible_files(root):
         name = path.relative_to(root).as_posix()
+        if not path.resolve().is_relative_to(root.resolve()):
+            problems[name] = "it is a link to a file outside of the folder; copy that file into it."
+            continue
         if path.suffix.lower() not in _READERS:
             problems[name] = f"files of this kind are not read; save it as one of {', '.join(_READERS)}."
             continue
@@ -365,6 +374,12 @@ def load_folder(folder: str | Path) -> Folder:
         kinds = ", ".join(_READERS)
         raise ValueError(f"The folder {str(root)!r} holds no document that can be read ({reasons}). Put {kinds} there.")
     return Folder(documents, problems)
+
+
+def _visible_files(root: Path) -> list[Path]:
+    """The files below a folder, in order, without hidden ones and those in hidden folders."""
+    found = sorted(p for p in root.rglob("*") if p.is_file())
+    return [p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts)]
 
 
 def _reason(cause: Exception) -> str:

@@ -40,11 +40,14 @@ def check(exercise: str, answer: Any = None) -> None:
 
 
 def _judge(judge: Callable[[Any], str | None], answer: Any) -> str | None:
-    """The hint for an answer; one that the judge cannot even read gets a hint, not a traceback."""
+    """The hint for an answer; one that cannot even be judged gets a hint, not a traceback."""
     try:
         return judge(answer)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as cause:
-        return f"The answer has another form than the exercise asks for ({type(cause).__name__}: {cause})."
+        return (
+            "It could not be judged. Has the answer the form that the exercise asks for? "
+            f"({type(cause).__name__}: {cause})"
+        )
 
 
 # ------------------------------------------------------------------------------------ records
@@ -210,6 +213,7 @@ def show(figure: Any, alt: str) -> None:
     """
     if not alt.strip():
         raise ValueError("Describe the plot in words: alt is empty.")
+    import html
     import io
 
     import matplotlib.pyplot as plt
@@ -219,6 +223,9 @@ def show(figure: Any, alt: str) -> None:
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
     display(Image(buffer.getvalue(), format="png"), metadata={"image/png": {"alt": alt}})
+    # JupyterLab does not give the picture the description in its metadata; a folded text reaches everyone.
+    folded = f"<details><summary>Description of the plot</summary>{html.escape(alt)}</details>"
+    display({"text/html": folded, "text/plain": alt}, raw=True)
 
 
 # Okabe and Ito's colours, told apart also by those who are colour-blind.

@@ -44,9 +44,9 @@ def _first_question() -> corpus.Question:
 @exercise("00.1")
 def _(answer: Any) -> str | None:
     contracts = corpus.load_documents("dev", kinds=("contract",))
-    if int(answer) == len(contracts):
+    if answer == len(contracts):
         return None
-    if int(answer) == len(corpus.load_documents("dev", kinds=("contract", "amendment"))):
+    if answer == len(corpus.load_documents("dev", kinds=("contract", "amendment"))):
         return "That counts the amendments too: give kinds=('contract',)."
     return "Count the documents of corpus.load_documents('dev', kinds=('contract',))."
 
@@ -206,6 +206,11 @@ def _(answer: Any) -> str | None:
 @exercise("02.3")
 def _(answer: Any) -> str | None:
     question = [q for q in corpus.load_questions("dev") if q.followup][4]
+    if not isinstance(answer, str) or not answer.strip().endswith("?"):
+        return "Write a question as a text, with its question mark."
+    assert question.followup is not None
+    if any(answer.strip() == turn["content"].strip() for turn in question.followup["history"]):
+        return "That is the earlier question, which asks for something else: ask what the follow-up asks."
     hits = _dense().retrieve([str(answer)], top_k=5)[0]
     if any(metrics.covers(rag.span_of(h.node), e) for h in hits for e in question.evidence):
         return None
@@ -338,10 +343,13 @@ def _(answer: Any) -> str | None:
 
 @exercise("06.2")
 def _(answer: Any) -> str | None:
-    from labkit.quantities import difference, parse_quantity
+    from labkit.quantities import Quantity, difference, parse_quantity
 
     apart = difference(parse_quantity("eighteen months"), parse_quantity("two (2) years"))  # type: ignore[arg-type]
-    return None if str(answer).strip() == str(apart) else "difference(...) of the two quantities, as a text: str(...)."
+    given = parse_quantity(str(answer))
+    if given is not None and apart is not None and difference(given, apart) == Quantity(0, given.unit):
+        return None
+    return "Give difference(...) of the two quantities, parsed with parse_quantity, as a text such as '5 days'."
 
 
 @exercise("06.3")

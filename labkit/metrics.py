@@ -14,12 +14,14 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from labkit.corpus import Question, Span
 from labkit.prompts import Answer
+
+_T = TypeVar("_T")
 
 # ------------------------------------------------------------------------------------ answers
 
@@ -27,26 +29,45 @@ from labkit.prompts import Answer
 def normalise(text: str) -> str:
     """Lower case, no articles, no punctuation that carries no meaning, single spaces.
 
-    After SQuAD's normalisation (Rajpurkar et al. 2016), but a decimal point and the percent sign
-    stay: `1.5 %` and `15` are different answers. Digits lose their thousands separators.
+    After SQuAD's normalisation (Rajpurkar et al. 2016), but a decimal point, the percent sign and the minus of
+    a number stay: `1.5 %`, `15` and `-15` are different answers, `.5` is `0.5`, and the hyphen of `10-20` is
+    no minus. Digits lose their thousands separators.
     """
     text = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("\N{NO-BREAK SPACE}", " ")
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
     text = re.sub(r"\s*%", "%", text)
+    text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
     text = re.sub(r"(?<!\d)\.|\.(?!\d)", " ", text)
+    # The true minus sign is none of string.punctuation; after a number, a % or a bracket it is a hyphen or a dash.
+    text = re.sub(r"(?<![\w%)\]])-(?=\d)", "\N{MINUS SIGN}", text)
     text = "".join(" " if c in string.punctuation and c not in ".%" else c for c in text)
-    return " ".join(w for w in text.split() if w not in {"a", "an", "the"})
+    return " ".join(w for w in text.split() if w not in {"a", "an", "the"}).replace("\N{MINUS SIGN}", "-")
+
+
+def _several(values: Iterable[_T]) -> list[_T]:
+    """What stands for a list of spellings, or of members; a text would be taken letter by letter.
+
+    Raises:
+        ValueError: a single text was given.
+    """
+    if isinstance(values, str):
+        raise ValueError(f"Give a list of accepted spellings: write [{values!r}] for a single one.")
+    return list(values)
 
 
 def exact_match(answer: str, accepted: Iterable[str]) -> float:
-    """1.0 when the answer equals one of the accepted spellings after normalisation, else 0.0."""
+    """1.0 when the answer equals one of the accepted spellings after normalisation, else 0.0.
+
+    Raises:
+        ValueError: a single spelling was given instead of a list.
+    """
     given = normalise(answer)
-    return float(any(given == normalise(a) for a in accepted))
+    return float(any(given == normalise(a) for a in _several(accepted)))
 
 
 def token_f1(answer: str, accepted: Iterable[str]) -> float:
-    """Best F1 of shared words over the accepted spellings (Rajpurkar et al. 2016)."""
-    return max((_f1(normalise(answer).split(), normalise(a).split()) for a in accepted), default=0.0)
+    """Best F1 of shared words over the accepted spellings (Rajpurkar et al. 2016); errors as in `exact_match`."""
+    return max((_f1(normalise(answer).split(), normalise(a).split()) for a in _several(accepted)), default=0.0)
 
 
 def _f1(given: Sequence[str], wanted: Sequence[str]) -> float:
@@ -69,7 +90,11 @@ def set_precision_recall(answer: str, items: Sequence[Sequence[str]]) -> tuple[f
     Args:
         answer: members separated by commas, semicolons, line breaks or "and".
         items: the gold set, each member as its accepted spellings.
+
+    Raises:
+        ValueError: a single text was given instead of a list, as the set or as a member.
     """
+    items = [_several(spellings) for spellings in _several(items)]
     text = normalise(re.sub(r"[;\n,]", f" {_PART} ", answer))
     spelled = {normalise(s): number for number, spellings in enumerate(items) for s in spellings}
     found: set[int] = set()
@@ -90,7 +115,7 @@ def field_f1(answer: str, fields: Mapping[str, Sequence[str]]) -> float:
     """F1 over the fields of a term sheet written as `field: value` lines.
 
     A field counts as right when its value equals an accepted spelling; a field that the answer
-    adds lowers precision, one that it leaves out lowers recall.
+    adds lowers precision, one that it leaves out lowers recall. Errors as in `exact_match`.
     """
     lines = [part.split(":", 1) for part in re.split(r"[;\n]", answer) if ":" in part]
     given = {normalise(name): value for name, value in lines}

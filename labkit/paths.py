@@ -7,9 +7,11 @@ Floor 0. The data stands beside the package in a checkout (`data/`) and inside i
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -78,9 +80,19 @@ def adapter(name: str) -> Path:
     return data() / "models" / name
 
 
+def shipped_results() -> Path:
+    """Folder of the results that come with the course because they take longer than a lesson."""
+    return data() / "results"
+
+
 def vectors() -> Path:
     """Folder of the plain embedder's vectors of the dev archive."""
     return data() / "models" / "minilm"
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -113,6 +125,11 @@ def read_checked(name: str, folder: Path | None = None) -> bytes:
     return content
 
 
+def read_rows(name: str, folder: Path | None = None) -> list[Any]:
+    """The rows of a JSON lines file; arguments and errors as in `read_checked`."""
+    return [json.loads(line) for line in read_checked(name, folder).decode("utf-8").splitlines() if line]
+
+
 def check_folder(folder: Path) -> None:
     """Verify every file that a folder's SHA256SUMS lists; errors as in `read_checked`."""
     for name in checksums(folder):
@@ -121,8 +138,25 @@ def check_folder(folder: Path) -> None:
 
 def write_checksums(folder: Path, names: Sequence[str]) -> None:
     """Write a folder's SHA256SUMS over the named files."""
-    lines = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in sorted(names)]
-    write_atomic(folder / SUMS, "".join(lines))
+    _write_sums(folder, {n: sha256(folder / n) for n in names})
+
+
+def write_checked(name: str, text: str, folder: Path) -> Path:
+    """Write a file of a folder and its line in the folder's SHA256SUMS, for `read_checked`.
+
+    The other lines stay as they are, so that a file that was altered is not approved in passing.
+
+    Returns:
+        The file.
+    """
+    known = checksums(folder) if (folder / SUMS).exists() else {}
+    write_atomic(folder / name, text)
+    _write_sums(folder, known | {name: sha256(folder / name)})
+    return folder / name
+
+
+def _write_sums(folder: Path, digests: Mapping[str, str]) -> None:
+    write_atomic(folder / SUMS, "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)))
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -44,8 +44,6 @@ class Profile:
         max_length: longest prompt plus answer, in tokens.
         max_new_tokens: longest answer, in tokens.
         batch_size: prompts generated together.
-        top_k: passages given to the generator.
-        chunk_tokens: size of a chunk, in tokens of LlamaIndex's default tokenizer.
         lora_rank, epochs: for the fine-tuning lessons.
         sample: questions a lesson evaluates, None for all of them.
         tried: where somebody has run it, empty when nobody has.
@@ -60,8 +58,6 @@ class Profile:
     max_length: int = 1280
     max_new_tokens: int = 40
     batch_size: int = 32
-    top_k: int = 5
-    chunk_tokens: int = 128
     lora_rank: int = 16
     epochs: int = 12
     sample: int | None = None

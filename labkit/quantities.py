@@ -50,8 +50,11 @@ class Quantity:
         return f"{number} {self.unit}{'' if self.number == 1 else 's'}" if self.unit else number
 
 
+# A minus follows neither word nor number, for there it is a hyphen or a dash.
+_MINUS = r"(?<![\w%)\]])[-\N{MINUS SIGN}]"
 _WRITTEN = re.compile(
-    r"(?:\b[A-Z]{3}\s?|[$\N{EURO SIGN}\N{POUND SIGN}]\s?)?\d[\d,]*(?:\.\d+)?\s*(?:thousand|million)?\s*"
+    rf"(?:\b[A-Z]{{3}}\s?|[$\N{{EURO SIGN}}\N{{POUND SIGN}}]\s?)?(?:{_MINUS})?(?:(?<![\w.,])\.)?"
+    r"\d[\d,]*(?:\.\d+(?:[.,]\d+)*)?\s*(?:thousand|million)?\s*"
     r"(?:%|per ?cent|(?:(?:business|working)\s+)?(?:hour|day|week|month|year)s?)?",
     re.IGNORECASE,
 )
@@ -68,10 +71,12 @@ def without_quantities(text: str) -> str:
 
 
 def parse_quantity(text: str) -> Quantity | None:
-    """The first quantity of a text, such as "seventy-five (75) days" or "USD 1.2 million"; None where there is none."""
-    number = _digits(text)
-    if number is None:
-        number = _in_words(text.lower())
+    """The first quantity of a text, such as "seventy-five (75) days" or "USD 1.2 million".
+
+    None where there is none, or where its digits are written in a way that is not understood: a comma stands
+    before thousands and a point before decimals, so "1,5 %" and "1.000,50 EUR" are no quantities.
+    """
+    number = _digits(text) if re.search(r"\d", text) else _in_words(text.lower())
     if number is None:
         return None
     if re.search(r"%|\bper ?cent\b", text, re.IGNORECASE):
@@ -81,12 +86,18 @@ def parse_quantity(text: str) -> Quantity | None:
     return Quantity(number, _currency(text))
 
 
+_NUMBER = re.compile(r"(?:(?<![\w.,])\.)?\d(?:[\d.,']*\d)?")
+_NEGATIVE = re.compile(rf"{_MINUS}(?:[A-Z]{{3}}\s?|[$\N{{EURO SIGN}}\N{{POUND SIGN}}])?$")
+
+
 def _digits(text: str) -> float | None:
-    found = re.search(r"\d+(?:,\d{3})*(?:\.\d+)?", text)
-    if found is None:
+    """The first number in digits, below zero where a minus stands before it or before its currency."""
+    found = _NUMBER.search(text)
+    if found is None or not re.fullmatch(r"(?:\d+(?:,\d{3})*)?(?:\.\d+)?", found[0]):
         return None
     scale = re.match(r"\s*(thousand|million|billion)\b", text[found.end() :], re.IGNORECASE)
-    return float(found[0].replace(",", "")) * (_SCALES[scale[1].lower()] if scale else 1.0)
+    sign = -1.0 if _NEGATIVE.search(text[: found.start()]) else 1.0
+    return sign * float(found[0].replace(",", "")) * (_SCALES[scale[1].lower()] if scale else 1.0)
 
 
 def _in_words(text: str) -> float | None:

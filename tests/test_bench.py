@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
-from labkit import bench, corpus, metrics, rag
+from labkit import bench, corpus, metrics, paths, rag
 from labkit.corpus import Document, Question, Span
 
 TEXTS = {name: f"The term of {name} is {years} years. Nothing else is said here." for name, years in
@@ -114,7 +115,9 @@ def test_a_sample_takes_the_same_number_from_each_contract():
     questions = [replace(question(name), id=f"{name}{i}") for name in TEXTS for i in range(5)]
     drawn = bench.sample(questions, {"lookup": 2})
     assert [q.cluster for q in drawn] == [name for name in TEXTS for _ in range(2)]
-    assert drawn == bench.sample(questions, {"lookup": 2}) and not bench.sample(questions, {"compare": 2})
+    assert drawn == bench.sample(questions, {"lookup": 2})
+    with pytest.raises(ValueError, match=r"'lokup'.*choose among lookup"):
+        bench.sample(questions, {"lokup": 2})
 
 
 def test_looking_without_reading_measures_retrieval_alone():
@@ -189,3 +192,22 @@ def test_shipped_replies_are_what_the_arms_give(reader):
 def test_nothing_to_measure_is_an_error(runs):
     with pytest.raises(ValueError, match="no questions"):
         bench.measure("x", [], rag.Pipeline(rag.BM25Index(rag.chunk(DOCUMENTS)), Copying()))
+
+
+@pytest.mark.parametrize(
+    ("name", "load"),
+    [
+        ("benchmark.json", bench.shipped_benchmark),
+        ("benchmark_replies.jsonl", lambda: bench.shipped_replies("naive")),
+        ("hypothetical_questions.jsonl", lambda: bench.shipped_questions([])),
+        ("triples.jsonl", lambda: bench.shipped_triples([])),
+    ],
+)
+def test_altered_results_are_refused(name, load, tmp_path, monkeypatch):
+    folder = tmp_path / "results"
+    shutil.copytree(paths.shipped_results(), folder)
+    monkeypatch.setattr(paths, "shipped_results", lambda: folder)
+    load()
+    (folder / name).write_text('{"half', encoding="utf-8")
+    with pytest.raises(ValueError, match=f"{name} is not what was shipped"):
+        load()

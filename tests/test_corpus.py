@@ -35,6 +35,11 @@ def test_splits_select_contracts():
         corpus.load_documents(kinds=("emails",))
 
 
+def test_a_single_sort_in_place_of_a_list_is_refused():
+    with pytest.raises(ValueError, match="write kinds="):
+        corpus.load_documents(kinds="contract")
+
+
 def test_the_test_split_stays_closed():
     with pytest.raises(ValueError, match="benchmark"):
         corpus.load_questions("test")
@@ -133,6 +138,31 @@ def test_an_empty_or_missing_folder_says_what_to_do(tmp_path):
     (tmp_path / "broken.pdf").write_bytes(b"no pdf")
     with pytest.raises(ValueError, match=r"broken\.pdf"):
         corpus.load_folder(tmp_path)
+
+
+def test_hidden_folders_and_links_out_of_the_folder_are_not_read(tmp_path):
+    folder, outside = tmp_path / "mine", tmp_path / "theirs"
+    for name in (".git", "sub/.ipynb_checkpoints"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "hidden.txt").write_text("hidden")
+    outside.mkdir()
+    (outside / "secret.txt").write_text("secret")
+    (folder / "note.txt").write_text("fine")
+    try:
+        (folder / "inside.txt").symlink_to(folder / "note.txt")
+        (folder / "outside.txt").symlink_to(outside / "secret.txt")
+        (folder / "linked").symlink_to(outside)
+    except OSError:
+        pytest.skip("this system makes no links")
+    read = corpus.load_folder(folder)
+    assert [d.id for d in read.documents] == ["inside.txt", "note.txt"]
+    assert "outside of the folder" in read.problems["outside.txt"]
+
+
+def test_a_file_in_place_of_a_folder_says_what_to_do(tmp_path):
+    (tmp_path / "note.txt").write_text("fine")
+    with pytest.raises(ValueError, match="that is a file: give the folder"):
+        corpus.load_folder(tmp_path / "note.txt")
 
 
 def test_a_missing_library_is_named(tmp_path, monkeypatch):

@@ -57,7 +57,8 @@ def test_a_wrong_answer_gets_a_hint(answer: Any, capsys):
 @pytest.mark.parametrize("answer", [3, "text", {}, {"recall": "high"}, [1]])
 def test_an_unreadable_answer_gets_a_hint_and_no_traceback(answer: Any, capsys):
     course.check("01.2", answer)
-    assert "01.2: not yet. The answer has another form than the exercise asks for" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "01.2: not yet. It could not be judged. Has the answer the form that the exercise asks for?" in said
 
 
 def test_an_unknown_exercise_names_those_there_are():

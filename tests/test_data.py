@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from labkit import paths
 from labkit.making.data import build, checks, clauses, questions, values
 
 DATA = Path(__file__).parent.parent / "data"
@@ -105,6 +106,28 @@ def test_a_missing_and_an_extra_file_are_found(damaged: Path) -> None:
     assert any("C999.txt is not listed" in line for line in found)
     (damaged / "companies.jsonl").unlink()
     assert "companies.jsonl" in checks.verify(damaged)[0]
+
+
+def test_altered_and_missing_results_are_found(damaged: Path) -> None:
+    folder = Path(shutil.copytree(DATA / "results", damaged / "results"))
+    assert checks.verify(damaged) == []
+    (folder / "triples.jsonl").write_text("{", encoding="utf-8")
+    (folder / "benchmark.json").unlink()
+    found = checks.verify(damaged)
+    assert any("results/triples.jsonl differs" in line for line in found)
+    assert any("results/benchmark.json is listed" in line and "missing" in line for line in found)
+    (folder / "SHA256SUMS").unlink()
+    assert any("results holds no SHA256SUMS" in line for line in checks.verify(damaged))
+
+
+def test_a_result_is_written_with_its_checksum_and_approves_no_other(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "b.jsonl"):
+        paths.write_checked(name, "[1]\n", tmp_path)
+    (tmp_path / "a.jsonl").write_text("[2]\n", encoding="utf-8")
+    paths.write_checked("b.jsonl", "[3]\n", tmp_path)
+    assert paths.read_rows("b.jsonl", tmp_path) == [[3]]
+    with pytest.raises(ValueError, match="not what was shipped"):
+        paths.read_rows("a.jsonl", tmp_path)
 
 
 def test_a_wrong_span_is_found(damaged: Path) -> None:

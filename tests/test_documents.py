@@ -33,6 +33,13 @@ MENTIONS = [*FOUND, mention(HIRE, "party", "Alder Mills Ltd"), mention(HIRE, "pa
         ("ten working days", Quantity(10, "business day")),
         ("two hundred and twenty", Quantity(220, "")),
         ("Polish law", None),
+        ("-5%", Quantity(-5, "%")),
+        (".5%", Quantity(0.5, "%")),
+        ("10-20 days", Quantity(10, "day")),
+        ("USD 1,000.50", Quantity(1000.5, "USD")),
+        ("1,5 %", None),
+        ("1.000,50 EUR", None),
+        ("1.2.3", None),
     ],
 )
 def test_quantities_are_read(text, wanted):

@@ -80,3 +80,15 @@ def test_importing_labkit_loads_no_heavy_library():
 
     code = "import labkit, labkit.cli, sys; print([m for m in ('torch', 'numpy', 'llama_index') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_every_room_opens_when_it_is_named():
+    import subprocess
+    import sys
+
+    import labkit
+
+    code = "import labkit; print([r for r in labkit._ROOMS if getattr(labkit, r).__name__ != f'labkit.{r}'])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+    rooms = set(FLOORS) - {"making", "__main__", "__init__"}
+    assert rooms == set(labkit._ROOMS) and rooms <= set(dir(labkit))

@@ -43,10 +43,33 @@ def make_question(answer="45 days", evidence=EVIDENCE, **changes):
         ("forty-five (45) days", ["45 days", "forty-five (45) days"], 1),
         ("54 days", ["45 days"], 0),
         ("", ["45 days"], 0),
+        ("-5%", ["5%"], 0),
+        ("-5%", ["-5 %", "5%"], 1),
+        ("USD -5", ["USD 5"], 0),
+        (".5%", ["5%"], 0),
+        (".5%", ["0.5%"], 1),
+        ("10-20", ["10 20"], 1),
+        ("2020-01-02", ["2020 01 02"], 1),
+        ("30-day", ["30 day"], 1),
     ],
 )
 def test_exact_match(given, accepted, right):
     assert metrics.exact_match(given, accepted) == right
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda: metrics.exact_match("U", "USD 2"),
+        lambda: metrics.token_f1("U", "USD 2"),
+        lambda: metrics.set_precision_recall("U", "USD 2"),
+        lambda: metrics.set_f1("U", ["USD 2"]),
+        lambda: metrics.field_f1("fee: U", {"fee": "USD 2"}),
+    ],
+)
+def test_a_single_spelling_in_place_of_a_list_is_refused(score):
+    with pytest.raises(ValueError, match=r"write \['USD 2'\]"):
+        score()
 
 
 def test_token_f1_takes_the_best_spelling():

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from labkit import models, profiles, prompts
+from labkit.making.reader import examples
 from labkit.prompts import Passage, answer_messages
 
 LLAMA = (
@@ -103,6 +104,17 @@ def test_batches_answer_like_single_prompts(hub_folder):
     together = generator.generate(PROMPTS, max_new_tokens=12)
     alone = [generator.generate([p], max_new_tokens=12)[0] for p in PROMPTS]
     assert together == alone
+
+
+@pytest.mark.parametrize(("dtype", "same"), [("fp32", 1.0), ("bf16", 0.995)])
+def test_the_reader_answers_in_batches_as_one_by_one(dtype, same):
+    generator = models.load_generator(dtype=dtype)
+    generator.fingerprint = None  # nothing from the disk
+    chats = [e.messages for name in ("closed_book", "rewrite") for e in examples.evaluation(20, 1, instruction=name)]
+    together = generator.generate(chats, max_new_tokens=16, batch_size=8)
+    alone = generator.generate(chats, max_new_tokens=16, batch_size=1)
+    agree = sum(a == b for a, b in zip(together, alone, strict=True))
+    assert agree >= same * len(chats), f"{agree} of {len(chats)} replies are the same"
 
 
 @pytest.mark.parametrize("quantization", ["int8", "nf4"])
@@ -213,6 +225,15 @@ def test_embedder_caches_by_content(fresh_embedder, monkeypatch):
     assert calls == [2, 1]
     assert (again[1] == first[0]).all()
     assert torch.tensor(first).norm(dim=1).allclose(torch.ones(2), atol=1e-5)
+
+
+def test_a_single_text_or_chat_in_place_of_a_list_is_refused(embedder, reader):
+    with pytest.raises(ValueError, match="list of texts"):
+        embedder.encode("rent")
+    messages = answer_messages("Why?", [Passage("A", "first")])
+    for refused in (lambda: reader.generate(messages), lambda: reader.log_likelihood(messages, ["a", "b"])):
+        with pytest.raises(ValueError, match="list of chats"):
+            refused()
 
 
 def test_embedder_survives_a_damaged_cache(fresh_embedder):

@@ -24,6 +24,50 @@ def test_parse_answer(reply, text, citations, refused):
     assert (answer.text, answer.citations, answer.refused) == (text, citations, refused)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "The passage doesn't say.",
+        "The passage doesn\N{RIGHT SINGLE QUOTATION MARK}t say.",
+        "It isn't stated.",
+        "It is not mentioned [1].",
+        "The provided passages do not contain this information.",
+        "The context does not mention a deposit.",
+        "None of the passages mention it.",
+        "Neither passage states the fee.",
+        "I cannot find the answer in the passages.",
+        "There is no information about this in the passages.",
+        "Based on the provided passages, it is not stated.",
+        "I don't know, but the passages mention a notice period.",
+        "Unknown.",
+    ],
+)
+def test_refusals_of_other_models_are_seen(reply):
+    assert parse_answer(reply).refused
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "I don't know whether [1], but 30 days",
+        "Not stated in the annex: 30 days",
+        "not transferable",
+        "Not applicable to affiliates",
+        "It is not permitted.",
+        "None",
+        "no notice",
+        "No information may be disclosed",
+        "The contract contains no cap.",
+        "The information is not confidential after five years",
+        "unknown defects are excluded",
+        "not found liable",
+        "30 days; the passages do not say more.",
+    ],
+)
+def test_answers_that_sound_like_refusals_stay_answers(reply):
+    assert not parse_answer(reply).refused
+
+
 def test_line_breaks_stay():
     assert parse_answer("Term: 3 years [1]\nLaw:  Norway").text == "Term: 3 years\nLaw: Norway"
 

@@ -51,6 +51,39 @@ def test_retrieval_finds_meaning_and_checks_its_arguments(index):
         rag.VectorIndex([], index.embedder)
 
 
+def test_a_single_thing_in_place_of_a_list_is_refused(index, embedder, reader):
+    asked = "In which city is the data centre?"
+    ways = [
+        lambda: index.retrieve("rent", 2),
+        lambda: rag.Hybrid([index]).retrieve("rent", 2),
+        lambda: rag.Pipeline(index, reader).run(asked),
+        lambda: rag.Pipeline(index, reader).ask(None),
+        lambda: rag.chunk(DOCUMENTS[0]),
+        lambda: rag.VectorIndex(DOCUMENTS, embedder),
+        lambda: rag.BM25Index(DOCUMENTS),
+    ]
+    for way in ways:
+        with pytest.raises(ValueError, match=r"list of|must be a text"):
+            way()
+
+
+def test_two_documents_of_one_id_are_refused():
+    with pytest.raises(ValueError, match="Two documents have the id 'a'"):
+        rag.chunk([Document("a", "First", "One sentence."), Document("a", "Second", "Another one.")])
+
+
+@pytest.mark.parametrize("top_k", [0, -1])
+def test_at_least_one_passage_is_asked_for(index, reader, top_k):
+    hybrid = rag.Hybrid([index])
+    for way in (
+        lambda: hybrid.retrieve(["rent"], top_k),
+        lambda: rag.Pipeline(index, reader, top_k=top_k).ask("Where?"),
+        lambda: rag.Pipeline(hybrid, reader, top_k=top_k).ask("Where?"),
+    ):
+        with pytest.raises(ValueError, match=f"top_k is {top_k}"):
+            way()
+
+
 def test_llama_index_finds_the_same(index):
     question = "In which city is the data centre?"
     theirs = index.llama_index().as_retriever(similarity_top_k=2).retrieve(question)

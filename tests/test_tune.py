@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from dataclasses import replace
 
 import pytest
 from test_bench import DOCUMENTS, TEXTS, question
@@ -153,3 +155,11 @@ def test_the_reader_learns_replies_and_keeps_its_weights(tmp_path, reader):
         tune.train_generator([], tmp_path / "none")
     with pytest.raises(FileNotFoundError, match="no adapter"):
         tune.load_tuned(tmp_path / "none")
+
+
+def test_an_adapter_of_another_model_says_which_it_needs(reader):
+    config = copy.deepcopy(reader.model.config)
+    config.hidden_size //= 2
+    other = replace(reader, model=type(reader.model)(config), name="other")
+    with pytest.raises(ValueError, match=r"does not fit 'other'.*load_generator\('reader'\)"):
+        tune.load_tuned(paths.adapter("extractor"), other)

@@ -57,6 +57,8 @@ BRACKETS_K = 8
 # More passages than any window of the course's profiles holds.
 WINDOW_K = 16
 SAY = partial(print, flush=True)
+# Files of the results that come with the course.
+_REPORT, _REPLIES, _QUESTIONS = "benchmark.json", "benchmark_replies.jsonl", "hypothetical_questions.jsonl"
 
 
 def naive(documents: Sequence[Document], embedder: Embedder, generator: Generator) -> Pipeline:
@@ -214,10 +216,6 @@ def _groups(halves: Mapping[str, Sequence[Run]], key: Callable[[Question], str])
     return rows
 
 
-def _results() -> Path:
-    return paths.data() / "results"
-
-
 def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
     """Open the test split, run the benchmark over the whole archive, and keep report and replies with the course."""
     questions = [q for q in corpus.load_questions("test", open_test=True) if q.followup is None]
@@ -230,10 +228,9 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
         for q, r in zip(run.questions, run.results, strict=True)
     ]
     replies = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    paths.write_atomic(_results() / "benchmark_replies.jsonl", replies)
-    path = _results() / "benchmark.json"
+    paths.write_checked(_REPLIES, replies, paths.shipped_results())
     text = json.dumps({"made_with": made, **metrics.plain(report(runs))}, indent=1, ensure_ascii=False)
-    paths.write_atomic(path, text + "\n")
+    path = paths.write_checked(_REPORT, text + "\n", paths.shipped_results())
     say(f"written to {path}\n{techniques(runs).round(3).to_string(index=False)}")
     return path
 
@@ -243,19 +240,19 @@ def shipped_benchmark() -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is none.
+        ValueError: it does not match its checksum.
     """
-    path = _results() / "benchmark.json"
-    if not path.exists():
+    if not (paths.shipped_results() / _REPORT).exists():
         raise FileNotFoundError("The course carries no results of the benchmark: make them with `make benchmark`.")
-    made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    made: dict[str, Any] = json.loads(paths.read_checked(_REPORT, paths.shipped_results()))
     return made
 
 
 def shipped_replies(arm: str) -> dict[str, str]:
     """The replies of an arm that come with the course, by id of the question; errors as in `shipped_benchmark`."""
     shipped_benchmark()
-    lines = (_results() / "benchmark_replies.jsonl").read_text(encoding="utf-8").splitlines()
-    return {row["id"]: row["reply"] for row in map(json.loads, lines) if row["arm"] == arm}
+    rows = paths.read_rows(_REPLIES, paths.shipped_results())
+    return {row["id"]: row["reply"] for row in rows if row["arm"] == arm}
 
 
 # ------------------------------------------------------------------------- hypothetical questions
@@ -267,8 +264,8 @@ def write_questions(say: Callable[[str], None] = SAY) -> Path:
     chunks = rag.headed_clauses(documents)
     written = rag.hypothetical_questions(models.load_generator(), chunks)
     rows = [{**asdict(rag.span_of(c)), "questions": found} for c, found in zip(chunks, written, strict=True)]
-    path = _results() / "hypothetical_questions.jsonl"
-    paths.write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path = paths.write_checked(_QUESTIONS, text, paths.shipped_results())
     say(f"{sum(len(found) for found in written)} questions for {len(chunks)} chunks in {path}")
     return path
 
@@ -278,10 +275,10 @@ def shipped_questions(chunks: Sequence[BaseNode]) -> list[list[str]]:
 
     Raises:
         FileNotFoundError: there are none at all.
+        ValueError: they do not match their checksum.
     """
-    path = _results() / "hypothetical_questions.jsonl"
-    if not path.exists():
+    if not (paths.shipped_results() / _QUESTIONS).exists():
         raise FileNotFoundError("The course carries no such questions: write them with `python -m labkit questions`.")
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = paths.read_rows(_QUESTIONS, paths.shipped_results())
     known = {Span(r["document"], r["start"], r["end"]): r["questions"] for r in rows}
     return [known.get(rag.span_of(c), []) for c in chunks]

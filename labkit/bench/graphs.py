@@ -18,6 +18,7 @@ from labkit.rag import KnowledgeGraph, Mention
 
 SAY = partial(print, flush=True)
 ALL = "all"
+_TRIPLES = "triples.jsonl"
 
 
 def triple_scores(graph: KnowledgeGraph, facts: Sequence[Fact]) -> pd.DataFrame:
@@ -88,10 +89,6 @@ def _mentions(documents: Sequence[Document]) -> Iterator[tuple[str, str, str | N
 # ------------------------------------------------------------------- triples of the course
 
 
-def _triples() -> Path:
-    return paths.data() / "results" / "triples.jsonl"
-
-
 def write_triples(say: Callable[[str], None] = SAY) -> Path:
     """Let the tuned reader extract the triples of the whole archive, and keep them with the course."""
     documents = corpus.load_documents(kinds=("contract", "amendment", "register"))
@@ -99,9 +96,10 @@ def write_triples(say: Callable[[str], None] = SAY) -> Path:
     say(f"{len(chunks)} chunks of {len(documents)} documents")
     found = rag.extract(tune.load_tuned(paths.adapter("extractor")), chunks)
     rows = [[m.subject, m.relation, m.object, *asdict(m.source).values()] for m in found]
-    paths.write_atomic(_triples(), "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    say(f"{len(rows)} triples in {_triples()}")
-    return _triples()
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path = paths.write_checked(_TRIPLES, text, paths.shipped_results())
+    say(f"{len(rows)} triples in {path}")
+    return path
 
 
 def shipped_triples(documents: Sequence[Document]) -> list[Mention]:
@@ -109,9 +107,10 @@ def shipped_triples(documents: Sequence[Document]) -> list[Mention]:
 
     Raises:
         FileNotFoundError: there are none at all.
+        ValueError: they do not match their checksum.
     """
-    if not _triples().exists():
+    if not (paths.shipped_results() / _TRIPLES).exists():
         raise FileNotFoundError("The course carries no triples: extract them with `python -m labkit triples`.")
     ids = {d.id for d in documents}
-    rows = (json.loads(line) for line in _triples().read_text(encoding="utf-8").splitlines())
+    rows = paths.read_rows(_TRIPLES, paths.shipped_results())
     return [Mention(s, r, o, Span(d, a, b)) for s, r, o, d, a, b in rows if d in ids]

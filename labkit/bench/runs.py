@@ -114,7 +114,15 @@ def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed:
 
     Args:
         per_contract: how many, by task; other tasks are left out. seed: decides which.
+
+    Raises:
+        ValueError: there are no questions, or none of a task that is asked for.
     """
+    if not questions:
+        raise ValueError("There are no questions to draw from: load some first.")
+    tasks = sorted({q.task for q in questions})
+    if unknown := [task for task in per_contract if task not in tasks]:
+        raise ValueError(f"There is no question of the task {unknown[0]!r}: choose among {', '.join(tasks)}.")
     rng = random.Random(seed)
     groups: dict[tuple[str, str], list[Question]] = {}
     for question in questions:

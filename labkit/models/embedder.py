@@ -60,7 +60,12 @@ class Embedder:
 
         Returns:
             float32 array of shape (len(texts), dimension), rows of unit length.
+
+        Raises:
+            ValueError: a single text was given instead of a list.
         """
+        if isinstance(texts, str):
+            raise ValueError("Give a list of texts to embed: write [text] for a single one.")
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         known, shipped = self._load_cache(), self._shipped

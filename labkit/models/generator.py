@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -79,6 +79,12 @@ def _allowed(grammars: Sequence[Grammar | None], prompt: int) -> Callable[[int, 
         return grammar(tokens[prompt:].tolist())
 
     return allowed
+
+
+def _check_chats(prompts: Sequence[Sequence[Message]]) -> None:
+    """Raise a ValueError where a chat stands in place of a list of chats."""
+    if isinstance(prompts, str) or any(isinstance(chat, str | Mapping) for chat in prompts):
+        raise ValueError("Give a list of chats, each of them a list of messages: write [messages] for a single chat.")
 
 
 @dataclass
@@ -157,8 +163,9 @@ class Generator:
             The replies, in the order of the prompts, without special tokens.
 
         Raises:
-            ValueError: a prompt does not fit into the window; the message says by how much.
+            ValueError: a prompt does not fit into the window, or a single chat was given instead of a list.
         """
+        _check_chats(prompts)
         new = max_new_tokens or self.max_new_tokens
         texts = [self.text(p) for p in prompts]
         size = batch_size or self.batch_size
@@ -221,8 +228,10 @@ class Generator:
             float64 array of shape (len(prompts),): mean natural-log likelihood a token of the reply, its end included.
 
         Raises:
-            ValueError: a prompt with its reply does not fit into the window.
+            ValueError: a prompt with its reply does not fit into the window, or a single chat was given instead of a
+                list.
         """
+        _check_chats(prompts)
         end = self.tokenizer.eos_token or ""
         pairs = [(self.text(p), f" {r}{end}") for p, r in zip(prompts, replies, strict=True)]
         texts = ["\x00".join(pair) for pair in pairs]
@@ -370,7 +379,12 @@ class LlamaIndexGenerator:
         progress: bool = False,
         grammars: Sequence[Grammar] | None = None,
     ) -> list[str]:
-        """Answer many prompts; the LLM's own settings decide how, grammars do not reach it."""
+        """Answer many prompts; the LLM's own settings decide how, grammars do not reach it.
+
+        Raises:
+            ValueError: a single chat was given instead of a list.
+        """
+        _check_chats(prompts)
         from llama_index.core.base.llms.types import ChatMessage
         from tqdm.auto import tqdm
 

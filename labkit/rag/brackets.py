@@ -15,7 +15,7 @@ from labkit.corpus import Document, Question, Span
 from labkit.metrics import AnswerScore, score_answer
 from labkit.models import Generator
 from labkit.prompts import Passage, answer_messages, parse_answer
-from labkit.rag.retrieval import Query, Within, bundles
+from labkit.rag.retrieval import Query, Within, bundles, check_top_k
 
 Clauses = Sequence[Mapping[str, Any]]
 
@@ -67,8 +67,9 @@ class Known:
         """As `Retriever.retrieve`; `within` narrows nothing.
 
         Raises:
-            ValueError: a question is empty, or its passages are not known.
+            ValueError: a question is empty, its passages are not known, or `top_k` is below 1.
         """
+        check_top_k(top_k)
         asked = [query.query_str for query in bundles(queries)]
         if unknown := [q for q in asked if q not in self._found]:
             raise ValueError(f"No passages are known for {unknown[0]!r}: ask the questions that this was made from.")

@@ -48,10 +48,10 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
         HierarchicalNodeParser level by level, those of a SentenceWindowNodeParser with the place of their window.
 
     Raises:
-        ValueError: there are no documents, they hold no text, or a chunk is not found in its document.
+        ValueError: there are no documents, what was given is no list of them, two have the same id, they hold no
+            text, or a chunk is not found in its document.
     """
-    if not documents:
-        raise ValueError("There are no documents to cut: load some first.")
+    _check_documents(documents)
     parser = splitter or SentenceSplitter(chunk_size=tokens, chunk_overlap=0, include_metadata=False)
     # LlamaIndex prints a line a document where chunks are small.
     with redirect_stdout(StringIO()):
@@ -71,6 +71,16 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
     if isinstance(parser, SentenceWindowNodeParser):
         _place_windows(chunks, by_id, parser.window_size)
     return chunks
+
+
+def _check_documents(documents: Sequence[Document]) -> None:
+    if isinstance(documents, Document) or not all(isinstance(d, Document) for d in documents):
+        raise ValueError("Give a list of `corpus.Document`: write [document] to cut a single one.")
+    if not documents:
+        raise ValueError("There are no documents to cut: load some first.")
+    [(name, times)] = Counter(d.id for d in documents).most_common(1)
+    if times > 1:
+        raise ValueError(f"Two documents have the id {name!r}: give each an id of its own, for chunks go by it.")
 
 
 def _locate(node: TextNode, document: Document, after: int) -> int:

@@ -256,8 +256,8 @@ class Desk:
         return self.retriever.graph
 
     def plan(self, questions: Sequence[str]) -> list[Plan]:
-        """What is to be done for each question."""
-        if not questions:
+        """What is to be done for each question; errors as in `retrieval.bundles`."""
+        if not bundles(questions):
             return []
         intents = self.understand(questions)
         seeds = [self.retriever.seeds(q) for q in questions]

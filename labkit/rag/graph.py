@@ -21,7 +21,7 @@ from labkit import paths
 from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span
 from labkit.models import Embedder
 from labkit.rag.chunking import span_of
-from labkit.rag.retrieval import Query, VectorIndex, Within, bundles
+from labkit.rag.retrieval import Query, VectorIndex, Within, bundles, check_top_k
 from labkit.rag.triples import Linker, Mention, fitting, make_linker, plain_name, title_parties
 
 if TYPE_CHECKING:
@@ -438,6 +438,7 @@ class GraphRetriever:
         self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
     ) -> list[list[NodeWithScore]]:
         """As `Retriever.retrieve`; no passages for a question that names nothing in the graph."""
+        check_top_k(top_k)
         asked = bundles(queries)
         scores = self.index.scores(asked)
         intents: Sequence[Intent | None] = (

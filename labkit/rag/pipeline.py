@@ -116,8 +116,8 @@ class Pipeline:
             histories: what was said before each question; nothing by default.
 
         Raises:
-            ValueError: a question is empty or does not fit into the window even without passages, `top_k` is
-                no possible number, or a stage gave no query.
+            ValueError: a question is empty, no text, or does not fit into the window even without passages, a single
+                question was given instead of a list, `top_k` is no possible number, or a stage gave no query.
         """
         traces = _Traces(len(questions), self.top_k)
         asked, found = self._find(questions, histories, traces)
@@ -150,8 +150,8 @@ class Pipeline:
         flat = [query for row in asked for query in row]
         depth = max(self.depth, self.top_k)
         size = getattr(self.retriever, "chunks", None)
+        retrieval.check_top_k(self.top_k, None if size is None else len(size))
         if size is not None:
-            retrieval.check_top_k(self.top_k, len(size))
             depth = min(depth, len(size))
 
         def look() -> list[list[NodeWithScore]]:

@@ -38,8 +38,12 @@ def bundles(queries: Sequence[Query]) -> list[QueryBundle]:
     """Queries as LlamaIndex's QueryBundle.
 
     Raises:
-        ValueError: a query is empty.
+        ValueError: a query is empty or no text, or a single one was given instead of a list.
     """
+    if isinstance(queries, str | QueryBundle):
+        raise ValueError("Give a list of questions, such as [question], or use ask() of a pipeline for one.")
+    if wrong := [q for q in queries if not isinstance(q, str | QueryBundle)]:
+        raise ValueError(f"A question must be a text, not {type(wrong[0]).__name__}: write it in words.")
     made = [QueryBundle(q) if isinstance(q, str) else q for q in queries]
     if any(not q.query_str.strip() for q in made):
         raise ValueError("A question is empty: write one.")
@@ -62,10 +66,18 @@ def search(
     return [retriever.retrieve(query)[:top_k] for query in asked]
 
 
-def check_top_k(top_k: int, size: int) -> None:
-    """Raise a ValueError unless `top_k` is between 1 and the size of the index."""
-    if not 1 <= top_k <= size:
+def check_top_k(top_k: int, size: int | None = None) -> None:
+    """Raise a ValueError unless `top_k` is at least 1, and at most the size of the index where that is known."""
+    if size is not None and not 1 <= top_k <= size:
         raise ValueError(f"top_k is {top_k}: choose a number from 1 to {size}, the size of the index.")
+    if top_k < 1:
+        raise ValueError(f"top_k is {top_k}: choose 1 or more.")
+
+
+def check_chunks(chunks: Sequence[TextNode]) -> None:
+    """Raise a ValueError unless all are chunks, with the document that they were cut from."""
+    if not all(isinstance(c, TextNode) and "document" in c.metadata for c in chunks):
+        raise ValueError("An index is made of a list of chunks: cut your documents with `rag.chunk(documents)` first.")
 
 
 class _Chunks(ABC):
@@ -76,6 +88,7 @@ class _Chunks(ABC):
     def __init__(self, chunks: Sequence[TextNode]) -> None:
         if not chunks:
             raise ValueError("The index would be empty: give it at least one chunk.")
+        check_chunks(chunks)
         self.chunks = list(chunks)
         self._documents = np.array([str(c.metadata["document"]) for c in self.chunks])
 
@@ -124,7 +137,7 @@ class VectorIndex(_Chunks):
         progress: show a bar while embedding.
 
     Raises:
-        ValueError: there are no chunks, or `also` has another length.
+        ValueError: there are no chunks, what was given is no chunk, or `also` has another length.
     """
 
     def __init__(
@@ -182,7 +195,7 @@ class BM25Index(_Chunks):
         chunks: made by `rag.chunk`.
 
     Raises:
-        ValueError: there are no chunks, or they hold no words.
+        ValueError: there are no chunks, what was given is no chunk, or the chunks hold no words.
     """
 
     def __init__(self, chunks: Sequence[TextNode]) -> None:
@@ -259,8 +272,9 @@ class Hybrid:
         """As `Retriever.retrieve`.
 
         Raises:
-            ValueError: there is no retriever.
+            ValueError: there is no retriever, or `top_k` is below 1.
         """
+        check_top_k(top_k)
         if not self.retrievers:
             raise ValueError("There is nothing to fuse: give at least one retriever.")
         found = [search(r, queries, min(max(self.depth, top_k), _size(r, top_k)), within) for r in self.retrievers]
@@ -292,6 +306,7 @@ class AutoMerging:
         depth: int = 12,
         joined: bool = True,
     ) -> None:
+        check_chunks(nodes)
         leaves = [n for n in get_leaf_nodes(list(nodes)) if isinstance(n, TextNode)]
         self.index, self.share, self.depth = VectorIndex(leaves, embedder, joined=joined), share, depth
         self._storage = StorageContext.from_defaults()
@@ -305,9 +320,10 @@ class AutoMerging:
     def retrieve(
         self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
     ) -> list[list[NodeWithScore]]:
-        """As `Retriever.retrieve`, on merged chunks."""
+        """As `Retriever.retrieve`, on merged chunks; at least 1 of them."""
         from llama_index.core.retrievers import AutoMergingRetriever
 
+        check_top_k(top_k)
         depth = min(max(self.depth, top_k), len(self.index.chunks))
         merged = []
         for query, found in zip(bundles(queries), self.index.retrieve(queries, depth, within), strict=True):
@@ -366,6 +382,7 @@ class Routed:
         self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
     ) -> list[list[NodeWithScore]]:
         """As `Retriever.retrieve`; `within` narrows what the router keeps, where the two meet."""
+        check_top_k(top_k)
         kept: list[Collection[str]] = list(self.router.route(queries))
         if within is not None:
             kept = [

@@ -64,6 +64,12 @@ def weights_of(adapter: Path) -> Path:
     return weights
 
 
+def base_of(adapter: Path) -> str:
+    """Id or folder of the network that an adapter on disk was trained on."""
+    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    return str(config["base_model_name_or_path"])
+
+
 @contextmanager
 def quietly() -> Iterator[None]:
     """Without what the libraries say on loading an adapter: that a head is new, that a setting has a new name."""

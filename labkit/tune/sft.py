@@ -6,6 +6,7 @@ TRL trains, PEFT holds the adapter. Source: Hu et al. 2021, LoRA: Low-Rank Adapt
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any
 
 from labkit import models
 from labkit.prompts import Message
-from labkit.tune.adapters import arguments, quietly, save_adapter, weights_of
+from labkit.tune.adapters import arguments, base_of, quietly, save_adapter, weights_of
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,23 @@ def load_tuned(adapter: Path, generator: models.Generator | None = None) -> mode
             this; the reader by default.
 
     Raises:
-        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
+        FileNotFoundError: there is no adapter.
+        ValueError: a file of it does not match its checksum, or it was trained on another model.
     """
     from peft import PeftModel
 
     weights = weights_of(adapter)
     base = generator or models.load_generator()
-    with quietly():
-        network: Any = PeftModel.from_pretrained(base.model, str(adapter)).merge_and_unload()
+    try:
+        with quietly():
+            network: Any = PeftModel.from_pretrained(base.model, str(adapter)).merge_and_unload()
+    except (RuntimeError, ValueError) as cause:
+        if not re.search(r"size mismatch|target modules", str(cause), re.IGNORECASE):
+            raise
+        wanted = base_of(adapter)
+        raise ValueError(
+            f"The adapter {adapter.name!r} does not fit {base.name!r}: give it the model that it was trained on, "
+            f"`generator=models.load_generator({wanted!r})`, or train one for yours with `tune.train_generator`."
+        ) from cause
     mark = f"{base.fingerprint} {models.digest(weights)}" if base.fingerprint else None
     return replace(base, model=network.eval(), name=f"{base.name} with {adapter.name}", fingerprint=mark)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -15,6 +14,8 @@ from labkit.making.data import clauses, playbook, values, world
 
 Row = dict[str, Any]
 BY_HAND = ("README.md", "prices.toml")
+# Made to be changed: a user's own prices are no damage.
+EDITABLE = ("prices.toml",)
 GENERATED = ("companies.jsonl", "contracts", "contracts.jsonl", "feedback", "pdf_alignment.jsonl", "playbook.md",
              "questions")  # fmt: skip
 STYLES = ("classic", "us", "plain", "civil", "schedule", "letter")
@@ -138,7 +139,7 @@ def digests(data: Path) -> dict[str, str]:
         path = data / name
         files += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path] * path.is_file()
     names = sorted(path.relative_to(data).as_posix() for path in files)
-    return {name: hashlib.sha256((data / name).read_bytes()).hexdigest() for name in names}
+    return {name: paths.sha256(data / name) for name in names}
 
 
 def _texts(data: Path, documents: list[Row], companies: list[Row]) -> dict[str, str]:
@@ -276,7 +277,7 @@ def verify(data: Path) -> list[str]:
     missing = [name for name in (*GENERATED, *BY_HAND, "SHA256SUMS") if not (data / name).exists()]
     if missing:
         return [f"{data} lacks {', '.join(missing)}: run `python -m labkit data build`."]
-    found = _check_sums(data)
+    found = [*_check_sums(data), *_check_folders(data)]
     try:
         documents, companies = read(data / "contracts.jsonl"), read(data / "companies.jsonl")
         asked = {split: read(data / "questions" / f"{split}.jsonl") for split in SPLITS}
@@ -292,17 +293,45 @@ def verify(data: Path) -> list[str]:
     return found
 
 
+def edited(data: Path) -> list[str]:
+    """Files that are made to be changed and were."""
+    expected, actual = paths.checksums(data), digests(data)
+    return [name for name in EDITABLE if name in actual and actual[name] != expected.get(name)]
+
+
 def _check_sums(data: Path) -> list[str]:
     expected = paths.checksums(data)
     actual = digests(data)
     found = [f"{name} differs from SHA256SUMS: restore it or build data again."
-             for name in expected if name in actual and actual[name] != expected[name]]  # fmt: skip
+             for name, digest in expected.items()
+             if actual.get(name, digest) != digest and name not in EDITABLE]  # fmt: skip
     found += [
         f"{name} is listed in SHA256SUMS but missing: build data again."
         for name in sorted(expected.keys() - actual.keys())
     ]
     return found + [f"{name} is not listed in SHA256SUMS: remove it or build data again."
                     for name in sorted(actual.keys() - expected.keys())]  # fmt: skip
+
+
+def _check_folders(data: Path) -> list[str]:
+    """Files of results and models against the SHA256SUMS of their folder; a folder that is not there is fine."""
+    found = []
+    for folder in (data / "results", *sorted((data / "models").glob("*"))):
+        if folder.is_dir():
+            found += [f"{line}: restore it with `git checkout data`." for line in _check_folder(data, folder)]
+    return found
+
+
+def _check_folder(data: Path, folder: Path) -> list[str]:
+    place = folder.relative_to(data).as_posix()
+    if not (folder / paths.SUMS).exists():
+        return [f"{place} holds no SHA256SUMS"]
+    expected = paths.checksums(folder)
+    gone = sorted(name for name in expected if not (folder / name).exists())
+    changed = [n for n in expected if n not in gone and paths.sha256(folder / n) != expected[n]]
+    return [f"{place}/{name} is listed in its folder's SHA256SUMS but missing" for name in gone] + [
+        f"{place}/{name} differs from its folder's SHA256SUMS" for name in changed
+    ]
 
 
 def _check_documents(documents: list[Row], texts: dict[str, str]) -> list[str]:

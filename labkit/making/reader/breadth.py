@@ -48,13 +48,16 @@ def siblings(
     answer there.
 
     Args:
-        out: folder for the runs; finished ones are not trained again, so use another for another reader or bank.
+        out: folder for the runs; those of an earlier call are not trained again, so use another for another bank.
         n: questions a figure.
 
     Returns:
         steps, topics, and for each number of wordings the exact match with an interval on single passages of worlds
         never seen: with known wordings, and with the question, the clause or both worded as never before. The row of
         0 wordings is the reader before it learned them, which knows no wording of theirs.
+
+    Raises:
+        ValueError: a run in `out` is broken, or began from another reader.
     """
     bank = new_topics()
     rows = []
@@ -62,12 +65,11 @@ def siblings(
         narrow = narrowed(bank, max(count, 1))
         made = paths.reader()
         if count:
-            made = out / f"{count}-{steps}" / "model"
-            if not (made / "training_log.jsonl").exists():
-                train.train(
-                    made.parent, steps=steps, recipe=SITTING, start=paths.reader(), bank=narrow, compiled=False,
-                    say=lambda _: None,
-                )  # fmt: skip
+            # A finished run too goes through this: its checkpoint tells whether it began from this reader.
+            made = train.train(
+                out / f"{count}-{steps}", steps=steps, recipe=SITTING, start=paths.reader(), bank=narrow,
+                compiled=False, say=lambda _: None,
+            )  # fmt: skip
         sibling = models.load_generator(made)
         row: dict[str, Any] = {"wordings": count}
         for wording in WORDINGS if count else ("both",):
@@ -81,7 +83,16 @@ def siblings(
     return {"steps": steps, "topics": len(bank.topics), "questions": n, "rows": rows}
 
 
-def write(out: Path, steps: int, n: int = 200) -> None:
-    """Measure, and keep the figures beside the shipped reader; the runs are thrown away."""
+def write(out: Path, steps: int, n: int = 200, fresh: bool = False) -> None:
+    """Measure, and keep the figures beside the shipped reader; the runs are thrown away.
+
+    Args:
+        fresh: throw away beforehand what a call that was broken off has left in `out`.
+
+    Raises:
+        ValueError: as in `siblings`.
+    """
+    if fresh:
+        shutil.rmtree(out, ignore_errors=True)
     paths.write_atomic(paths.reader() / "breadth.json", json.dumps(siblings(out, steps, n=n), indent=1) + "\n")
     shutil.rmtree(out, ignore_errors=True)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import json
 import math
 import os
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -39,6 +42,8 @@ PAUSE_S = 15.0
 POINTER = 64
 # Topics that the auxiliary loss can tell apart; the bank has fewer.
 TOPICS = 128
+# What a checkpoint holds.
+CHECKPOINT = {"model", "placing", "optimisers", "recipe", "start", "tokenizer", "matched", "place"}
 SAY = functools.partial(print, flush=True)
 
 
@@ -133,18 +138,139 @@ def _attention(
     return torch.matmul(torch.softmax(scores, -1), value).transpose(1, 2).contiguous(), None
 
 
-def load_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The weights of a saved reader, in fp32, to go on training from.
+def model_folder(folder: Path) -> Path:
+    """The finished model that a folder holds: the folder itself, or `model` in the folder of a run.
 
     Raises:
-        FileNotFoundError: there are none.
+        FileNotFoundError: there is none.
+    """
+    for place in (folder, folder / "model"):
+        if (place / "model.safetensors").exists():
+            return place
+    raise FileNotFoundError(f"There is no finished model in {folder}: train one first, or give another folder.")
+
+
+def _digest(path: Path) -> str | None:
+    """SHA-256 of a file; None where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def _whole_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Lines of a log and their content, without a last one that a kill has cut.
+
+    Raises:
+        ValueError: a line before the last is broken.
+    """
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = dict(json.loads(line))
+        except (ValueError, TypeError) as cause:
+            if number == len(lines):
+                break
+            raise ValueError(f"Line {number} of {path} is broken: delete the line.") from cause
+        rows.append((line, row))
+    return rows
+
+
+@dataclass(frozen=True)
+class Start:
+    """A finished reader to train further: vocabulary, weights in fp32 and their SHA-256, log of its sittings."""
+
+    vocabulary: PreTrainedTokenizerFast
+    weights: dict[str, torch.Tensor]
+    digest: str | None
+    log: list[tuple[str, dict[str, Any]]]
+
+
+def load_start(folder: Path, recipe: Recipe) -> Start:
+    """Read a finished reader and check that a run of this recipe can start from it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is broken or of another shape.
     """
     import torch
     from transformers import LlamaForCausalLM
 
-    if not (folder / "model.safetensors").exists():
-        raise FileNotFoundError(f"There is no finished model in {folder} to start from.")
-    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
+    folder = model_folder(folder)
+    size = _check_shape(folder / "config.json", recipe)
+    try:
+        vocabulary = tokenizer.load_tokenizer(folder)
+        weights = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
+    except FileNotFoundError:
+        raise
+    # Each of the libraries has errors of its own for a file that is cut, down to a plain Exception.
+    except Exception as cause:
+        raise ValueError(f"The model in {folder} is broken: give --start another folder.") from cause
+    if len(vocabulary) != size:
+        raise ValueError(f"Tokenizer and weights in {folder} are of two models: give --start another folder.")
+    log = _whole_rows(folder / "training_log.jsonl")
+    return Start(vocabulary, weights, _digest(folder / "model.safetensors"), log)
+
+
+def _check_shape(path: Path, recipe: Recipe) -> int:
+    """Compare a config.json with the recipe; the number of tokens that it was made for.
+
+    Raises:
+        ValueError: it is broken or of another shape.
+    """
+    wanted = {
+        "hidden_size": recipe.hidden,
+        "num_hidden_layers": recipe.layers,
+        "num_attention_heads": recipe.heads,
+        "num_key_value_heads": recipe.heads,
+        "intermediate_size": recipe.inner,
+    }
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        found, size = {name: config[name] for name in wanted}, int(config["vocab_size"])
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise ValueError(f"{path} is missing or describes no reader: give --start another folder.") from cause
+    for name, value in wanted.items():
+        if found[name] != value:
+            raise ValueError(
+                f"The model in {path.parent} has {name} {found[name]} and the recipe {value}: give --start a reader of "
+                "the recipe's shape."
+            )
+    return size
+
+
+def read_checkpoint(out: Path, recipe: Recipe, start: str | None) -> dict[str, Any] | None:
+    """The checkpoint in `out`, None where there is none; nothing is written, so a refused run harms no earlier one.
+
+    Args:
+        start: SHA-256 of the weights to start from; None from scratch.
+
+    Raises:
+        ValueError: it is broken, or of another run.
+    """
+    import torch
+
+    path = out / "checkpoint.pt"
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    # A file that is cut is no zip archive, no pickle, or ends too early, each with its own error.
+    except Exception as cause:
+        raise ValueError(f"The checkpoint {path} is broken: delete it, or give --fresh, to begin anew.") from cause
+    if not isinstance(state, dict) or not CHECKPOINT <= state.keys():
+        raise ValueError(_other_version(path))
+    otherwise = "give another --out, or --fresh (resume=False) to begin anew"
+    if state["start"] != start:
+        was, now = ("from scratch" if d is None else f"from weights {d[:8]}" for d in (state["start"], start))
+        raise ValueError(f"The checkpoint in {out} began {was} and this run begins {now}: {otherwise}.")
+    if state["recipe"] != asdict(recipe):
+        raise ValueError(f"The checkpoint in {out} has other settings: {otherwise}.")
+    if state["tokenizer"] != _digest(out / "tokenizer" / "tokenizer.json"):
+        raise ValueError(f"The tokenizer in {out} is broken or not the one of its checkpoint: {otherwise}.")
+    return state
+
+
+def _other_version(path: Path) -> str:
+    return f"The checkpoint {path} is of another version of labkit: delete it, or give --fresh, to begin anew."
 
 
 def attention_mask(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -270,6 +396,7 @@ class Trainer:
         start: Path | None,
         bank: worlds.Bank | None = None,
         workers: int = 0,
+        resume: bool = True,
     ) -> None:
         import torch
 
@@ -278,8 +405,10 @@ class Trainer:
         self.out, self.recipe, self.minutes, self.steps_wanted, self.bank = out, recipe, minutes, steps, bank
         self.device = torch.device(models.device())
         self.dtype = torch.bfloat16 if models.native_bf16() else torch.float32
-        out.mkdir(parents=True, exist_ok=True)
-        self.vocabulary = self._vocabulary(start)
+        self.start = load_start(start, recipe) if start is not None else None
+        self._saved = read_checkpoint(out, recipe, self.start.digest if self.start else None) if resume else None
+        # From here on the run writes.
+        self.vocabulary = self._vocabulary()
         self.model = new_model(recipe, self.vocabulary)
         # Read out of a middle layer and of the last but one; thrown away after training.
         self.placing = torch.nn.ModuleDict(
@@ -290,8 +419,8 @@ class Trainer:
             | {name: torch.nn.Linear(recipe.hidden, POINTER, device=self.device) for name in ("asking", "value")}
             | {"topic": torch.nn.Linear(recipe.hidden, TOPICS, device=self.device)}
         )
-        if start is not None:
-            self.model.load_state_dict(load_weights(start))
+        if self.start is not None:
+            self.model.load_state_dict(self.start.weights)
         cast(Any, self.model).to(self.device)
         self.step, self.trained_s, self.tokens_seen, self.making_s = 0, 0.0, 0, 0.0
         self.macro, self.place, self.level = 0, 0, 0
@@ -307,21 +436,23 @@ class Trainer:
             "pointer": 0.0,
         }
         # The log of the sittings before this one.
-        log = start / "training_log.jsonl" if start is not None else None
-        self.earlier = log.read_text(encoding="utf-8") if log is not None and log.exists() else ""
-        self.sitting = 1 + max((json.loads(row).get("sitting", 1) for row in self.earlier.splitlines()), default=0)
+        earlier = self.start.log if self.start is not None else []
+        self.earlier = "".join(f"{line}\n" for line, _ in earlier)
+        self.sitting = 1 + max((row.get("sitting", 1) for _, row in earlier), default=0)
+        # While a step runs, weights and place in the stream do not belong together.
+        self.stepping = self.stop = False
         self._batches: list[batches.Batch] = []
         self._ahead = batches.Ahead(workers, out / "tokenizer", recipe.seed, recipe.tokens) if workers else None
         self._optimisers = self._new_optimisers()
         self._loss = self._build_loss(compiled)
         self._checkpointed_s = self._evaluated_s = 0.0
 
-    def _vocabulary(self, start: Path | None) -> PreTrainedTokenizerFast:
+    def _vocabulary(self) -> PreTrainedTokenizerFast:
+        """The vocabulary of the checkpoint; without one the start's, or a new one, which replaces an earlier run's."""
         folder = self.out / "tokenizer"
-        if start is not None:
-            tokenizer.load_tokenizer(start).save_pretrained(folder)
-        if not (folder / "tokenizer.json").exists():
-            made = tokenizer.train_tokenizer(self.recipe.vocabulary_groups)
+        if self._saved is None:
+            made = self.start.vocabulary if self.start else tokenizer.train_tokenizer(self.recipe.vocabulary_groups)
+            (self.out / "checkpoint.pt").unlink(missing_ok=True)
             made.save_pretrained(folder)
         return tokenizer.load_tokenizer(folder)
 
@@ -512,8 +643,8 @@ class Trainer:
         """Drop the rows after the checkpoint: those steps are trained again."""
         path = self.out / "log.jsonl"
         kept = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-            if json.loads(line).get("step", 0) > self.step:
+        for line, row in _whole_rows(path):
+            if row.get("step", 0) > self.step:
                 break
             kept.append(line)
         paths.write_atomic(path, "".join(f"{line}\n" for line in kept))
@@ -527,6 +658,8 @@ class Trainer:
             "placing": self.placing.state_dict(),
             "optimisers": [o.state_dict() for o in self._optimisers],
             "recipe": asdict(self.recipe),
+            "start": self.start.digest if self.start else None,
+            "tokenizer": _digest(self.out / "tokenizer" / "tokenizer.json"),
             "matched": self.matched,
             "place": [self.step, self.trained_s, self.tokens_seen, self.making_s, self.macro, self.place, self.level],
         }
@@ -536,25 +669,24 @@ class Trainer:
         self._checkpointed_s = self.trained_s
 
     def load_checkpoint(self) -> bool:
-        """Go on from the checkpoint where there is one.
+        """Go on from the checkpoint that stood in the folder when the run was set up; False where there was none.
 
         Raises:
-            ValueError: the checkpoint was made by another recipe.
+            ValueError: the checkpoint does not fit the model of this version.
         """
-        import torch
-
-        path = self.out / "checkpoint.pt"
-        if not path.exists():
+        state, self._saved = self._saved, None
+        if state is None:
             return False
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
-            raise ValueError(f"The checkpoint in {self.out} has other settings: use another folder or resume=False.")
-        self.model.load_state_dict(state["model"])
-        self.placing.load_state_dict(state["placing"])
-        for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-        self.matched = state["matched"]
-        self.step, self.trained_s, self.tokens_seen, self.making_s, self.macro, self.place, self.level = state["place"]
+        try:
+            self.model.load_state_dict(state["model"])
+            self.placing.load_state_dict(state["placing"])
+            for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):
+                optimiser.load_state_dict(saved)
+            self.matched = state["matched"]
+            self.step, self.trained_s, self.tokens_seen, self.making_s, *place = state["place"]
+            self.macro, self.place, self.level = place
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as cause:
+            raise ValueError(_other_version(self.out / "checkpoint.pt")) from cause
         if self.place:
             self._batches = self._macro()
         self._checkpointed_s = self._evaluated_s = self.trained_s
@@ -637,10 +769,11 @@ def train(
         out: folder for checkpoint, log and the finished model (`out/model`).
         minutes: trained time; `steps` overrides it. threads: of PyTorch, by default its own choice, which
             OMP_NUM_THREADS limits. log_every: steps between rows of the log.
-        resume: go on from a checkpoint in `out`. compiled: use torch.compile.
+        resume: go on from a checkpoint in `out`, which is deleted otherwise. compiled: use torch.compile.
         recipe: settings; `Recipe()` from scratch and `CONTINUED` from `start` by default. say: shows progress.
         bank: wordings, instead of the whole bank; only `answer` is trained then.
-        start: folder of a finished reader whose weights and vocabulary are trained further; from scratch by default.
+        start: folder of a finished reader, or of its run, whose weights and vocabulary are trained further; from
+            scratch by default.
         workers: processes that make the examples, which are the same with any number; by default none on a CPU, which
             they would only slow down, and on a GPU as many as there are other processor cores, up to 14. A script that
             calls this on a GPU needs the usual `if __name__ == "__main__":`, or workers=0. Not with a `bank`.
@@ -649,12 +782,16 @@ def train(
         Folder of the finished model.
 
     Raises:
-        ValueError: neither minutes nor steps are given, or a checkpoint does not fit the recipe.
+        FileNotFoundError: there is no finished reader to start from.
+        ValueError: neither minutes nor steps are given, or what there is to start or to go on from is broken or does
+            not fit the recipe; nothing was written then.
+        KeyboardInterrupt: Ctrl-C; the checkpoint is saved, and the same call goes on.
     """
     import torch
 
-    if steps is None and minutes is None:
-        raise ValueError("Say how long to train: give minutes or steps.")
+    length = minutes if steps is None else steps
+    if length is None or not length > 0:
+        raise ValueError("Say how long to train: give minutes or steps, more than none.")
     if threads is not None:
         torch.set_num_threads(threads)
     recipe = recipe or (CONTINUED if start else Recipe())
@@ -663,18 +800,50 @@ def train(
         workers = min(14, cores - 1) if torch.cuda.is_available() else 0
     run = Trainer(
         out, recipe, minutes=minutes, steps=steps, compiled=compiled, start=start, bank=bank,
-        workers=0 if bank else workers,
+        workers=0 if bank else workers, resume=resume,
     )  # fmt: skip
     with contextlib.closing(run):
-        if resume and run.load_checkpoint():
+        if run.load_checkpoint():
             run.trim_log()
             say(f"going on from step {run.step}, {run.trained_s / 60:.1f} min trained")
         else:
             (out / "log.jsonl").write_text("", encoding="utf-8")
-        _train_to_the_end(run, log_every, say)
-    run.save_checkpoint()
-    _log_evaluation(run, say)
-    return run.save_model()
+        with _stopping(run):
+            _train_to_the_end(run, log_every, say)
+    with _stopping(run):
+        run.save_checkpoint()
+        _log_evaluation(run, say)
+        return run.save_model()
+
+
+@contextlib.contextmanager
+def _stopping(run: Trainer) -> Iterator[None]:
+    """Where Ctrl-C saves the checkpoint: at once between steps, else after the step; a second one does not wait.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the message says how to go on.
+    """
+
+    def ask(*_: Any) -> None:
+        if not run.stepping or run.stop:
+            raise KeyboardInterrupt
+        run.stop = True
+
+    # Other threads get no signals, and who ignores or handles them otherwise goes on to do so.
+    mine = threading.current_thread() is threading.main_thread()
+    mine = mine and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if mine:
+        signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if run.stepping:
+            raise KeyboardInterrupt("stopped; the same command goes on from the last checkpoint") from None
+        run.save_checkpoint()
+        raise KeyboardInterrupt(f"stopped at step {run.step}; the same command goes on") from None
+    finally:
+        if mine:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _log_evaluation(run: Trainer, say: Callable[[str], None]) -> None:
@@ -691,10 +860,12 @@ def _train_to_the_end(run: Trainer, log_every: int, say: Callable[[str], None]) 
     replies: list[float] = []
     mark = (run.trained_s, run.tokens_seen)
     while run.progress() < 1.0:
+        run.stepping = True
         # One passage alone needs no matching.
         if run.matched == math.inf and run.level > 0 and run.progress() >= run.recipe.matching:
             run.install_matching_heads()
         figures = run.train_step()
+        run.stepping = False
         losses.append(figures["loss"])
         replies.append(figures["reply_loss"])
         if run.step % log_every == 0:
@@ -711,6 +882,8 @@ def _train_to_the_end(run: Trainer, log_every: int, say: Callable[[str], None]) 
                 f"reply {row['reply_loss']:.3f}  placed {' '.join(f'{v:.2f}' for v in run.placed.values())}  "
                 f"{row['tokens_per_s']:.0f} tokens/s  level {run.level}  making {row['making_share']:.1%}"
             )
+        if run.stop:
+            raise KeyboardInterrupt
         if run.trained_s - run._checkpointed_s >= run.recipe.checkpoint_s:
             run.save_checkpoint()
         if run.trained_s - run._evaluated_s >= run.recipe.evaluate_s:
@@ -722,13 +895,12 @@ def ship(model: Path, target: Path) -> None:
     """Put a finished model into the course, with checksums; its README.md there stays.
 
     Args:
-        model: folder that `train` returned. target: `data/models/reader` of the checkout.
+        model: folder that `train` returned, or of the run. target: `data/models/reader` of the checkout.
 
     Raises:
         FileNotFoundError: there is no finished model.
     """
-    if not (model / "model.safetensors").exists():
-        raise FileNotFoundError(f"There is no finished model in {model}: train one first.")
+    model = model_folder(model)
     target.mkdir(parents=True, exist_ok=True)
     for source in sorted(model.iterdir()):
         temporary = target / f".{source.name}.tmp"
