@@ -53,8 +53,8 @@ class Quantity:
 # A minus follows neither word nor number, for there it is a hyphen or a dash.
 _MINUS = r"(?<![\w%)\]])[-\N{MINUS SIGN}]"
 _WRITTEN = re.compile(
-    rf"(?:\b[A-Z]{{3}}\s?|[$\N{{EURO SIGN}}\N{{POUND SIGN}}]\s?)?(?:{_MINUS})?(?:(?<![\w.,])\.)?"
-    r"\d[\d,]*(?:\.\d+(?:[.,]\d+)*)?\s*(?:thousand|million)?\s*"
+    rf"(?:{_MINUS})?(?:\b[A-Z]{{3}}\s?|[$\N{{EURO SIGN}}\N{{POUND SIGN}}]\s?)?(?:{_MINUS})?(?:(?<![\w.,])\.)?"
+    r"\d[\d,]*(?:'\d+)*(?:\.\d+(?:[.,]\d+)*)?\s*(?:thousand|million)?\s*"
     r"(?:%|per ?cent|(?:(?:business|working)\s+)?(?:hour|day|week|month|year)s?)?",
     re.IGNORECASE,
 )

@@ -40,10 +40,19 @@ MENTIONS = [*FOUND, mention(HIRE, "party", "Alder Mills Ltd"), mention(HIRE, "pa
         ("1,5 %", None),
         ("1.000,50 EUR", None),
         ("1.2.3", None),
+        ("-EUR 5", Quantity(-5, "EUR")),
+        ("1'000 EUR", None),
     ],
 )
 def test_quantities_are_read(text, wanted):
     assert parse_quantity(text) == wanted
+
+
+def test_quantities_of_a_text_keep_their_sign_and_leave_out_what_is_not_understood():
+    assert quantities("from -5 % to 5 %, not 1,5 % or 1.000,50 EUR or 1'000 EUR") == [
+        Quantity(-5, "%"), Quantity(5, "%"),
+    ]  # fmt: skip
+    assert quantities("10-20 days; -EUR 3") == [Quantity(10, ""), Quantity(20, "day"), Quantity(-3, "EUR")]
 
 
 def test_every_value_of_the_course_reads_the_same_in_all_its_spellings():

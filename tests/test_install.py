@@ -81,7 +81,9 @@ def test_the_wheel_carries_data_reader_and_notebooks(wheel: Path):
     lessons = {f"labkit/{p.relative_to(ROOT).as_posix()}" for p in (ROOT / "notebooks").rglob("[0-9A]*_*.ipynb")}
     lessons = {name for name in lessons if ".ipynb_checkpoints" not in name}
     assert data and lessons
-    assert data | reader | lessons | {"labkit/data/SHA256SUMS"} <= carried
+    results = {f"labkit/data/results/{p.name}" for p in (ROOT / "data" / "results").iterdir()}
+    assert "labkit/data/results/SHA256SUMS" in results
+    assert data | reader | lessons | results | {"labkit/data/SHA256SUMS"} <= carried
 
 
 def test_the_wheel_carries_nothing_else(wheel: Path):

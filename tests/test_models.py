@@ -198,6 +198,12 @@ def test_profiles_say_what_they_download_and_where_they_were_tried():
         assert profile.name == "embedded" or profile.generator.revision
 
 
+def test_a_profile_holds_what_the_design_names_and_what_is_read():
+    named = {"name", "generator", "embedder", "tried", "minutes"}
+    sizes = {"dtype", "quantization", "max_length", "max_new_tokens", "batch_size", "lora_rank", "epochs", "sample"}
+    assert set(profiles.Profile.__dataclass_fields__) == named | sizes
+
+
 def test_environment_replaces_models(monkeypatch):
     monkeypatch.setenv("LABKIT_MODEL", "some/model")
     monkeypatch.setenv("LABKIT_PROFILE", "cpu")
@@ -228,10 +234,17 @@ def test_embedder_caches_by_content(fresh_embedder, monkeypatch):
 
 
 def test_a_single_text_or_chat_in_place_of_a_list_is_refused(embedder, reader):
+    from llama_index.core.llms import MockLLM
+
     with pytest.raises(ValueError, match="list of texts"):
         embedder.encode("rent")
     messages = answer_messages("Why?", [Passage("A", "first")])
-    for refused in (lambda: reader.generate(messages), lambda: reader.log_likelihood(messages, ["a", "b"])):
+    theirs = models.from_llama_index(MockLLM())
+    for refused in (
+        lambda: reader.generate(messages),
+        lambda: reader.log_likelihood(messages, ["a", "b"]),
+        lambda: theirs.generate(messages),
+    ):
         with pytest.raises(ValueError, match="list of chats"):
             refused()
 

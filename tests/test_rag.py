@@ -61,6 +61,8 @@ def test_a_single_thing_in_place_of_a_list_is_refused(index, embedder, reader):
         lambda: rag.chunk(DOCUMENTS[0]),
         lambda: rag.VectorIndex(DOCUMENTS, embedder),
         lambda: rag.BM25Index(DOCUMENTS),
+        lambda: rag.AutoMerging(DOCUMENTS, embedder),
+        lambda: rag.Corrective(rag.Pipeline(index, reader), rag.Pipeline(index, reader)).run(asked),
     ]
     for way in ways:
         with pytest.raises(ValueError, match=r"list of|must be a text"):
@@ -77,6 +79,8 @@ def test_at_least_one_passage_is_asked_for(index, reader, top_k):
     hybrid = rag.Hybrid([index])
     for way in (
         lambda: hybrid.retrieve(["rent"], top_k),
+        lambda: rag.Routed(hybrid, rag.Router(rag.titles(DOCUMENTS))).retrieve(["rent"], top_k),
+        lambda: rag.Pipeline(index.llama_index().as_retriever(), reader, top_k=top_k).ask("Where?"),
         lambda: rag.Pipeline(index, reader, top_k=top_k).ask("Where?"),
         lambda: rag.Pipeline(hybrid, reader, top_k=top_k).ask("Where?"),
     ):

@@ -6,13 +6,19 @@ import contextlib
 import json
 import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.optim import _muon
 
 from labkit import metrics, models, paths, prompts
@@ -41,6 +47,16 @@ TINY = train.Recipe(
 @pytest.fixture(scope="module")
 def vocabulary():
     return tokenizer.train_tokenizer(groups=200, size=3000)
+
+
+@pytest.fixture(scope="module")
+def finished(vocabulary, tmp_path_factory) -> Path:
+    """A run folder with a model of the tiny shape, as good as untrained."""
+    folder = tmp_path_factory.mktemp("run")
+    train.new_model(TINY, vocabulary).save_pretrained(folder / "model")
+    vocabulary.save_pretrained(folder / "model")
+    (folder / "model" / "training_log.jsonl").write_text('{"step": 5}\n{"st', encoding="utf-8")
+    return folder
 
 
 def groups(count: int, level: int, instruction: str | None = "answer") -> list[Group]:
@@ -206,6 +222,185 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path):
     assert resumed.step == 20 and resumed.tokens_seen == straight.tokens_seen
     for (name, one), two in zip(straight.model.named_parameters(), resumed.model.parameters(), strict=True):
         assert torch.allclose(one, two, atol=1e-5), name
+
+
+def quiet_train(out: Path, start: Path | None, recipe: train.Recipe = TINY, **settings: Any) -> Path:
+    """A run without the evaluations, which take longer than the training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train.Trainer, "short_evaluation", lambda _: {"em": 0.0})
+        return train.train(
+            out, recipe=recipe, start=start, compiled=False, **{"log_every": 1, "say": lambda _: None, **settings}
+        )
+
+
+def losses(model: Path) -> dict[int, float]:
+    """Loss by step; the sitting before has none."""
+    rows = [json.loads(line) for line in (model / "training_log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return {row["step"]: row["loss"] for row in rows if "loss" in row}
+
+
+def same_weights(one: Path, two: Path) -> bool:
+    a, b = (load_file(folder / "model.safetensors") for folder in (one, two))
+    return all(torch.allclose(a[name].float(), b[name].float(), atol=1e-3) for name in a)
+
+
+def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(finished: Path, tmp_path: Path):
+    recipe = replace(TINY, checkpoint_s=0.1)
+    code = (
+        "from pathlib import Path; from labkit.making.reader import train; "
+        f"train.train(Path({str(tmp_path / 'a')!r}), steps=40, log_every=1, recipe=train.{recipe!r}, "
+        f"start=Path({str(finished)!r}), compiled=False)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not (tmp_path / "a" / "checkpoint.pt").exists() and child.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    shown: list[str] = []
+    broken = quiet_train(tmp_path / "a", finished, recipe, steps=40, say=shown.append)
+    assert shown[0].startswith("going on from step ") and not shown[0].startswith("going on from step 0,")
+    straight = quiet_train(tmp_path / "b", finished, recipe, steps=40)
+    assert losses(broken) == pytest.approx(losses(straight), rel=1e-4) and len(losses(broken)) == 40
+    assert same_weights(broken, straight)
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["between steps", "within a step"])
+def test_ctrl_c_keeps_what_was_trained(finished: Path, tmp_path: Path, monkeypatch, within: bool):
+    def say(line: str) -> None:
+        if line.startswith("step     2") and not within:
+            signal.raise_signal(signal.SIGINT)
+
+    def step(run: train.Trainer) -> dict[str, float]:
+        if run.step == 1:
+            signal.raise_signal(signal.SIGINT)
+        return trained(run)
+
+    trained = train.Trainer.train_step
+    if within:
+        monkeypatch.setattr(train.Trainer, "train_step", step)
+    with pytest.raises(KeyboardInterrupt, match="stopped at step 2; the same command goes on"):
+        quiet_train(tmp_path / "a", finished, steps=5, say=say)
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    on = quiet_train(tmp_path / "a", finished, steps=5)
+    straight = quiet_train(tmp_path / "b", finished, steps=5)
+    assert losses(on) == pytest.approx(losses(straight), rel=1e-4) and same_weights(on, straight)
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_step(finished: Path, tmp_path: Path, monkeypatch):
+    def step(run: train.Trainer) -> dict[str, float]:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it waited")
+
+    monkeypatch.setattr(train.Trainer, "train_step", step)
+    with pytest.raises(KeyboardInterrupt, match="last checkpoint"):
+        quiet_train(tmp_path / "a", finished, steps=5)
+    assert not (tmp_path / "a" / "checkpoint.pt").exists()
+
+
+@pytest.fixture(scope="module")
+def stopped(finished: Path, tmp_path_factory) -> Path:
+    """A run that was trained to its end, with its checkpoint."""
+    return quiet_train(tmp_path_factory.mktemp("stopped") / "run", finished, steps=2).parent
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def cut(name: str, share: float = 0.5) -> Callable[[Path], None]:
+    """What a kill or a full disk leaves of a file."""
+
+    def act(folder: Path) -> None:
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: int(share * len(whole))])
+
+    return act
+
+
+def written(name: str, content: bytes) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_bytes(content) and None
+
+
+def without(*keys: str) -> Callable[[Path], None]:
+    """A checkpoint as an earlier version wrote it."""
+
+    def act(folder: Path) -> None:
+        state = torch.load(folder / "checkpoint.pt", weights_only=True)
+        torch.save({k: v for k, v in state.items() if k not in keys}, folder / "checkpoint.pt")
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (cut("checkpoint.pt", 0.0), "is broken: delete it, or give --fresh"),
+        (cut("checkpoint.pt"), "is broken: delete it, or give --fresh"),
+        (written("checkpoint.pt", b"no checkpoint at all\n"), "is broken: delete it, or give --fresh"),
+        (without("start", "tokenizer"), "another version of labkit: delete it, or give --fresh"),
+        (without("matched"), "another version of labkit: delete it, or give --fresh"),
+        (cut("tokenizer/tokenizer.json"), "tokenizer in .* is broken or not the one.* --fresh"),
+        (written("log.jsonl", b'{"step": 1}\n{"st\n{"step": 2}\n'), "Line 2 of .*log.jsonl is broken: delete the line"),
+    ],
+    ids=["empty", "half", "garbage", "older", "lacking", "tokenizer", "log"],
+)
+def test_a_broken_run_says_what_to_do(finished: Path, stopped: Path, tmp_path: Path, damage, told: str):
+    shutil.copytree(stopped, tmp_path / "run")
+    damage(tmp_path / "run")
+    before = contents(tmp_path / "run")
+    with pytest.raises(ValueError, match=told) as cause:
+        quiet_train(tmp_path / "run", finished, steps=3)
+    assert "\n" not in str(cause.value) and contents(tmp_path / "run") == before
+    quiet_train(tmp_path / "run", finished, steps=1, resume=False)
+    assert list(losses(tmp_path / "run" / "model")) == [1]
+
+
+def test_a_row_of_the_log_that_a_kill_has_cut_is_dropped(finished: Path, stopped: Path, tmp_path: Path):
+    shutil.copytree(stopped, tmp_path / "run")
+    with (tmp_path / "run" / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"sitting": 2, "st')
+    rows = (quiet_train(tmp_path / "run", finished, steps=3) / "training_log.jsonl").read_text("utf-8").splitlines()
+    # The first is of the sitting before, whose own last row was cut.
+    assert [json.loads(row)["step"] for row in rows] == [5, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (cut("model/model.safetensors"), "is broken: give --start another folder"),
+        (cut("model/tokenizer.json"), "is broken: give --start another folder"),
+        (cut("model/config.json"), "describes no reader: give --start another folder"),
+        (lambda folder: (folder / "model" / "config.json").unlink(), "is missing .*: give --start another folder"),
+        (lambda folder: shutil.rmtree(folder / "model"), "no finished model in .*: train one first"),
+    ],
+    ids=["weights", "tokenizer", "config", "no config", "no model"],
+)
+def test_a_broken_start_says_what_to_do(finished: Path, tmp_path: Path, damage, told: str):
+    shutil.copytree(finished, tmp_path / "start")
+    damage(tmp_path / "start")
+    with pytest.raises((ValueError, FileNotFoundError), match=told) as cause:
+        quiet_train(tmp_path / "out", tmp_path / "start", steps=1)
+    assert "\n" not in str(cause.value) and not (tmp_path / "out").exists()
+
+
+def test_another_start_is_refused_before_anything_is_written(finished: Path, stopped: Path, tmp_path: Path):
+    shutil.copytree(stopped, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    with pytest.raises(ValueError, match=r"began from weights .* and this run begins from weights .*--fresh"):
+        quiet_train(tmp_path / "run", stopped, steps=3)
+    with pytest.raises(ValueError, match=r"this run begins from scratch.*--fresh"):
+        quiet_train(tmp_path / "run", None, steps=3)
+    with pytest.raises(ValueError, match="other settings"):
+        quiet_train(tmp_path / "run", finished, replace(TINY, muon=0.5), steps=3)
+    with pytest.raises(ValueError, match="hidden_size 32 and the recipe 64: give --start"):
+        quiet_train(tmp_path / "run", finished, replace(TINY, hidden=64), steps=3)
+    for nothing in ({"steps": 0}, {"minutes": 0.0}, {"minutes": float("nan")}):
+        with pytest.raises(ValueError, match="give minutes or steps"):
+            quiet_train(tmp_path / "run", finished, **nothing)
+    assert contents(tmp_path / "run") == before
 
 
 def test_batches_made_ahead_are_the_same(vocabulary, tmp_path: Path):

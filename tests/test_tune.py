@@ -158,8 +158,12 @@ def test_the_reader_learns_replies_and_keeps_its_weights(tmp_path, reader):
 
 
 def test_an_adapter_of_another_model_says_which_it_needs(reader):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
     config = copy.deepcopy(reader.model.config)
     config.hidden_size //= 2
-    other = replace(reader, model=type(reader.model)(config), name="other")
-    with pytest.raises(ValueError, match=r"does not fit 'other'.*load_generator\('reader'\)"):
-        tune.load_tuned(paths.adapter("extractor"), other)
+    # Other sizes, and layers of other names.
+    for network in (type(reader.model)(config), GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=24, n_layer=2))):
+        other = replace(reader, model=network, name="other")
+        with pytest.raises(ValueError, match=r"does not fit 'other'.*load_generator\('reader'\)"):
+            tune.load_tuned(paths.adapter("extractor"), other)

@@ -8,6 +8,7 @@ question, so training is exactly the inference format, and the context is read o
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -301,7 +302,13 @@ class Ahead:
             workers: how many. folder: of the saved tokenizer. seed, tokens: as for `macro`.
         """
         # A fork of a process that has opened the GPU cannot be trusted.
-        self._pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        self._pool = ProcessPoolExecutor(
+            workers,
+            mp_context=get_context("spawn"),
+            # Ctrl-C is for the run, which ends its workers itself.
+            initializer=signal.signal,
+            initargs=(signal.SIGINT, signal.SIG_IGN),
+        )
         self._workers, self._folder, self._seed, self._tokens = workers, str(folder), seed, tokens
         self._coming: dict[tuple[int, int], Future[list[Batch]]] = {}
 
