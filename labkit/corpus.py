@@ -120,18 +120,14 @@ def read_checked(name: str) -> str:
     return paths.read_checked(name).decode("utf-8")
 
 
-def _records(name: str) -> list[dict[str, Any]]:
-    return paths.read_rows(name)
-
-
 def contract_records() -> list[dict[str, Any]]:
     """What is known of every contract and amendment: parties, dates, clauses with their spans."""
-    return _records("contracts.jsonl")
+    return paths.read_rows("contracts.jsonl")
 
 
 def company_records() -> list[dict[str, Any]]:
     """The company registry: parents, former names, officers, seats."""
-    return _records("companies.jsonl")
+    return paths.read_rows("companies.jsonl")
 
 
 def load_documents(
@@ -197,7 +193,7 @@ def load_questions(split: str, task: str | Sequence[str] | None = None, *, open_
         raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
     if split == "test" and not open_test:
         raise ValueError("The test split is kept closed for the benchmark of lesson 12: work on 'train' and 'dev'.")
-    questions = [_question(r) for r in _records(f"questions/{split}.jsonl")]
+    questions = [_question(r) for r in paths.read_rows(f"questions/{split}.jsonl")]
     if task is None:
         return questions
     wanted = [task] if isinstance(task, str) else list(task)

@@ -27,7 +27,7 @@ from labkit.rag.pipeline import fit
 Rule = tuple[str, str]  # (name, what it says)
 
 
-def question_for(field: str, subject: str | None = None) -> str:
+def question_for(field: str) -> str:
     """The question that asks for a field: "What is the payment term?".
 
     Raises:
@@ -38,7 +38,7 @@ def question_for(field: str, subject: str | None = None) -> str:
         raise ValueError("A field has no name: give one, such as 'payment term'.")
     # "Payment" is a heading's capital, "VAT rate" is not.
     plain = name if name[1:2].isupper() else name[:1].lower() + name[1:]
-    return f"What is the {plain} of {subject}?" if subject else f"What is the {plain}?"
+    return f"What is the {plain}?"
 
 
 def read_fields(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json
 import math
 import os
@@ -152,7 +151,7 @@ def model_folder(folder: Path) -> Path:
 
 def _digest(path: Path) -> str | None:
     """SHA-256 of a file; None where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+    return paths.sha256(path) if path.exists() else None
 
 
 def _whole_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
