@@ -15,75 +15,41 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 __version__ = "0.1.0"
 
+if TYPE_CHECKING:
+    from labkit.course import record as record
+    from labkit.exercises import check as check
+
+# The two functions that every lesson calls, and the room that each lives in.
+_FUNCTIONS = {"check": "exercises", "record": "course"}
 _ROOMS = (
     "bench",
     "cli",
     "corpus",
     "course",
     "exercises",
-    "feedback",
+    "judge",
     "metrics",
     "models",
     "paths",
     "profiles",
     "prompts",
-    "quantities",
     "rag",
+    "replies",
+    "stats",
     "tune",
+    "values",
     "widgets",
 )
 
-if TYPE_CHECKING:
-    from labkit import (
-        bench,
-        cli,
-        corpus,
-        course,
-        exercises,
-        feedback,
-        metrics,
-        models,
-        paths,
-        profiles,
-        prompts,
-        quantities,
-        rag,
-        tune,
-        widgets,
-    )
-    from labkit.course import check, record
-
 
 def __getattr__(name: str) -> Any:
-    """Load a room, or one of the two functions every lesson uses, when it is first named."""
+    """Load a room, or a function that every lesson calls, when it is first named."""
     if name in _ROOMS:
         return importlib.import_module(f"labkit.{name}")
-    if name in ("check", "record"):
-        return getattr(importlib.import_module("labkit.course"), name)
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"labkit.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module 'labkit' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOMS, "check", "record"])
-
-
-__all__ = [
-    "__version__",
-    "bench",
-    "check",
-    "cli",
-    "corpus",
-    "course",
-    "exercises",
-    "feedback",
-    "metrics",
-    "models",
-    "paths",
-    "profiles",
-    "prompts",
-    "quantities",
-    "rag",
-    "record",
-    "tune",
-    "widgets",
-]
+    return sorted([*globals(), *_ROOMS, *_FUNCTIONS])

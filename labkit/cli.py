@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from labkit import paths
+from labkit import paths, stats
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -196,11 +196,11 @@ def _course(_: argparse.Namespace) -> None:
 
 def _data(options: argparse.Namespace) -> int:
     if options.action == "build":
-        from labkit.making.data import build
+        from synthesis.archive import build
 
         build.main(_root() / "data")
         return 0
-    from labkit.making.data import checks
+    from synthesis.archive import checks
 
     if options.action == "describe":
         print(checks.describe(paths.data()))
@@ -214,7 +214,7 @@ def _data(options: argparse.Namespace) -> int:
 
 
 def _adapters(options: argparse.Namespace) -> None:
-    from labkit.making import adapters
+    from synthesis import adapters
 
     makers: dict[str, Callable[[Path], Path]] = {
         "embedder": adapters.make_embedder,
@@ -256,7 +256,7 @@ def _reader(options: argparse.Namespace) -> int:
 
 
 def _train_reader(options: argparse.Namespace) -> None:
-    from labkit.making.reader import train
+    from synthesis.reader import train
 
     out = options.out or paths.build() / "reader"
     made = train.train(out, minutes=options.minutes, start=options.start, resume=not options.fresh)
@@ -264,14 +264,14 @@ def _train_reader(options: argparse.Namespace) -> None:
 
 
 def _ship_reader(options: argparse.Namespace) -> None:
-    from labkit.making.reader import train
+    from synthesis.reader import train
 
     train.ship(options.model or paths.build() / "reader", _root() / "data" / "models" / "reader")
 
 
 def _reader_folder(options: argparse.Namespace) -> Path:
     """Folder of the model to measure, the shipped reader by default, whatever LABKIT_MODEL names; says which."""
-    from labkit.making.reader import train
+    from synthesis.reader import train
 
     folder = train.model_folder(options.model or paths.reader())
     print(f"measuring the reader in {folder}", file=sys.stderr)
@@ -279,16 +279,15 @@ def _reader_folder(options: argparse.Namespace) -> Path:
 
 
 def _evaluate_reader(options: argparse.Namespace) -> None:
-    from labkit import metrics
-    from labkit.making.reader import evaluate
+    from synthesis.reader import evaluate
 
     # The bar goes to stderr, so that stdout holds the figures alone.
     report = evaluate.evaluate(_reader_folder(options), options.questions, progress=True)
-    print(json.dumps(metrics.plain(report, 4), indent=1) if options.json else evaluate.table(report))
+    print(json.dumps(stats.plain(report, 4), indent=1) if options.json else evaluate.table(report))
 
 
 def _write_reader_card(options: argparse.Namespace) -> None:
-    from labkit.making.reader import evaluate
+    from synthesis.reader import evaluate
 
     folder = _reader_folder(options)
     if not (folder / "README.md").exists():
@@ -299,6 +298,6 @@ def _write_reader_card(options: argparse.Namespace) -> None:
 
 
 def _measure_breadth(options: argparse.Namespace) -> None:
-    from labkit.making.reader import breadth
+    from synthesis.reader import breadth
 
     breadth.write(paths.build() / "breadth", options.steps, options.questions, fresh=options.fresh)

@@ -1,6 +1,6 @@
-"""The exercises' judges: each takes an answer and returns a hint, or None when the answer is right.
+"""Exercises: `check` judges an answer; each judge takes one and returns a hint, or None when it is right.
 
-Floor 4. What is expected is computed from the course's data, never written down here.
+Floor 6. What is expected is computed from the course's data, never written down here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from labkit import bench, corpus, metrics, paths, rag
-from labkit.prompts import parse_answer
+from labkit.replies import parse_answer
 
 Judge = Callable[[Any], str | None]
 EXERCISES: dict[str, Judge] = {}
@@ -30,6 +30,36 @@ def exercise(number: str) -> Callable[[Judge], Judge]:
         return judge
 
     return register
+
+
+def check(exercise: str, answer: Any = None) -> None:
+    """Judge the answer to an exercise, and hint where it is not right yet.
+
+    Args:
+        exercise: its number, such as "01.2".
+        answer: what you found; `...` or nothing while it is not answered.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    if exercise not in EXERCISES:
+        raise ValueError(f"There is no exercise {exercise!r}: choose one of {', '.join(sorted(EXERCISES))}.")
+    if answer is None or answer is ...:
+        print(f"{exercise}: not answered yet.")
+        return
+    hint = _judge(EXERCISES[exercise], answer)
+    print(f"{exercise}: right." if hint is None else f"{exercise}: not yet. {hint}")
+
+
+def _judge(judge: Callable[[Any], str | None], answer: Any) -> str | None:
+    """The hint for an answer; one that cannot even be judged gets a hint, not a traceback."""
+    try:
+        return judge(answer)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as cause:
+        return (
+            "It could not be judged. Has the answer the form that the exercise asks for? "
+            f"({type(cause).__name__}: {cause})"
+        )
 
 
 @cache
@@ -136,7 +166,7 @@ def _documents() -> list[corpus.Document]:
 @cache
 def _clauses() -> Any:
     """Clauses of the dev archive with headers."""
-    return rag.headed_clauses(_documents())
+    return rag.clauses_with_headers(_documents())
 
 
 @cache
@@ -159,9 +189,9 @@ def _hybrid() -> rag.Hybrid:
 @cache
 def _tuned() -> Any:
     """The tuned embedder that comes with the course."""
-    from labkit import tune
+    from labkit import models
 
-    return tune.load_embedder(paths.adapter("embedder"))
+    return models.load_tuned_embedder(paths.adapter("embedder"))
 
 
 @cache
@@ -270,14 +300,14 @@ def _(answer: Any) -> str | None:
 @exercise("04.2")
 def _(answer: Any) -> str | None:
     deep, shallow = (
-        _recall(_asked(), _hybrid(), rag.Rescore(_tuned(), depth=depth), metric=f"recall_at_{bench.K}")
+        _recall(_asked(), _hybrid(), rag.EmbedderRerank(_tuned(), depth=depth), metric=f"recall_at_{bench.K}")
         for depth in (20, 5)
     )
     if _near(answer, deep):
         return None
     if _near(answer, shallow):
-        return "That is the figure of depth 5: give depth=20 to rag.Rescore."
-    return "Measure hybrid with post=[rag.Rescore(tuned, depth=20)] and answer=False; bench.mean gives the mean."
+        return "That is the figure of depth 5: give depth=20 to rag.EmbedderRerank."
+    return "Measure hybrid with post=[rag.EmbedderRerank(tuned, depth=20)] and answer=False; bench.mean gives the mean."
 
 
 @exercise("04.3")
@@ -293,12 +323,12 @@ def _(answer: Any) -> str | None:
 
 
 @cache
-def _desk(perfect: bool = False, floor: float | None = None) -> rag.Desk:
+def _desk(perfect: bool = False, floor: float | None = None) -> rag.ToolPipeline:
     """The look-up of lessons 05 and 06, over the course's triples or over the gold ones."""
     from labkit import models
 
-    triples = rag.gold_mentions(_documents()) if perfect else None
-    desk = bench.desks(_documents(), models.load_generator(), triples).lookup
+    triples = rag.gold_triples(_documents()) if perfect else None
+    desk = bench.build_systems(_documents(), models.load_generator(), triples).lookup
     return desk if floor is None else replace(desk, floor=floor)
 
 
@@ -315,7 +345,7 @@ def _(answer: Any) -> str | None:
     questions = corpus.load_questions("dev", "multihop")
     if _near(answer, bench.mean(bench.measure("", questions, _desk(perfect=True)), "exact_match").value):
         return None
-    return "Build graph, retriever, intents, references and desk anew from rag.gold_mentions(documents)."
+    return "Build graph, retriever, intents, references and desk anew from rag.gold_triples(documents)."
 
 
 @exercise("05.3")
@@ -343,7 +373,7 @@ def _(answer: Any) -> str | None:
 
 @exercise("06.2")
 def _(answer: Any) -> str | None:
-    from labkit.quantities import Quantity, difference, parse_quantity
+    from labkit.values import Quantity, difference, parse_quantity
 
     apart = difference(parse_quantity("eighteen months"), parse_quantity("two (2) years"))  # type: ignore[arg-type]
     given = parse_quantity(str(answer))
@@ -359,7 +389,8 @@ def _(answer: Any) -> str | None:
     if _near(answer, bench.mean(bench.measure("", asked, _desk(floor=0.5)), "exact_match").value):
         return None
     return (
-        "rag.Desk(retriever, references, retriever.understand, rag.TableTool(graph), floor=0.5), measured over asked."
+        "Measure rag.ToolPipeline(retriever, references, retriever.understand, rag.GraphLookupTool(graph), floor=0.5) "
+        "over asked."
     )
 
 

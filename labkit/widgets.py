@@ -14,7 +14,7 @@ import pandas as pd
 
 from labkit import bench, metrics, rag
 from labkit.corpus import Document, Question, Span
-from labkit.rag import Pipeline, errors
+from labkit.rag import Pipeline, error_analysis
 
 _STYLE = "font-family:sans-serif;font-size:13px;line-height:1.45"
 # Two greys that alternate from chunk to chunk; evidence is marked and underlined, not by colour alone.
@@ -223,7 +223,7 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
         raise ValueError("There is nothing to browse: give at least one run.")
     by_name = {run.name: run for run in runs}
     technique = ipywidgets.Dropdown(options=list(by_name), description="technique")
-    box = ipywidgets.Dropdown(options=list(errors.BOXES), value="misread", description="box")
+    box = ipywidgets.Dropdown(options=list(error_analysis.ERROR_CATEGORIES), value="misread", description="box")
     asked = ipywidgets.Dropdown(options=[], description="question", layout=ipywidgets.Layout(width="95%"))
     view = ipywidgets.HTML("")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from synthesis.reader import evaluate
 
-from labkit import prompts, rag
-from labkit.making.reader import evaluate
+from labkit import rag
 from labkit.prompts import REFUSAL, Passage
+from labkit.replies import parse_fields
 
 PAGE = Passage("Register extract: Larch Ltd", "Larch Ltd sits in Leeds. It was called Fir Ltd and Elm Ltd.")
 
@@ -57,7 +58,7 @@ def test_a_term_sheet_holds_every_field_in_order():
     values = rag.read_fields(stub, [([PAGE], ["Law", "Seat"]), ([PAGE], [])])
     assert stub.asked == ["Question: What is the law?", "Question: What is the seat?"]
     assert rag.term_sheet(values[0]) == "Law: not stated\nSeat: Leeds"
-    assert prompts.parse_fields(rag.term_sheet(values[0])) == {"Law": "not stated", "Seat": "Leeds"}
+    assert parse_fields(rag.term_sheet(values[0])) == {"Law": "not stated", "Seat": "Leeds"}
     assert values[1] == {}
 
 

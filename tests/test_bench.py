@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from labkit import bench, corpus, metrics, paths, rag
+from labkit import bench, corpus, paths, rag, stats
 from labkit.corpus import Document, Question, Span
 
 TEXTS = {name: f"The term of {name} is {years} years. Nothing else is said here." for name, years in
@@ -54,7 +54,7 @@ def runs():
 
 
 def test_a_row_for_each_technique_with_every_metric(runs):
-    table = bench.techniques(runs)
+    table = bench.results_table(runs)
     assert list(table.columns) == ["name", *bench.METRICS]
     naive, words = table.to_dict("records")
     assert words["exact_match"] == 1 and words["mrr"] == 1 and words[f"recall_at_{bench.K}"] == 1
@@ -62,8 +62,8 @@ def test_a_row_for_each_technique_with_every_metric(runs):
     length = len(TEXTS["alder"])
     assert 0 < words["precision_chars"] < 20 / length
     assert set(bench.timings(runs)) == {"naive ms", "words ms"}
-    assert runs[1].boxes()["right"] == 4 and bench.boxes_table(runs).loc["naive", "right"] == 0
-    assert bench.by(runs[1], lambda q: q.task) == {"lookup": 1.0}
+    assert runs[1].boxes()["right"] == 4 and bench.error_table(runs).loc["naive", "right"] == 0
+    assert bench.mean_by(runs[1], lambda q: q.task) == {"lookup": 1.0}
     with pytest.raises(KeyError, match="no metric"):
         runs[0].values("luck")
 
@@ -93,8 +93,8 @@ def test_compressed_chunks_count_only_what_is_left(runs):
 
 
 def test_holm_steps_down():
-    assert metrics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert metrics.holm([]) == [] and metrics.holm([0.9, 0.8]) == [1.0, 1.0]
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.holm([]) == [] and stats.holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_the_p_value_of_a_coin_is_rarely_small():
@@ -105,10 +105,10 @@ def test_the_p_value_of_a_coin_is_rarely_small():
     small = 0
     for _ in range(100):
         a, b = rng.integers(0, 2, 60), rng.integers(0, 2, 60)
-        small += metrics.paired_p_value(a.tolist(), b.tolist(), names, resamples=499) < 0.05
+        small += stats.paired_p_value(a.tolist(), b.tolist(), names, resamples=499) < 0.05
     assert 0 < small <= 12
     with pytest.raises(ValueError, match="same questions"):
-        metrics.paired_p_value([1], [1, 0], ["a"])
+        stats.paired_p_value([1], [1, 0], ["a"])
 
 
 def test_a_sample_takes_the_same_number_from_each_contract():
@@ -131,14 +131,14 @@ def test_looking_without_reading_measures_retrieval_alone():
 
 
 def test_the_report_tells_halves_tasks_and_strata_apart(runs):
-    from labkit.bench import arms
+    from labkit.bench import systems
 
     halves = ["new", "new", "seen", "seen"]
     named = [replace(run, name=name, questions=[replace(q, half=h) for q, h in zip(run.questions, halves, strict=True)])
              for run, name in zip(runs, ("naive", "best"), strict=True)]  # fmt: skip
-    report = arms.report(named)
+    report = systems.report(named)
     assert [(row["name"], row["n"], row["exact_match"]) for row in report["arms"]] == [("naive", 2, 0), ("best", 2, 1)]
-    assert {row["metric"] for row in report["versus_naive"]} == set(arms.FAMILY)
+    assert {row["metric"] for row in report["versus_naive"]} == set(systems.FAMILY)
     assert [(r["half"], r["group"], r["name"]) for r in report["by_task"]][::2] == [
         ("new", "lookup", "naive"), ("seen", "lookup", "naive"),
     ]  # fmt: skip
@@ -154,7 +154,7 @@ def test_shipped_questions_are_what_the_shipped_reader_writes(reader):
 
 
 def test_the_benchmark_runs_every_arm_and_reports(reader, embedder):
-    from labkit.bench import arms
+    from labkit.bench import systems
 
     documents = [d for d in corpus.load_documents("dev") if d.id in ("C037", "C038")]
     lookups = [q for q in corpus.load_questions("dev", "lookup") if q.cluster in ("C037", "C038")][:6]
@@ -164,28 +164,28 @@ def test_the_benchmark_runs_every_arm_and_reports(reader, embedder):
     assert [run.name for run in runs] == ["shuffled", "naive", "best", "oracle", "tools look up"] and len(said) == 5
     assert bench.mean(runs[3], f"evidence_recall_{bench.BUDGET}").value == 1
     assert bench.mean(runs[0], f"evidence_recall_{bench.BUDGET}").value == 0
-    report = arms.report(runs)
+    report = systems.report(runs)
     everywhere = ("shuffled", "naive", "best", "oracle")
     assert {row["name"]: row["n"] for row in report["arms"]} == dict.fromkeys(everywhere, 3)
     assert len(report["by_task"]) == 10 and report["versus_by_task"] == []
     compare = [replace(q, task="compare") for q in questions]
     some = bench.benchmark(compare, documents, embedder, reader, said.append)
     assert [run.name for run in some][4:] == ["full window", "tools read", "tools look up"]
-    rows = arms.report(some)["versus_by_task"]
+    rows = systems.report(some)["versus_by_task"]
     assert [(r["task"], r["name"], r["against"]) for r in rows] == [("compare", "tools look up", "naive")]
 
 
 def test_shipped_replies_are_what_the_arms_give(reader):
     """Live rows of the benchmark give what came with the course."""
-    from labkit.bench import arms
+    from labkit.bench import systems
 
     asked = [q for q in corpus.load_questions("test", "lookup", open_test=True) if q.followup is None][:4]
     documents, contracts = corpus.load_documents(), corpus.contract_records()
-    live = rag.Pipeline(rag.oracle(asked, documents, contracts), reader, top_k=arms.BRACKETS_K)
+    live = rag.Pipeline(rag.oracle(asked, documents, contracts), reader, top_k=systems.BRACKETS_K)
     shipped = bench.shipped_replies("oracle")
     assert [r.reply for r in live.run([q.question for q in asked])] == [shipped[q.id] for q in asked]
     report = bench.shipped_benchmark()
-    assert report["prediction"] == arms.PREDICTION and report["prediction_by_task"] == arms.PREDICTION_BY_TASK
+    assert report["prediction"] == systems.PREDICTION and report["prediction_by_task"] == systems.PREDICTION_BY_TASK
     assert {r["name"] for r in report["arms"]} == {"shuffled", "naive", "best", "oracle"}
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthesis.reader import breadth, evaluate, train
 
-from labkit import cli, metrics, paths
-from labkit.making.reader import breadth, evaluate, train
+from labkit import cli, paths, stats
 
 
 def test_help_lists_every_command(capsys):
@@ -101,7 +101,7 @@ def measured(monkeypatch) -> list[tuple[Any, ...]]:
         calls.append((folder, n))
         if progress:
             print("bar", file=sys.stderr)
-        return {"held-out worlds": {"answer": {"exact_match": metrics.Interval(0.5, 0.25, 0.75, 4, 4)}}}
+        return {"held-out worlds": {"answer": {"exact_match": stats.Interval(0.5, 0.25, 0.75, 4, 4)}}}
 
     monkeypatch.setattr(evaluate, "evaluate", measure)
     monkeypatch.setattr(evaluate, "write_card", measure)

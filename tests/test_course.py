@@ -16,7 +16,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from labkit import course, paths
-from labkit.metrics import Interval
+from labkit.stats import Interval
 
 # ---------------------------------------------------------------------------------- exercises
 
@@ -39,31 +39,31 @@ def exercises(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("answer", [(), (...,), (None,)])
 def test_an_exercise_without_an_answer_runs(answer: tuple, capsys):
-    course.check("01.1", *answer)
+    exercises.check("01.1", *answer)
     assert capsys.readouterr().out == "01.1: not answered yet.\n"
 
 
 def test_a_right_answer(capsys):
-    course.check("01.1", 6)
+    exercises.check("01.1", 6)
     assert capsys.readouterr().out == "01.1: right.\n"
 
 
 @pytest.mark.parametrize("answer", [5, 0, "", []])
 def test_a_wrong_answer_gets_a_hint(answer: Any, capsys):
-    course.check("01.1", answer)
+    exercises.check("01.1", answer)
     assert capsys.readouterr().out == "01.1: not yet. Count the splits again.\n"
 
 
 @pytest.mark.parametrize("answer", [3, "text", {}, {"recall": "high"}, [1]])
 def test_an_unreadable_answer_gets_a_hint_and_no_traceback(answer: Any, capsys):
-    course.check("01.2", answer)
+    exercises.check("01.2", answer)
     said = capsys.readouterr().out
     assert "01.2: not yet. It could not be judged. Has the answer the form that the exercise asks for?" in said
 
 
 def test_an_unknown_exercise_names_those_there_are():
     with pytest.raises(ValueError, match=r"no exercise '9\.9': choose one of 01\.1, 01\.2"):
-        course.check("9.9", 6)
+        exercises.check("9.9", 6)
 
 
 def test_labkit_offers_check_itself(capsys):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthesis.archive import build, checks, clauses, questions, values
 
 from labkit import paths
-from labkit.making.data import build, checks, clauses, questions, values
 
 DATA = Path(__file__).parent.parent / "data"
 Rows = list[dict[str, Any]]

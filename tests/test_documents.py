@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 from test_graph import CHANGE, DOCUMENTS, FOUND, LEASE, mention
 
-from labkit import corpus, rag, tune
+from labkit import corpus, models, rag, tune
 from labkit.corpus import Document
-from labkit.quantities import Quantity, difference, parse_quantity, quantities, without_quantities
+from labkit.values import Quantity, difference, parse_quantity, quantities, without_quantities
 
 HIRE = Document(
     "L2",
@@ -95,7 +95,9 @@ def retriever(embedder):
 
 
 def desk(retriever, *understood):
-    return rag.Desk(retriever, rag.References(BOTH, retriever), Says(*understood), rag.TableTool(retriever.graph))
+    return rag.ToolPipeline(
+        retriever, rag.ContractRanker(BOTH, retriever), Says(*understood), rag.GraphLookupTool(retriever.graph)
+    )
 
 
 def test_values_are_put_together_by_code(retriever):
@@ -116,11 +118,11 @@ def test_values_are_put_together_by_code(retriever):
 def test_what_is_not_known_is_refused(retriever):
     nobody, unknown = desk(retriever, "list above"), desk(retriever, "value", "royalty")
     assert nobody.run(["Who has a deposit of more than EUR 5?"])[0].answer.refused
-    unsure = rag.Desk(retriever, unknown.references, Says("value", "royalty"), unknown.tool, floor=0.5)
+    unsure = rag.ToolPipeline(retriever, unknown.references, Says("value", "royalty"), unknown.tool, floor=0.5)
     assert unsure.run(["What royalty does Birch & Sons pay?"])[0].answer.refused
     assert unknown.run([]) == []
     with pytest.raises(ValueError, match="no contracts"):
-        rag.References([CHANGE], retriever)
+        rag.ContractRanker([CHANGE], retriever)
 
 
 def test_the_reading_tool_searches_in_the_contract_and_its_amendments(retriever, reader):
@@ -140,7 +142,7 @@ def test_intents_are_learned_saved_and_loaded(embedder, tmp_path):
     questions = [*corpus.load_questions("train", "lookup")[:120:2], *corpus.load_questions("train", "list")]
     texts = [("What can be earned by selling the ice?", "royalty")] * 3
     trained = tune.train_intents(questions, embedder, texts=texts)
-    loaded = tune.load_intents(trained.save(tmp_path), embedder)
+    loaded = models.load_intents(trained.save(tmp_path), embedder)
     asked = ["Whose payment term is longer than 30 days?", "How long is the payment term of the lease?"]
     assert [i.operation for i in loaded(asked)] == [i.operation for i in trained(asked)] == ["list above", "value"]
     own = [q for q in questions if q.task == "list"]
@@ -152,6 +154,6 @@ def test_intents_are_learned_saved_and_loaded(embedder, tmp_path):
     assert loaded(["What is earned by selling ice?"])[0].relations["royalty"] > 0.1
     assert loaded([]) == []
     with pytest.raises(FileNotFoundError, match="train some"):
-        tune.load_intents(tmp_path / "none", embedder)
+        models.load_intents(tmp_path / "none", embedder)
     with pytest.raises(ValueError, match="nothing to tell apart"):
         tune.train_intents([], embedder)

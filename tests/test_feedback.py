@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from labkit import feedback, prompts
+from labkit import judge, prompts
 from labkit.prompts import Passage
+from labkit.replies import parse_answer
 
 PAGE = [Passage("Lease", "Rent is due within 30 days.")]
 
@@ -59,26 +60,26 @@ OTHER = [
 
 @pytest.mark.parametrize(("given", "own"), SAME)
 def test_answers_agree_when_they_say_the_same(given, own):
-    assert feedback.agreement(given, prompts.parse_answer(own)) == 1.0
+    assert judge.agreement(given, parse_answer(own)) == 1.0
 
 
 @pytest.mark.parametrize(("given", "own"), OTHER)
 def test_answers_do_not_agree_when_they_say_something_else(given, own):
-    assert feedback.agreement(given, prompts.parse_answer(own)) < 1.0
+    assert judge.agreement(given, parse_answer(own)) < 1.0
 
 
 def test_words_in_common_agree_in_part():
-    assert 0 < feedback.agreement("Liam Varga", prompts.parse_answer("Liam Bianchi [1]")) < 1
+    assert 0 < judge.agreement("Liam Varga", parse_answer("Liam Bianchi [1]")) < 1
 
 
 def test_an_answer_is_right_when_the_judge_would_give_it():
     stub = Stub({"rent": "30 days [1]", "dog": prompts.REFUSAL})
     rows = [("When is the rent due?", PAGE, a) for a in ("thirty days", "40 days", prompts.REFUSAL)]
     rows += [("Whose dog is it?", PAGE, a) for a in ("30 days", prompts.REFUSAL)]
-    assert feedback.judge_by_answering(stub, rows) == [True, False, False, False, True]
+    assert judge.judge_by_answering(stub, rows) == [True, False, False, False, True]
     assert stub.asked == 5
     with pytest.raises(ValueError, match="empty"):
-        feedback.judge_by_answering(stub, [("", PAGE, "30 days")])
+        judge.judge_by_answering(stub, [("", PAGE, "30 days")])
 
 
 def test_the_better_answer_agrees_more_and_is_shorter():
@@ -86,4 +87,4 @@ def test_the_better_answer_agrees_more_and_is_shorter():
     question = "When is the rent due?"
     rows = [(question, PAGE, "40 days", "30 days"), (question, PAGE, "30 days", prompts.REFUSAL)]
     rows += [(question, PAGE, "After a close look, 30 days", "30 days")]
-    assert feedback.prefer_by_answering(stub, rows) == ["B", "A", "B"]
+    assert judge.prefer_by_answering(stub, rows) == ["B", "A", "B"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labkit import bench, corpus, models, paths, rag, tune
+from labkit import bench, corpus, models, paths, rag
 from labkit.corpus import Document, Span
 
 LEASE = Document(
@@ -24,9 +24,9 @@ BIRCH = Document("R2", "Register extract: Birch & Sons GmbH", "Birch & Sons GmbH
 DOCUMENTS = [LEASE, CHANGE, AGAIN, ALDER, BIRCH]
 
 
-def mention(document: Document, relation: str, thing: str) -> rag.Mention:
+def mention(document: Document, relation: str, thing: str) -> rag.ExtractedTriple:
     at = document.text.index(thing)
-    return rag.Mention("document", relation, thing, Span(document.id, at, at + len(thing)))
+    return rag.ExtractedTriple("document", relation, thing, Span(document.id, at, at + len(thing)))
 
 
 FOUND = [
@@ -81,7 +81,7 @@ def test_the_latest_amendment_wins_and_two_of_one_day_are_contested(graph):
 
 
 def test_a_cycle_of_ownership_ends_where_it_closes():
-    round_trip = [*FOUND, rag.Mention("Cedar AB", "parent company", "Birch & Sons GmbH", Span("R2", 0, 5))]
+    round_trip = [*FOUND, rag.ExtractedTriple("Cedar AB", "parent company", "Birch & Sons GmbH", Span("R2", 0, 5))]
     assert rag.build_graph(DOCUMENTS, round_trip).group("Alder Mills Ltd") == [
         "Alder Mills Ltd", "Cedar AB", "Birch & Sons GmbH",
     ]  # fmt: skip
@@ -107,7 +107,7 @@ def test_a_graph_of_nothing_says_which_stage_gave_nothing(tmp_path):
     with pytest.raises(ValueError, match="Extraction gave no triple"):
         rag.build_graph(DOCUMENTS, [])
     with pytest.raises(ValueError, match="Linking kept no triple"):
-        rag.build_graph([LEASE], [rag.Mention("somebody", "seat", "Oslo", Span("L1", 0, 4))])
+        rag.build_graph([LEASE], [rag.ExtractedTriple("somebody", "seat", "Oslo", Span("L1", 0, 4))])
     with pytest.raises(FileNotFoundError, match="build one"):
         rag.KnowledgeGraph.load(tmp_path)
     (tmp_path / "property_graph_store.json").write_text("{", encoding="utf-8")
@@ -184,7 +184,7 @@ def dev():
 
 
 def test_perfect_triples_give_the_gold_graph(dev):
-    graph = rag.build_graph(dev, rag.gold_mentions(dev))
+    graph = rag.build_graph(dev, rag.gold_triples(dev))
     assert bench.triple_scores(graph, corpus.gold_facts(dev)).iloc[-1].f1 > 0.98
     assert bench.linking_scores(graph, dev).iloc[-1].accuracy > 0.95
 
@@ -202,7 +202,7 @@ def test_facts_stand_where_they_are_said_to(dev):
 
 def test_shipped_triples_are_what_the_shipped_adapter_extracts(dev):
     some = [d for d in dev if d.id in ("C037-A1", "R-E31")]
-    extractor = tune.load_tuned(paths.adapter("extractor"))
+    extractor = models.load_tuned(paths.adapter("extractor"))
     live = rag.extract(extractor, rag.fact_chunks(some))
     assert live == bench.shipped_triples(some) and len(live) >= 5
 

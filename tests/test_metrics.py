@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from labkit import metrics
+from labkit import metrics, stats
 from labkit.corpus import Question, Span
-from labkit.prompts import parse_answer
+from labkit.replies import parse_answer
 
 EVIDENCE = (Span("C1", 100, 200),)
 
@@ -170,10 +170,10 @@ def test_intervals_cover_and_clustering_widens_them():
         effect = rng.normal(0, 1, 16)
         values = np.repeat(effect, 10) + rng.normal(0, 0.1, 160)
         names = [str(i) for i in np.repeat(np.arange(16), 10)]
-        interval = metrics.mean_interval(list(values), names, resamples=300, seed=seed)
+        interval = stats.mean_interval(list(values), names, resamples=300, seed=seed)
         covered += interval.low <= 0 <= interval.high
         clustered.append(interval.high - interval.low)
-        alone = metrics.mean_interval(list(values), [str(i) for i in range(160)], resamples=300, seed=seed)
+        alone = stats.mean_interval(list(values), [str(i) for i in range(160)], resamples=300, seed=seed)
         naive.append(alone.high - alone.low)
     # 95 % nominal; percentile intervals of 16 clusters, as in dev, hold about 92 %.
     assert 50 <= covered <= 60
@@ -184,23 +184,23 @@ def test_an_a_a_comparison_is_zero_and_a_shift_is_found():
     rng = np.random.default_rng(1)
     values = list(rng.random(200))
     names = [str(i // 5) for i in range(200)]
-    same = metrics.paired_difference(values, values, names)
+    same = stats.paired_difference(values, values, names)
     assert (same.value, same.low, same.high) == (0, 0, 0)
-    shifted = metrics.paired_difference([v + 0.1 for v in values], values, names)
+    shifted = stats.paired_difference([v + 0.1 for v in values], values, names)
     assert shifted.low == pytest.approx(0.1)
 
 
 def test_bootstrap_is_repeatable_and_one_cluster_has_no_interval():
     values, names = [0.0, 1.0, 1.0, 0.0, 1.0], list("aabbc")
-    assert metrics.mean_interval(values, names) == metrics.mean_interval(values, names)
-    single = metrics.mean_interval([0.0, 1.0], ["a", "a"])
+    assert stats.mean_interval(values, names) == stats.mean_interval(values, names)
+    single = stats.mean_interval([0.0, 1.0], ["a", "a"])
     assert single.value == 0.5 and math.isnan(single.low)
-    assert math.isnan(metrics.mean_interval([None], ["a"]).value)
+    assert math.isnan(stats.mean_interval([None], ["a"]).value)
 
 
 def test_paired_comparison_of_different_questions_is_refused():
     with pytest.raises(ValueError, match="same questions"):
-        metrics.paired_difference([1.0], [1.0, 0.0], ["a", "b"])
+        stats.paired_difference([1.0], [1.0, 0.0], ["a", "b"])
 
 
 def test_refusal_f1():

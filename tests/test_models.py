@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from synthesis.reader import examples
 
 from labkit import models, profiles, prompts
-from labkit.making.reader import examples
 from labkit.prompts import Passage, answer_messages
 
 LLAMA = (

@@ -2,8 +2,9 @@
 
 import pytest
 
-from labkit import prompts
-from labkit.prompts import Passage, answer_messages, parse_answer
+from labkit import prompts, replies
+from labkit.prompts import Passage, answer_messages
+from labkit.replies import parse_answer
 
 
 @pytest.mark.parametrize(
@@ -125,10 +126,10 @@ def test_messages_refuse_what_is_empty(wrong):
 
 
 def test_replies_are_read_leniently():
-    assert prompts.parse_lines("1. What?\n- Why?\n\nWhy?") == ["What?", "Why?"]
-    assert prompts.parse_triples("A | seat | Oslo\nnone\nB | x") == [("A", "seat", "Oslo")]
-    assert [prompts.parse_judgement(r) for r in ("Yes, it is.", "no", "perhaps")] == [True, False, None]
-    assert [prompts.parse_preference(r) for r in ("B", "Answer A", "both")] == ["B", "A", None]
-    assert prompts.parse_classification("Payment term, high risk") == ("Payment term", "high")
-    assert prompts.parse_classification("Payment term") == ("Payment term", None)
-    assert prompts.parse_fields("Term: 3 years\nLaw: Norway: all\nnoise") == {"Term": "3 years", "Law": "Norway: all"}
+    assert replies.parse_lines("1. What?\n- Why?\n\nWhy?") == ["What?", "Why?"]
+    assert replies.parse_triples("A | seat | Oslo\nnone\nB | x") == [("A", "seat", "Oslo")]
+    assert [replies.parse_judgement(r) for r in ("Yes, it is.", "no", "perhaps")] == [True, False, None]
+    assert [replies.parse_preference(r) for r in ("B", "Answer A", "both")] == ["B", "A", None]
+    assert replies.parse_classification("Payment term, high risk") == ("Payment term", "high")
+    assert replies.parse_classification("Payment term") == ("Payment term", None)
+    assert replies.parse_fields("Term: 3 years\nLaw: Norway: all\nnoise") == {"Term": "3 years", "Law": "Norway: all"}

@@ -6,7 +6,7 @@ import pytest
 
 from labkit import rag
 from labkit.corpus import Document, Question, Span
-from labkit.rag import errors, pipeline
+from labkit.rag import error_analysis, pipeline
 from labkit.rag.chunking import count_tokens
 
 RENT = "The rent is EUR 900 a month. "
@@ -345,7 +345,7 @@ class Scripted:
 
 
 def test_queries_are_rewritten_split_and_imagined():
-    from labkit.rag import queries
+    from labkit.rag import query_transforms
     from labkit.rag.retrieval import bundles
 
     history = [{"role": "user", "content": "Who hosts the archive?"}, {"role": "assistant", "content": "Zelk."}]
@@ -357,7 +357,7 @@ def test_queries_are_rewritten_split_and_imagined():
     assert [q.query_str for q in parts[0]][1:] == ["When is paper here?", "When is it paid?"]
     imagined = rag.HyDE(Scripted("The servers stand in Rome."))(bundles(["Where do they stand?"]), [()])[0][0]
     assert imagined.query_str == "Where do they stand?" and imagined.embedding_strs[0] == "The servers stand in Rome."
-    assert queries.keywords("What is the notice period of the lease?") == "notice period lease"
+    assert query_transforms.keywords("What is the notice period of the lease?") == "notice period lease"
     assert len(rag.MultiQuery(Scripted("x"))(bundles(["Where do the servers stand?"]), [()])[0]) == 3
 
 
@@ -379,7 +379,7 @@ def test_rerankers_order_and_cut(index):
     assert [h.node.node_id for h in reranked] == [found[0][i].node.node_id for i in (2, 1, 0, 3)]
     turned = rag.First(2, lambda queries, found: [hits[::-1] for hits in found])(queries, found)[0]
     assert [h.node.node_id for h in turned] == [found[0][i].node.node_id for i in (1, 0, 2, 3)]
-    assert "Oslo" in rag.ReaderRerank(Scripted("x"))(queries, found)[0][0].node.text
+    assert "Oslo" in rag.LLMRerank(Scripted("x"))(queries, found)[0][0].node.text
 
 
 def test_mmr_avoids_doubles_and_compression_keeps_reading_order(index, embedder):
@@ -489,7 +489,7 @@ def _asked():
 
 def test_the_oracle_gives_the_gold_passage_and_shuffled_never():
     questions = _asked()
-    for known, same in ((rag.oracle, True), (rag.shuffled, False)):
+    for known, same in ((rag.oracle, True), (rag.random_context, False)):
         retriever = known(questions, DOCUMENTS, FEW, distractors=0)
         for question, hits in zip(questions, retriever.retrieve(["Where?", "When?"]), strict=True):
             held = {h.node.metadata["document"] for h in hits}
@@ -497,13 +497,13 @@ def test_the_oracle_gives_the_gold_passage_and_shuffled_never():
     apart = {"hosting": ["place", "time"], "supply": ["time", "place"]}
     both = [{**c, "clauses": [{**c["clauses"][0], "category": k} for k in apart[c["id"]]]} for c in FEW]
     for question, hits in zip(
-        questions, rag.shuffled(questions, DOCUMENTS, both).retrieve(["Where?", "When?"]), strict=True
+        questions, rag.random_context(questions, DOCUMENTS, both).retrieve(["Where?", "When?"]), strict=True
     ):
         assert not any(rag.span_of(h.node).overlap(question.evidence[0]) for h in hits)
     with pytest.raises(ValueError, match="No passages are known"):
         rag.oracle(questions, DOCUMENTS, FEW).retrieve(["Who?"])
     with pytest.raises(ValueError, match="two contracts"):
-        rag.shuffled(questions[:1], DOCUMENTS, FEW)
+        rag.random_context(questions[:1], DOCUMENTS, FEW)
 
 
 # ------------------------------------------------------------------ error boxes
@@ -525,8 +525,8 @@ def test_every_wrong_answer_goes_into_a_box(index, reply, chunk, answer, expecte
     hit = rag.retrieval.NodeWithScore(node=node, score=1.0)
     result = pipeline.Result("q", (hit,), 1, reply, pipeline.parse_answer(reply), 9)
     question = _category_question(answer=answer, evidence=(Span("hosting", 0, 25),) if answer else ())
-    names = errors.boxes([question], [result], rag.score([question], [result]))
-    assert names == [expected] and errors.count(names)[expected] == 1
+    names = error_analysis.boxes([question], [result], rag.score([question], [result]))
+    assert names == [expected] and error_analysis.count(names)[expected] == 1
 
 
 def test_an_answer_of_the_superseded_contract_is_the_wrong_version(index):
@@ -536,4 +536,4 @@ def test_an_answer_of_the_superseded_contract_is_the_wrong_version(index):
         hits.append(rag.retrieval.NodeWithScore(node=node, score=1.0))
     question = _category_question(answer="7 years", evidence=(Span("C1-A1", 0, 20),), documents=("C1",))
     result = pipeline.Result("q", tuple(hits), 2, "5 years [1]", pipeline.parse_answer("5 years [1]"), 9)
-    assert errors.boxes([question], [result], rag.score([question], [result])) == ["wrong version"]
+    assert error_analysis.boxes([question], [result], rag.score([question], [result])) == ["wrong version"]

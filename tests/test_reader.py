@@ -19,10 +19,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch.optim import _muon
-
-from labkit import metrics, models, paths, prompts
-from labkit.making.reader import (
+from synthesis.reader import (
     answer,
     batches,
     breadth,
@@ -36,7 +33,11 @@ from labkit.making.reader import (
     train,
     worlds,
 )  # fmt: skip
-from labkit.making.reader.groups import WORDINGS, Group
+from synthesis.reader.groups import WORDINGS, Group
+from torch.optim import _muon
+
+from labkit import models, paths, prompts, stats
+from labkit.replies import parse_answer, parse_judgement, parse_preference, parse_triples
 
 TINY = train.Recipe(
     hidden=32, layers=2, heads=2, inner=64, tokens=1024, questions=2, vocabulary_groups=60, checkpoint_s=1e9,
@@ -142,7 +143,7 @@ def test_group_is_a_function_of_seed_and_index():
 
 def test_the_stream_is_the_same_in_every_process():
     code = (
-        "import hashlib; from labkit.making.reader import examples; "
+        "import hashlib; from synthesis.reader import examples; "
         "made = [examples.group(1, i, examples.LEVELS[1]) for i in range(60)]; "
         "print(hashlib.sha256(repr(made).encode()).hexdigest())"
     )
@@ -247,7 +248,7 @@ def same_weights(one: Path, two: Path) -> bool:
 def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(finished: Path, tmp_path: Path):
     recipe = replace(TINY, checkpoint_s=0.1)
     code = (
-        "from pathlib import Path; from labkit.making.reader import train; "
+        "from pathlib import Path; from synthesis.reader import train; "
         f"train.train(Path({str(tmp_path / 'a')!r}), steps=40, log_every=1, recipe=train.{recipe!r}, "
         f"start=Path({str(finished)!r}), compiled=False)"
     )
@@ -472,7 +473,7 @@ def test_every_instruction_has_sound_examples(instruction: str, wording: str):
 
 
 def test_the_card_holds_the_figures_measured(tmp_path: Path, monkeypatch):
-    cell = {name: metrics.Interval(0.5, 0.25, 0.75, 4, 4) for name in evaluate.MEASURES["answer"].figures}
+    cell = {name: stats.Interval(0.5, 0.25, 0.75, 4, 4) for name in evaluate.MEASURES["answer"].figures}
     report = {
         "held-out worlds": {"answer, 3 passages, known": cell, "judge, both": {"accuracy": cell["exact_match"]}},
         "course dev": {"everyday questions": {"right": 41, "of": 60, "exact_match": cell["exact_match"]}},
@@ -500,10 +501,10 @@ def test_the_shipped_card_says_what_was_measured():
 
 def test_judged_answers_are_right_and_wrong_by_halves():
     made = [examples.make(random.Random(i), "judge", examples.LEVELS[1], 8) for i in range(150)]
-    replies = [prompts.parse_judgement(reply) for group in made for _, reply in group.turns]
+    replies = [parse_judgement(reply) for group in made for _, reply in group.turns]
     assert 0.42 < replies.count(True) / len(replies) < 0.58
     made = [examples.make(random.Random(i), "prefer", examples.LEVELS[1], 8) for i in range(150)]
-    replies = [prompts.parse_preference(reply) for group in made for _, reply in group.turns]
+    replies = [parse_preference(reply) for group in made for _, reply in group.turns]
     assert 0.42 < replies.count("A") / len(replies) < 0.58
 
 
@@ -512,7 +513,7 @@ def test_triples_stand_in_the_passage():
         group = examples.make(random.Random(index), "triples", examples.LEVELS[1], 3)
         text = group.passages[0].title + "\n" + group.passages[0].text.replace("\n", " ")
         for asked, reply in group.turns:
-            for _, relation, value in prompts.parse_triples(reply):
+            for _, relation, value in parse_triples(reply):
                 assert relation in asked.split("; ")
                 assert value.rstrip(".") in text
 
@@ -601,7 +602,7 @@ def test_a_verdict_points_to_what_it_rests_on(instruction: str):
         row = batches.encode(group, vocabulary, 1280)
         assert row is not None and len(row.source) == len(row.tokens)
         for at, places in row.pointers:
-            ground = prompts.parse_answer(group.grounds[row.branch[at] - 1])
+            ground = parse_answer(group.grounds[row.branch[at] - 1])
             assert row.source[at] == (0 if ground.refused else ground.citations[0])
             assert {row.passage[place] for place in places} == {row.source[at]}
             text = vocabulary.decode(row.tokens[places[0] : places[0] + 40]).strip()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from synthesis.archive import checks
+from synthesis.reader import course_dev, examples, lexicon, separation, worlds
 
 from labkit import paths, prompts
-from labkit.making.data import checks
-from labkit.making.reader import course_dev, examples, lexicon, separation, worlds
 
 
 def _rows(name):

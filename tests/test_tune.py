@@ -45,7 +45,7 @@ def test_the_embedder_learns_and_orders_what_was_found(tmp_path):
     adapter = tune.train_embedder(made * 8, tmp_path, epochs=2, learning_rate=2e-3, batch_size=4)
     assert (adapter / "adapter_model.safetensors").stat().st_size < 3e6
     assert "/" not in json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"]
-    plain, tuned = models.load_embedder(), tune.load_embedder(adapter)
+    plain, tuned = models.load_embedder(), models.load_tuned_embedder(adapter)
     texts = sorted(TEXTS.values())
     asked = [q.question for q in QUESTIONS]
 
@@ -55,19 +55,19 @@ def test_the_embedder_learns_and_orders_what_was_found(tmp_path):
 
     assert margin(tuned) > margin(plain)
     index = rag.VectorIndex(rag.chunk(DOCUMENTS), plain)
-    pipeline = rag.Pipeline(index, None, post=[rag.Rescore(tuned, depth=2)], top_k=2)
+    pipeline = rag.Pipeline(index, None, post=[rag.EmbedderRerank(tuned, depth=2)], top_k=2)
     found = pipeline.retrieve(asked)
     assert [h[0].node.metadata["document"] for h in found] == [q.id for q in QUESTIONS]
     with pytest.raises(FileNotFoundError, match="train_embedder"):
-        tune.load_embedder(tmp_path / "nowhere")
+        models.load_tuned_embedder(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="search for each"):
         tune.triplets(QUESTIONS, FOUND[:1])
 
 
 def test_vectors_of_the_dev_archive_come_with_the_shipped_embedder(monkeypatch):
-    tuned = tune.load_embedder(paths.adapter("embedder"))
+    tuned = models.load_tuned_embedder(paths.adapter("embedder"))
     tuned.cached = False
-    texts = [rag.indexed_text(c) for c in rag.headed_clauses(corpus.load_documents("dev"))]
+    texts = [rag.indexed_text(c) for c in rag.clauses_with_headers(corpus.load_documents("dev"))]
     live = models.Embedder(tuned.load, tuned.name, cached=False).encode(texts[:3])
 
     def refuse(*_: object, **__: object) -> None:
@@ -81,7 +81,7 @@ def test_vectors_of_the_dev_archive_come_with_the_shipped_embedder(monkeypatch):
 
 def test_vectors_of_the_dev_archive_come_with_the_plain_embedder(monkeypatch):
     plain = models.load_embedder(shipped=paths.vectors(), cached=False)
-    clauses = rag.headed_clauses(corpus.load_documents("dev"))
+    clauses = rag.clauses_with_headers(corpus.load_documents("dev"))
     live = models.load_embedder(cached=False).encode([rag.text_of(c) for c in clauses[:3]])
 
     def refuse() -> None:
@@ -96,17 +96,17 @@ def test_vectors_of_the_dev_archive_come_with_the_plain_embedder(monkeypatch):
 def test_the_reranker_learns_and_is_saved_as_a_small_adapter(adapter):
     size = (adapter / "adapter_model.safetensors").stat().st_size
     assert size < 3e6 and not list(adapter.glob("*.bin"))
-    reranker = tune.load_reranker(adapter)
+    reranker = models.load_tuned_reranker(adapter)
     pairs = [(q.question, text) for q, rows in zip(QUESTIONS, FOUND, strict=True) for _, text in rows]
     scores = reranker.score(pairs)
     right = scores.reshape(4, 4)[:, 0]
     assert right.mean() > scores.reshape(4, 4)[:, 1:].mean()
-    again = tune.load_reranker(adapter)
+    again = models.load_tuned_reranker(adapter)
     assert again.score(pairs).tolist() == scores.tolist()
 
 
 def test_scores_are_kept_on_disk_and_depend_on_the_adapter(adapter):
-    reranker = tune.load_reranker(adapter)
+    reranker = models.load_tuned_reranker(adapter)
     pair = (QUESTIONS[0].question, FOUND[0][0][1])
     first = reranker.score([pair])
 
@@ -124,7 +124,7 @@ def test_it_reranks_in_a_pipeline(adapter):
     from test_bench import DOCUMENTS, Copying
 
     index = rag.BM25Index(rag.chunk(DOCUMENTS))
-    pipeline = rag.Pipeline(index, Copying(), post=[rag.Rerank(tune.load_reranker(adapter), depth=2)], top_k=1)
+    pipeline = rag.Pipeline(index, Copying(), post=[rag.Rerank(models.load_tuned_reranker(adapter), depth=2)], top_k=1)
     result = pipeline.ask("How long is the term of cedar?")
     assert [s.stage for s in result.trace] == ["BM25Index", "Rerank", "answer"]
 
@@ -133,7 +133,7 @@ def test_nothing_to_train_on_and_nothing_to_load_are_errors(tmp_path):
     with pytest.raises(ValueError, match="no pairs"):
         tune.train_reranker([], tmp_path)
     with pytest.raises(FileNotFoundError, match="train one"):
-        tune.load_reranker(tmp_path)
+        models.load_tuned_reranker(tmp_path)
     with pytest.raises(ValueError, match="reranker"):
         models.load_reranker(tmp_path)
 
@@ -146,7 +146,7 @@ def test_the_reader_learns_replies_and_keeps_its_weights(tmp_path, reader):
     before = reader.model.state_dict()["model.embed_tokens.weight"].clone()
     base = models.load_generator()
     folder = tune.train_generator(chats * 16, tmp_path / "doors", base, epochs=8, batch_size=4, learning_rate=5e-3)
-    tuned = tune.load_tuned(folder)
+    tuned = models.load_tuned(folder)
     assert tuned.generate([c.messages for c in chats]) == [c.reply for c in chats]
     assert reader.generate([c.messages for c in chats]) != [c.reply for c in chats]
     assert torch.equal(reader.model.state_dict()["model.embed_tokens.weight"], before)
@@ -154,7 +154,7 @@ def test_the_reader_learns_replies_and_keeps_its_weights(tmp_path, reader):
     with pytest.raises(ValueError, match="no chats"):
         tune.train_generator([], tmp_path / "none")
     with pytest.raises(FileNotFoundError, match="no adapter"):
-        tune.load_tuned(tmp_path / "none")
+        models.load_tuned(tmp_path / "none")
 
 
 def test_an_adapter_of_another_model_says_which_it_needs(reader):
@@ -166,4 +166,4 @@ def test_an_adapter_of_another_model_says_which_it_needs(reader):
     for network in (type(reader.model)(config), GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=24, n_layer=2))):
         other = replace(reader, model=network, name="other")
         with pytest.raises(ValueError, match=r"does not fit 'other'.*load_generator\('reader'\)"):
-            tune.load_tuned(paths.adapter("extractor"), other)
+            models.load_tuned(paths.adapter("extractor"), other)

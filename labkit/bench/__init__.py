@@ -1,13 +1,31 @@
-"""Measuring: techniques side by side on the same questions, and the benchmark on the test split.
+"""Measuring: results_table side by side on the same questions, and the benchmark on the test split.
 
 Floor 3. `runs` compares pipelines; `arms` builds those that the test split judges.
 """
 
-from labkit.bench.arms import (
-    Desks,
+from labkit.bench.graph_scores import linking_scores, shipped_triples, triple_scores, write_triples
+from labkit.bench.runs import (
+    BUDGET,
+    METRICS,
+    K,
+    Run,
+    differences,
+    error_table,
+    mean,
+    mean_by,
+    measure,
+    only,
+    results_table,
+    sample,
+    timings,
+    versus,
+    where,
+)
+from labkit.bench.systems import (
+    Systems,
     benchmark,
     best,
-    desks,
+    build_systems,
     naive,
     shipped_benchmark,
     shipped_questions,
@@ -15,48 +33,30 @@ from labkit.bench.arms import (
     write_benchmark,
     write_questions,
 )
-from labkit.bench.graphs import linking_scores, shipped_triples, triple_scores, write_triples
-from labkit.bench.runs import (
-    BUDGET,
-    METRICS,
-    K,
-    Run,
-    boxes_table,
-    by,
-    differences,
-    mean,
-    measure,
-    only,
-    sample,
-    techniques,
-    timings,
-    versus,
-    where,
-)
 
 __all__ = [
     "BUDGET",
     "METRICS",
-    "Desks",
     "K",
     "Run",
+    "Systems",
     "benchmark",
     "best",
-    "boxes_table",
-    "by",
-    "desks",
+    "build_systems",
     "differences",
+    "error_table",
     "linking_scores",
     "mean",
+    "mean_by",
     "measure",
     "naive",
     "only",
+    "results_table",
     "sample",
     "shipped_benchmark",
     "shipped_questions",
     "shipped_replies",
     "shipped_triples",
-    "techniques",
     "timings",
     "triple_scores",
     "versus",

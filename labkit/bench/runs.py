@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labkit import metrics, rag
+from labkit import metrics, rag, stats
 from labkit.corpus import Question, Span
 from labkit.metrics import AnswerScore, RetrievalScore
-from labkit.prompts import Message, parse_answer
-from labkit.rag import Corrective, Desk, Pipeline, Result, errors
+from labkit.prompts import Message
+from labkit.rag import Corrective, Pipeline, Result, ToolPipeline, error_analysis
+from labkit.replies import parse_answer
 
 K = 5
 BUDGET = 1000
@@ -48,20 +49,20 @@ class Run:
         """The contract that each question counts to."""
         return [q.cluster for q in self.questions]
 
-    def boxes(self) -> dict[str, int]:
-        """How many answers are in each error box.
+    def error_counts(self) -> dict[str, int]:
+        """How many answers are in each error category.
 
         Raises:
             ValueError: nothing was read.
         """
-        return errors.count(self.outcomes())
+        return error_analysis.count(self.outcomes())
 
     def outcomes(self) -> list[str]:
-        """The error box of each question; errors as in `boxes`."""
+        """The error category of each question; errors as in `error_counts`."""
         read = [a for a in self.answers if a is not None]
         if len(read) < len(self.answers):
             raise ValueError(f"{self.name!r} was measured without reading: measure it with answers.")
-        return errors.boxes(self.questions, self.results, read)
+        return error_analysis.error_categories(self.questions, self.results, read)
 
     def values(self, metric: str) -> list[float | None]:
         """A metric question by question; None where it is not defined.
@@ -135,7 +136,7 @@ def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed:
 def measure(
     name: str,
     questions: Sequence[Question],
-    pipeline: Pipeline | Corrective | Desk,
+    pipeline: Pipeline | Corrective | ToolPipeline,
     progress: bool = False,
     answer: bool = True,
 ) -> Run:
@@ -165,9 +166,11 @@ def measure(
 
 
 def _only_retrieved(
-    pipeline: Pipeline | Corrective | Desk, questions: Sequence[Question], histories: Sequence[Sequence[Message]]
+    pipeline: Pipeline | Corrective | ToolPipeline,
+    questions: Sequence[Question],
+    histories: Sequence[Sequence[Message]],
 ) -> list[Result]:
-    if isinstance(pipeline, Desk):
+    if isinstance(pipeline, ToolPipeline):
         raise ValueError("A desk gives values and ranks no chunks: measure it with answers.")
     first = pipeline.first if isinstance(pipeline, Corrective) else pipeline
     found = first.retrieve([q.question for q in questions], histories)
@@ -197,12 +200,12 @@ def _precision(question: Question, result: Result) -> float | None:
     return sum(s.overlap(e) for s in given for e in question.evidence) / total if total else 0.0
 
 
-def mean(run: Run, metric: str) -> metrics.Interval:
+def mean(run: Run, metric: str) -> stats.Interval:
     """The mean of a metric with its interval, clustered by contract. Raises KeyError: there is no such metric."""
-    return metrics.mean_interval(run.values(metric), run.clusters())
+    return stats.mean_interval(run.values(metric), run.clusters())
 
 
-def techniques(runs: Iterable[Run]) -> pd.DataFrame:
+def results_table(runs: Iterable[Run]) -> pd.DataFrame:
     """A row a technique: its name and the mean of each metric."""
     rows = []
     for run in runs:
@@ -243,7 +246,7 @@ def differences(pairs: Sequence[tuple[Run, Run, str]]) -> pd.DataFrame:
         if [q.id for q in new.questions] != [q.id for q in old.questions]:
             raise ValueError(f"{new.name!r} answered other questions than {old.name!r}: measure both on the same.")
     rows = [_difference(new, old, metric) for new, old, metric in pairs]
-    for row, p in zip(rows, metrics.holm([row["p"] for row in rows]), strict=True):
+    for row, p in zip(rows, stats.holm([row["p"] for row in rows]), strict=True):
         row["p"] = p
     return pd.DataFrame(rows)
 
@@ -255,8 +258,8 @@ def _difference(new: Run, old: Run, metric: str) -> dict[str, Any]:
         if a is not None and b is not None
     ]
     ours, theirs, clusters = [a for a, _, _ in pairs], [b for _, b, _ in pairs], [c for _, _, c in pairs]
-    gained = metrics.paired_difference(ours, theirs, clusters)
-    p = metrics.paired_p_value(ours, theirs, clusters)
+    gained = stats.paired_difference(ours, theirs, clusters)
+    p = stats.paired_p_value(ours, theirs, clusters)
     return {
         "name": new.name,
         "metric": metric,
@@ -267,12 +270,12 @@ def _difference(new: Run, old: Run, metric: str) -> dict[str, Any]:
     }
 
 
-def boxes_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Error boxes by technique: a row a technique, a column a box."""
-    return pd.DataFrame({run.name: run.boxes() for run in runs}).T
+def error_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Error categories by system: a row a system, a column a category."""
+    return pd.DataFrame({run.name: run.error_counts() for run in runs}).T
 
 
-def by(run: Run, key: Callable[[Question], str], metric: str = "exact_match") -> Mapping[str, float]:
+def mean_by(run: Run, key: Callable[[Question], str], metric: str = "exact_match") -> Mapping[str, float]:
     """The mean of a metric by task, half, stratum or anything that a question tells."""
     groups: dict[str, list[float]] = {}
     for question, value in zip(run.questions, run.values(metric), strict=True):

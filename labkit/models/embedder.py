@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from labkit import paths, profiles
-from labkit.models.loading import bf16_products, device, native_bf16, quiet_loading, unreachable
+from labkit.models.device import bf16_products, device, native_bf16, quiet_loading, unreachable
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding

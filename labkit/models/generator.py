@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from labkit import paths, profiles
-from labkit.models.loading import Store, device, native_bf16, quiet_loading, remembered, unreachable
+from labkit.models.device import device, native_bf16, quiet_loading, unreachable
+from labkit.models.store import Store, remembered
 from labkit.prompts import Message
 
 if TYPE_CHECKING:

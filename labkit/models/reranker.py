@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from labkit.models.loading import Store, bf16_products, device, native_bf16, quiet_loading, remembered, unreachable
+from labkit.models.device import bf16_products, device, native_bf16, quiet_loading, unreachable
+from labkit.models.store import Store, remembered
 
 
 @dataclass

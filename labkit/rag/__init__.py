@@ -3,29 +3,28 @@
 Floor 2. Each step is LlamaIndex's own part where it has one, called on many questions at once.
 """
 
-from labkit.rag.asking import Rule, classify_by_asking, question_for, read_fields, read_triples, term_sheet
-from labkit.rag.brackets import Known, oracle, oracle_passages, read_oracle, shuffled
+from labkit.rag.baselines import FixedRetriever, oracle, oracle_passages, random_context, read_oracle
 from labkit.rag.chunking import (
     ClauseParser,
     add_headers,
     chunk,
+    clauses_with_headers,
     cost_of,
     count_tokens,
     document_headers,
-    headed_clauses,
     indexed_text,
     passage_of,
     places_of,
     span_of,
     text_of,
 )
-from labkit.rag.documents import Desk, Found, Plan, ReadTool, References, TableTool, combine, matrix
-from labkit.rag.domain import Domain
+from labkit.rag.extraction import Rule, classify_by_asking, question_for, read_fields, read_triples, term_sheet
 from labkit.rag.grammar import TripleGrammar
 from labkit.rag.graph import GraphRetriever, InForce, KnowledgeGraph, Seed, Triple, build_graph
+from labkit.rag.out_of_domain import Domain
 from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, judged_by, score, score_retrieval
-from labkit.rag.post import MMR, Compress, First, ReaderRerank, Rerank, Rescore, Window
-from labkit.rag.queries import Decompose, HyDE, MultiQuery, Rewrite, hypothetical_questions
+from labkit.rag.postprocessors import MMR, Compress, EmbedderRerank, First, LLMRerank, Rerank, Window
+from labkit.rag.query_transforms import Decompose, HyDE, MultiQuery, Rewrite, hypothetical_questions
 from labkit.rag.retrieval import (
     AutoMerging,
     BM25Index,
@@ -37,14 +36,15 @@ from labkit.rag.retrieval import (
     kinds_and_dates,
     titles,
 )
+from labkit.rag.tools import ContractRanker, Found, GraphLookupTool, Plan, ReadTool, ToolPipeline, combine, matrix
 from labkit.rag.triples import (
     REGISTER,
     SELF,
+    ExtractedTriple,
     Linker,
-    Mention,
     extract,
     fact_chunks,
-    gold_mentions,
+    gold_triples,
     make_linker,
     mentions,
     plain_name,
@@ -61,28 +61,28 @@ __all__ = [
     "BM25Index",
     "ClauseParser",
     "Compress",
+    "ContractRanker",
     "Corrective",
     "Decompose",
-    "Desk",
     "Domain",
+    "EmbedderRerank",
+    "ExtractedTriple",
     "First",
+    "FixedRetriever",
     "Found",
+    "GraphLookupTool",
     "GraphRetriever",
     "HyDE",
     "Hybrid",
     "InForce",
     "KnowledgeGraph",
-    "Known",
+    "LLMRerank",
     "Linker",
-    "Mention",
     "MultiQuery",
     "Pipeline",
     "Plan",
     "ReadTool",
-    "ReaderRerank",
-    "References",
     "Rerank",
-    "Rescore",
     "Result",
     "Rewrite",
     "Routed",
@@ -90,7 +90,7 @@ __all__ = [
     "Rule",
     "Seed",
     "Step",
-    "TableTool",
+    "ToolPipeline",
     "Triple",
     "TripleGrammar",
     "VectorIndex",
@@ -99,6 +99,7 @@ __all__ = [
     "build_graph",
     "chunk",
     "classify_by_asking",
+    "clauses_with_headers",
     "combine",
     "cost_of",
     "count_tokens",
@@ -107,8 +108,7 @@ __all__ = [
     "extract",
     "fact_chunks",
     "fuse",
-    "gold_mentions",
-    "headed_clauses",
+    "gold_triples",
     "hypothetical_questions",
     "indexed_text",
     "judged_by",
@@ -122,13 +122,13 @@ __all__ = [
     "places_of",
     "plain_name",
     "question_for",
+    "random_context",
     "read_fields",
     "read_oracle",
     "read_triples",
     "relations_of",
     "score",
     "score_retrieval",
-    "shuffled",
     "span_of",
     "subject_of",
     "term_sheet",

@@ -219,7 +219,7 @@ def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[
     return made
 
 
-def headed_clauses(documents: Sequence[Document]) -> list[TextNode]:
+def clauses_with_headers(documents: Sequence[Document]) -> list[TextNode]:
     """Clauses with the headers of `document_headers`: what the course's tuned embedder was trained on."""
     return add_headers(chunk(documents, ClauseParser()), document_headers(documents))
 

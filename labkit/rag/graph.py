@@ -22,7 +22,7 @@ from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span
 from labkit.models import Embedder
 from labkit.rag.chunking import span_of
 from labkit.rag.retrieval import Query, VectorIndex, Within, bundles, check_top_k
-from labkit.rag.triples import Linker, Mention, fitting, make_linker, plain_name, title_parties
+from labkit.rag.triples import ExtractedTriple, Linker, fitting, make_linker, plain_name, title_parties
 
 if TYPE_CHECKING:
     import networkx
@@ -258,7 +258,7 @@ class KnowledgeGraph:
         )
 
 
-def build_graph(documents: Sequence[Document], found: Sequence[Mention]) -> KnowledgeGraph:
+def build_graph(documents: Sequence[Document], found: Sequence[ExtractedTriple]) -> KnowledgeGraph:
     """Link mentions to entities and put them into a property graph, with the parties that titles name.
 
     Args:
@@ -291,7 +291,7 @@ def build_graph(documents: Sequence[Document], found: Sequence[Mention]) -> Know
 _Row = tuple[Triple, str, str]
 
 
-def _linked(mention: Mention, linker: Linker, documents: Mapping[str, Document]) -> _Row | None:
+def _linked(mention: ExtractedTriple, linker: Linker, documents: Mapping[str, Document]) -> _Row | None:
     """A mention as a triple with the kinds of its two ends; None where the subject links to nothing."""
     document, relation = mention.source.document, mention.relation
     subject = linker.link(mention.subject, document)
@@ -353,7 +353,7 @@ def _add(store: SimplePropertyGraphStore, rows: Sequence[_Row], documents: Mappi
 
 
 class Intent(Protocol):
-    """What a question asks for, such as `tune.Intents` says it."""
+    """What a question asks for, such as `models.Intents` says it."""
 
     @property
     def operation(self) -> str:
@@ -385,7 +385,7 @@ class GraphRetriever:
 
     Attributes:
         graph: to search. index: of the texts that the graph was made from; orders contracts and clauses.
-        understand: says which relation is asked for, such as `tune.Intents`; None to go by nearness.
+        understand: says which relation is asked for, such as `models.Intents`; None to go by nearness.
         facts_kept: facts in a passage. longest: steps of a path between two entities.
     """
 

@@ -16,20 +16,13 @@ from llama_index.core.indices.query.query_transform.base import BaseQueryTransfo
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from labkit import metrics
+from labkit import metrics, stats
 from labkit.corpus import Question, Span
 from labkit.models import Generator
-from labkit.prompts import (
-    Answer,
-    Message,
-    Passage,
-    answer_messages,
-    judge_messages,
-    parse_answer,
-    parse_judgement,
-)
-from labkit.rag import post, queries, retrieval
+from labkit.prompts import Message, Passage, answer_messages, judge_messages
+from labkit.rag import postprocessors, query_transforms, retrieval
 from labkit.rag.chunking import cost_of, count_tokens, passage_of, span_of, text_of
+from labkit.replies import Answer, parse_answer, parse_judgement
 
 
 @dataclass(frozen=True)
@@ -95,8 +88,8 @@ class Pipeline:
 
     retriever: retrieval.Retriever | BaseRetriever
     generator: Generator
-    rewrite: Sequence[queries.Transform | BaseQueryTransform] = ()
-    post: Sequence[post.Stage | BaseNodePostprocessor] = ()
+    rewrite: Sequence[query_transforms.Transform | BaseQueryTransform] = ()
+    post: Sequence[postprocessors.Stage | BaseNodePostprocessor] = ()
     top_k: int = 5
     depth: int = 20
 
@@ -136,7 +129,7 @@ class Pipeline:
         asked, found = self._retrieve(questions, histories or [()] * len(questions), traces)
         first = [row[0] for row in asked]
         for stage in self.post:
-            found = traces.timed(type(stage).__name__, found, partial(post.process, stage, first, found))
+            found = traces.timed(type(stage).__name__, found, partial(postprocessors.process, stage, first, found))
         return first, found
 
     def _retrieve(
@@ -162,14 +155,14 @@ class Pipeline:
 
     @staticmethod
     def _rewritten(
-        stage: queries.Transform | BaseQueryTransform,
+        stage: query_transforms.Transform | BaseQueryTransform,
         asked: Sequence[Sequence[QueryBundle]],
         histories: Sequence[Sequence[Message]],
     ) -> list[list[QueryBundle]]:
         """A further stage works on every query of a question; the first query of the first stays the one asked."""
         flat = [query for row in asked for query in row]
         said = [history for row, history in zip(asked, histories, strict=True) for _ in row]
-        made = iter(queries.transform(stage, flat, said))
+        made = iter(query_transforms.transform(stage, flat, said))
         return [[query for _ in row for query in next(made)] for row in asked]
 
     def _answer(
@@ -324,7 +317,7 @@ def score_retrieval(
 
 def evaluate(
     questions: Sequence[Question], results: Sequence[Result], k: int = 5, budget: int = 1000
-) -> dict[str, metrics.Interval]:
+) -> dict[str, stats.Interval]:
     """Every metric of retrieval and of answers with its interval, clustered by contract."""
     clusters = [q.cluster for q in questions]
     return {

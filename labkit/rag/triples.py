@@ -11,9 +11,10 @@ from llama_index.core.schema import TextNode
 
 from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span, clause_relations, gold_facts
 from labkit.models import Generator
-from labkit.prompts import NEW_TOKENS, Message, parse_triples, triples_messages
+from labkit.prompts import NEW_TOKENS, Message, triples_messages
 from labkit.rag.chunking import ClauseParser, chunk, passage_of, span_of, text_of
 from labkit.rag.grammar import TripleGrammar
+from labkit.replies import parse_triples
 
 # How the title of a register extract begins; the name of the company follows.
 REGISTER = "Register extract: "
@@ -37,7 +38,7 @@ _OF_COMPANIES = ("party", "parent company", "former name")
 
 
 @dataclass(frozen=True)
-class Mention:
+class ExtractedTriple:
     """A triple as the model wrote it: three texts, and where the object stands."""
 
     subject: str
@@ -84,7 +85,7 @@ def triple_prompts(chunks: Sequence[TextNode]) -> list[list[list[Message]]]:
 
 def extract(
     generator: Generator, chunks: Sequence[TextNode], constrained: bool = True, progress: bool = False
-) -> list[Mention]:
+) -> list[ExtractedTriple]:
     """Ask a generator for the triples of each chunk.
 
     Only relations that were asked for are kept, and only objects that stand in the chunk word for word.
@@ -105,7 +106,7 @@ def extract(
     return [m for (node, group), reply in zip(asked, replies, strict=True) for m in mentions(node, reply, group)]
 
 
-def mentions(node: TextNode, reply: str, wanted: Sequence[str]) -> Iterator[Mention]:
+def mentions(node: TextNode, reply: str, wanted: Sequence[str]) -> Iterator[ExtractedTriple]:
     """The triples of a reply about a chunk that have a relation wanted, each with the place of its object."""
     place, text = span_of(node), text_of(node)
     for subject, relation, written in dict.fromkeys(parse_triples(reply)):
@@ -115,7 +116,7 @@ def mentions(node: TextNode, reply: str, wanted: Sequence[str]) -> Iterator[Ment
         found = re.search(r"\s+".join(map(re.escape, thing.split())), text, re.IGNORECASE)
         if thing and relation.lower() in wanted and found:
             at = place.start + found.start()
-            yield Mention(subject, relation.lower(), thing, Span(place.document, at, at + len(found[0])))
+            yield ExtractedTriple(subject, relation.lower(), thing, Span(place.document, at, at + len(found[0])))
 
 
 def is_company(name: str) -> bool:
@@ -123,7 +124,7 @@ def is_company(name: str) -> bool:
     return _FORM.search(name.lower().strip()) is not None
 
 
-def fitting(found: Sequence[Mention], documents: Sequence[Document]) -> list[Mention]:
+def fitting(found: Sequence[ExtractedTriple], documents: Sequence[Document]) -> list[ExtractedTriple]:
     """The mentions whose object is of the kind that the relation takes: a company where one must stand, and no company
     where an officer or a place must.
 
@@ -142,7 +143,7 @@ def fitting(found: Sequence[Mention], documents: Sequence[Document]) -> list[Men
                                        for d, r, o in whole)]  # fmt: skip
 
 
-def title_parties(documents: Sequence[Document], found: Sequence[Mention]) -> list[Mention]:
+def title_parties(documents: Sequence[Document], found: Sequence[ExtractedTriple]) -> list[ExtractedTriple]:
     """The companies that a contract's or amendment's title names, as parties, where they stand in its text.
 
     Args:
@@ -157,13 +158,13 @@ def title_parties(documents: Sequence[Document], found: Sequence[Mention]) -> li
         for name in sorted(names, key=lambda n: (-len(n), n)):
             at = document.text.find(name)
             if at >= 0 and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", document.title):
-                made.append(Mention(SELF, "party", name, Span(document.id, at, at + len(name))))
+                made.append(ExtractedTriple(SELF, "party", name, Span(document.id, at, at + len(name))))
     return made
 
 
-def gold_mentions(documents: Sequence[Document]) -> list[Mention]:
+def gold_triples(documents: Sequence[Document]) -> list[ExtractedTriple]:
     """The triples that a perfect extraction would give, for the course's documents: the ceiling of every extraction."""
-    return [Mention(SELF, f.relation, f.object, f.span) for f in gold_facts(documents)]
+    return [ExtractedTriple(SELF, f.relation, f.object, f.span) for f in gold_facts(documents)]
 
 
 # --------------------------------------------------------------------------------- linking
@@ -227,7 +228,7 @@ def subject_of(document: Document) -> str:
     return document.title.removeprefix(REGISTER) if document.title.startswith(REGISTER) else document.id
 
 
-def make_linker(found: Sequence[Mention], documents: Sequence[Document]) -> Linker:
+def make_linker(found: Sequence[ExtractedTriple], documents: Sequence[Document]) -> Linker:
     """A linker that knows the companies of register extracts, parties, parents, former names, and who has which role.
 
     Args:
@@ -247,10 +248,10 @@ def make_linker(found: Sequence[Mention], documents: Sequence[Document]) -> Link
     return Linker(names, _roles(found, Linker(names, {}, subjects)), subjects)
 
 
-def _roles(found: Sequence[Mention], names: Linker) -> dict[str, dict[str, str]]:
+def _roles(found: Sequence[ExtractedTriple], names: Linker) -> dict[str, dict[str, str]]:
     """By document and role the company: the party nearest in front of the role, or, where all parties come first, the
     one of the same number."""
-    stand: dict[str, dict[str, list[Mention]]] = {}
+    stand: dict[str, dict[str, list[ExtractedTriple]]] = {}
     for mention in sorted(found, key=lambda m: m.source.start):
         if mention.relation in ("party", "role"):
             stand.setdefault(mention.source.document, {}).setdefault(mention.relation, []).append(mention)

@@ -1,23 +1,17 @@
-"""Training on the course's data: embedder, reranker and generator.
+"""Training: embedder, reranker, generator and the classifier of intents. What is trained is loaded by `labkit.models`.
 
-Floor 2, beside `rag`: the two never import each other.
+Floor 4, beside `rag` and `feedback`: they never import one another.
 """
 
-from labkit.tune.embedder import Triplet, load_embedder, train_embedder, triplets
-from labkit.tune.intents import Intent, Intents, load_intents, train_intents
-from labkit.tune.reranker import Pair, load_reranker, pairs, train_reranker
-from labkit.tune.sft import Chat, load_tuned, train_generator
+from labkit.tune.embedder import Triplet, train_embedder, triplets
+from labkit.tune.generator import Chat, train_generator
+from labkit.tune.intents import train_intents
+from labkit.tune.reranker import Pair, pairs, train_reranker
 
 __all__ = [
     "Chat",
-    "Intent",
-    "Intents",
     "Pair",
     "Triplet",
-    "load_embedder",
-    "load_intents",
-    "load_reranker",
-    "load_tuned",
     "pairs",
     "train_embedder",
     "train_generator",

@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from labkit import models
 from labkit.corpus import Question, Span
-from labkit.tune.adapters import MAX_LENGTH, arguments, quietly, save_adapter, sides, weights_of
+from labkit.models.adapters import embedder_network, quietly
+from labkit.tune.settings import arguments, save_adapter, sides
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,6 @@ def triplets(questions: Sequence[Question], found: Sequence[Sequence[tuple[Span,
     if not made:
         raise ValueError("No passage found lacks evidence: search deeper.")
     return made
-
-
-def _network(base: str) -> Any:
-    with quietly():
-        from sentence_transformers import SentenceTransformer
-
-        network = SentenceTransformer(base, device=models.device())
-    network.max_seq_length = MAX_LENGTH
-    return network
 
 
 def train_embedder(
@@ -87,7 +78,7 @@ def train_embedder(
     if not made:
         raise ValueError("There are no triplets to train on: make some with `tune.triplets`.")
     torch.manual_seed(seed)
-    network = _network(base or models.minilm_path())
+    network = embedder_network(base or models.minilm_path())
     network.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear"))
     rows = Dataset.from_dict(
         {
@@ -102,27 +93,3 @@ def train_embedder(
         with quietly():
             SentenceTransformerTrainer(network, settings, train_dataset=rows, loss=loss).train()
     return save_adapter(network.transformers_model, out, base or models.minilm_path())
-
-
-def load_embedder(adapter: Path, base: str | None = None) -> models.Embedder:
-    """The base network with a trained adapter, and the vectors that lie beside it.
-
-    Args:
-        adapter: folder that `train_embedder` made. base: the network it was trained on.
-
-    Raises:
-        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
-    """
-    name = f"{base or 'MiniLM'} with adapter {models.digest(weights_of(adapter))}"
-
-    def load() -> Any:
-        network = _network(base or models.minilm_path())
-        with quietly():
-            from peft import PeftModel
-
-            # Merged into the weights, so that searching costs no more than before.
-            merged: Any = PeftModel.from_pretrained(network.transformers_model, str(adapter))
-            network[0].auto_model = merged.merge_and_unload()
-        return network.eval()
-
-    return models.Embedder(load, name, shipped=adapter)

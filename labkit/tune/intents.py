@@ -1,23 +1,18 @@
-"""What does a question ask for? A classifier on the embedder's vectors, trained on questions with known answers.
+"""Training the classifier of what a question asks for, on questions with known answers.
 
-Two things are told apart: the relation asked for ("payment term", "seat") and what is to be done with its values (give
-one, compare two, list those above a limit). Logistic regressions of scikit-learn on sentence vectors.
+Logistic regressions of scikit-learn on sentence vectors.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from labkit import paths
 from labkit.corpus import Question, relation_of
 from labkit.models import Embedder
-from labkit.quantities import without_quantities
+from labkit.models.intents import Head, Intents, structure
+from labkit.values import without_quantities
 
 # What the wordings of the course ask to be done with the values found.
 OPERATIONS = {"compare.longer": "larger", "compare.higher": "larger", "compare.same": "same",
@@ -25,19 +20,6 @@ OPERATIONS = {"compare.longer": "larger", "compare.higher": "larger", "compare.s
               "list.value": "list equal"}  # fmt: skip
 _REGISTER = {"multihop.parent_of_party": "parent company", "multihop.officer_of_party": "chief executive",
              "multihop.seat_of_party": "seat"}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Intent:
-    """What a question asks for.
-
-    Attributes:
-        operation: "value", "larger", "same", "difference", "list above", "list below" or "list equal".
-        relations: probability of each relation.
-    """
-
-    operation: str
-    relations: Mapping[str, float]
 
 
 def labels(question: Question) -> tuple[str, str] | None:
@@ -50,125 +32,6 @@ def labels(question: Question) -> tuple[str, str] | None:
 
 
 _KIND = {"value": "value", "larger": "pair", "same": "pair", "difference": "pair"}
-# Words that tell what is to be done with several values, in the order in which they are looked for.
-_CUES = {
-    "pair": (
-        ("difference", r"by (?:what|how)|how (?:big|much|far|wide|large|great)|spread|subtract|apart|work out"),
-        ("same", r"same|alike|equal|identical|match(?:es)?|agree|coincide|no different"),
-        ("difference", r"differs?|difference|gap|margin|step"),
-        ("larger", ""),
-    ),
-    "list": (
-        ("list equal", r"sorted|grouped|equals?|exactly"),
-        ("list below", r"not (?:more|above|over|up)|less|below|under|lower|smaller|shorter|fewer|within|short of"),
-        ("list above", r"more|above|over|exceeds?|beyond|greater|higher|larger|longer|tops?|past|at least|upwards"),
-        ("list equal", ""),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Head:
-    """A linear classifier: scores of shape (texts, classes) are vectors @ weights.T + bias."""
-
-    classes: tuple[str, ...]
-    weights: np.ndarray
-    bias: np.ndarray
-
-    def shares(self, vectors: np.ndarray) -> np.ndarray:
-        """Probability of each class, shape (texts, classes)."""
-        from scipy.special import softmax
-
-        return np.asarray(softmax(vectors @ self.weights.T + self.bias, axis=1))
-
-
-class Intents:
-    """The trained classifier: give it questions, get an `Intent` for each.
-
-    Whether one value is asked for, two are compared or a set is filtered was learned; what the comparison is, words of
-    comparison say.
-
-    Attributes:
-        embedder: whose vectors it was trained on. mask: takes names out of a question, writing "the company".
-    """
-
-    def __init__(self, embedder: Embedder, relation: Head, kind: Head, mask: Callable[[str], str] = str) -> None:
-        self.embedder, self.mask = embedder, mask
-        self._relation, self._kind = relation, kind
-
-    def __call__(self, questions: Sequence[str]) -> list[Intent]:
-        """What each question asks for."""
-        if not questions:
-            return []
-        masked = [self.mask(q) for q in questions]
-        vectors = self.embedder.encode([without_quantities(q) for q in masked])
-        shares = self._relation.shares(vectors)
-        kinds = self._kind.shares(np.hstack([vectors, _structure(masked)])).argmax(axis=1)
-        return [
-            Intent(
-                _operation(self._kind.classes[kind], question),
-                dict(zip(self._relation.classes, map(float, row), strict=True)),
-            )
-            for question, kind, row in zip(masked, kinds, shares, strict=True)
-        ]
-
-    def save(self, out: Path) -> Path:
-        """Write the two classifiers to a folder, in safetensors; returns the folder."""
-        from safetensors.numpy import save_file
-
-        out.mkdir(parents=True, exist_ok=True)
-        heads = {"relation": self._relation, "kind": self._kind}
-        # safetensors writes the memory as it lies, whatever its order.
-        arrays = {f"{n}.weights": np.ascontiguousarray(h.weights, np.float32) for n, h in heads.items()}
-        arrays |= {f"{n}.bias": np.ascontiguousarray(h.bias, np.float32) for n, h in heads.items()}
-        save_file(arrays, out / "intents.safetensors")
-        classes = {n: list(h.classes) for n, h in heads.items()}
-        paths.write_atomic(out / "classes.json", json.dumps(classes, indent=1) + "\n")
-        return out
-
-
-def load_intents(folder: Path, embedder: Embedder, mask: Callable[[str], str] = str) -> Intents:
-    """The classifier that `Intents.save` wrote.
-
-    Args:
-        embedder: that it was trained with. mask: writes "the company" for names.
-
-    Raises:
-        FileNotFoundError: there is none. ValueError: a file does not match its checksum.
-    """
-    from safetensors.numpy import load_file
-
-    if not (folder / "intents.safetensors").exists():
-        raise FileNotFoundError(
-            f"There are no intents in {folder}: train some with `tune.train_intents` and save them."
-        )
-    if (folder / paths.SUMS).exists():
-        paths.check_folder(folder)
-    arrays = load_file(folder / "intents.safetensors")
-    classes = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
-    heads = [Head(tuple(classes[n]), arrays[f"{n}.weights"], arrays[f"{n}.bias"]) for n in ("relation", "kind")]
-    return Intents(embedder, heads[0], heads[1], mask)
-
-
-def _operation(kind: str, question: str) -> str:
-    """The first operation of a kind of which a word stands in the question; the last one needs none."""
-    cues = _CUES.get(kind, (("value", ""),))
-    return next(name for name, words in cues if not words or re.search(rf"\b(?:{words})\b", question.lower()))
-
-
-def _structure(masked: Sequence[str]) -> np.ndarray:
-    """What tells questions about one value, two and many apart: quantities, companies, conjunctions, length."""
-    rows = [
-        (
-            3.0 * ("quantity" in (q := without_quantities(m))),
-            q.count("the company"),
-            " or " in q,
-            " and " in q,
-            len(q) / 60,
-        )
-        for m in masked
-    ]
-    return np.array(rows, dtype=np.float32)
 
 
 def train_intents(
@@ -198,7 +61,7 @@ def train_intents(
     further = embedder.encode([without_quantities(text) for text, _ in texts])
     weights = np.concatenate([np.ones(len(vectors)), np.full(len(further), 1 / 3)])
     relation = _fitted(np.vstack([vectors, further]), [*relations, *(r for _, r in texts)], strength, weights)
-    return Intents(embedder, relation, _fitted(np.hstack([vectors, _structure(masked)]), kinds, strength), mask)
+    return Intents(embedder, relation, _fitted(np.hstack([vectors, structure(masked)]), kinds, strength), mask)
 
 
 def _fitted(vectors: np.ndarray, wanted: Sequence[str], strength: float, weights: np.ndarray | None = None) -> Head:

@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from labkit import models
 from labkit.corpus import Question, Span
-from labkit.tune.adapters import MAX_LENGTH, arguments, quietly, save_adapter, sides, weights_of
+from labkit.models.adapters import reranker_network
+from labkit.tune.settings import arguments, save_adapter, sides
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,6 @@ def pairs(
     return made
 
 
-def _cross_encoder(base: str) -> Any:
-    """The base network as a cross-encoder with one score and a fresh head."""
-    import torch
-
-    torch.manual_seed(0)
-    with quietly():
-        from sentence_transformers import CrossEncoder
-
-        return CrossEncoder(base, num_labels=1, max_length=MAX_LENGTH, device=models.device())
-
-
 def train_reranker(
     made: Sequence[Pair],
     out: Path,
@@ -93,7 +82,7 @@ def train_reranker(
 
     if not made:
         raise ValueError("There are no pairs to train on: make some with `tune.pairs`.")
-    encoder = _cross_encoder(base or models.minilm_path())
+    encoder = reranker_network(base or models.minilm_path())
     encoder.add_adapter(
         LoraConfig(
             r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="SEQ_CLS",
@@ -111,23 +100,3 @@ def train_reranker(
         settings = CrossEncoderTrainingArguments(**arguments(scratch, epochs, learning_rate, batch_size, seed))
         CrossEncoderTrainer(encoder, settings, train_dataset=rows, loss=BinaryCrossEntropyLoss(encoder)).train()
     return save_adapter(encoder.transformers_model, out, base or models.minilm_path())
-
-
-def load_reranker(adapter: Path, base: str | None = None) -> models.Reranker:
-    """The base network with a trained adapter.
-
-    Args:
-        adapter: folder that `train_reranker` made. base: the network it was trained on.
-
-    Raises:
-        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
-    """
-    weights = weights_of(adapter)
-
-    def load() -> Any:
-        encoder = _cross_encoder(base or models.minilm_path())
-        with quietly():
-            encoder.load_adapter(str(adapter))
-        return encoder.eval()
-
-    return models.Reranker(load, str(adapter), fingerprint=f"{base} {models.digest(weights)}")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import time
 
+from synthesis.reader import examples
+
 from labkit import models
-from labkit.making.reader import examples
 
 # Instruction and number of passages, from long prompts to short ones.
 WORKLOADS = (("answer", 3), ("answer", 1), ("rewrite", 1), ("closed_book", 1))

@@ -35,7 +35,7 @@ CELLS = {
 GRAPH = """
 from labkit import corpus, rag, widgets
 documents = corpus.load_documents("dev")
-graph = rag.build_graph(documents, rag.gold_mentions(documents))
+graph = rag.build_graph(documents, rag.gold_triples(documents))
 """
 
 

@@ -1,0 +1,58 @@
+"""Write everything generated in `data/`, the same bytes on every run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from labkit import paths
+from synthesis.archive import checks, contracts, feedback, formats, playbook, questions, world
+
+
+def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def _write(folder: Path) -> None:
+    companies = world.companies()
+    written = contracts.contracts(world.deals(companies), companies)
+    changes = contracts.amendments(written)
+    asked = questions.questions(questions.Corpus(companies, written, changes))
+    (folder / "contracts").mkdir()
+    aligned = formats.write_all(written, folder / "contracts")
+    documents = sorted([*written, *changes], key=lambda document: document.id)
+    for document in documents:
+        (folder / "contracts" / f"{document.id}.txt").write_text(document.text + "\n", encoding="utf-8")
+    _lines(folder / "contracts.jsonl", (document.record() for document in documents))
+    _lines(folder / "companies.jsonl", (company.record() for company in companies))
+    _lines(folder / "pdf_alignment.jsonl", aligned)
+    (folder / "playbook.md").write_text(playbook.render()[0], encoding="utf-8")
+    for split, rows in asked.items():
+        _lines(folder / "questions" / f"{split}.jsonl", rows)
+    _lines(folder / "feedback" / "pairs.jsonl", feedback.pairs(asked["train"]))
+
+
+def main(out: Path) -> None:
+    """Build `out`: everything generated is replaced at once, what is written by hand there stays.
+
+    Raises ValueError where the wordings have flaws or cannot give the data their sizes.
+    """
+    flaws = checks.check_wordings()
+    if flaws:
+        raise ValueError("The wordings have flaws:\n" + "\n".join(flaws))
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=out.parent) as name:
+        folder = Path(name)
+        _write(folder)
+        for entry in checks.GENERATED:
+            old = out / entry
+            if old.is_dir():
+                shutil.rmtree(old)
+            (folder / entry).replace(old)
+    paths.write_checksums(out, list(checks.digests(out)))

@@ -1,0 +1,111 @@
+"""The stream of training examples: which instruction comes when, and how hard its contexts are.
+
+Every instruction has a maker, which draws a `Group`: one context and several questions on it. In
+training the questions of a group share the context without seeing one another, so each is read
+exactly as at inference.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from synthesis.reader import worlds
+from synthesis.reader.answer import make_answer
+from synthesis.reader.groups import WORDINGS, Example, Group, Level
+from synthesis.reader.instructions import MAKERS, Maker
+from synthesis.reader.lexicon import load_lexicon
+from synthesis.reader.worlds import Bank
+
+# First to copy from one passage; then to tell passages apart by their titles; then everything; then the full window.
+LEVELS = (
+    Level((1,), 150),
+    Level((2, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.85),
+    Level((1, 1, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.08),
+    Level((1, 1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7, 8), 560, alike=0.6, drill=0.05),
+)
+# How often each instruction comes, once the contexts have several passages.
+SHARES = {
+    "answer": 0.46,
+    "closed_book": 0.01,
+    "hyde": 0.04,
+    "questions": 0.025,
+    "rewrite": 0.05,
+    "decompose": 0.05,
+    "triples": 0.09,
+    "judge": 0.07,
+    "prefer": 0.035,
+    "compare": 0.1,
+    "classify": 0.05,
+    "term_sheet": 0.02,
+}
+INSTRUCTIONS = tuple(SHARES)
+
+
+def make(
+    rng: random.Random,
+    instruction: str,
+    level: Level,
+    turns: int,
+    wording: str = "known",
+    held_names: bool = False,
+    source: str | None = None,
+    bank: Bank | None = None,
+) -> Group:
+    """A group of any instruction.
+
+    Args:
+        source: of the contexts of `answer`, "topics" or "lexicon", else mixed. bank: instead of the whole one, and
+            then without the lexicon.
+
+    Raises:
+        ValueError: the instruction or the choice of wordings is unknown.
+    """
+    if instruction not in SHARES or wording not in WORDINGS:
+        raise ValueError(f"There is no {instruction!r} with {wording!r} wordings: use one of {', '.join(SHARES)}.")
+    if instruction == "answer":
+        lexicon = load_lexicon() if bank is None else None
+        return make_answer(rng, bank or worlds.load_bank(), lexicon, level, turns, wording, held_names, source)
+    while True:
+        group = MAKERS[instruction](Maker(rng, worlds.load_bank(), level, wording, held_names), turns)
+        if group.turns:
+            return group
+
+
+def group(seed: int, index: int, level: Level, bank: Bank | None = None) -> Group:
+    """The training group number `index`: a function of its arguments alone; a narrower `bank` gives `answer` alone."""
+    rng = random.Random(f"{seed}/{index}")
+    turns = 1 if rng.random() < 0.08 else rng.randint(5, 11)
+    instruction = "answer"
+    if bank is None and len(level.passages) > 1 and rng.random() >= level.drill:
+        instruction = rng.choices(INSTRUCTIONS, list(SHARES.values()))[0]
+    return make(rng, instruction, level, turns, bank=bank)
+
+
+def evaluation_groups(
+    count: int,
+    passages: int,
+    wording: str = "known",
+    source: str | None = "topics",
+    seed: int = 990_001,
+    instruction: str = "answer",
+    alike: bool = False,
+    bank: Bank | None = None,
+) -> Iterator[Group]:
+    """`count` groups of one question on held-out worlds, `passages` passages each.
+
+    Args:
+        source, bank: of the contexts, see `make`. alike: only the title tells the passages apart.
+        seed: decides which worlds.
+    """
+    level = Level((passages,), min(640, 150 * passages), alike=float(alike))
+    for index in range(count):
+        rng = random.Random(f"evaluation/{seed}/{passages}/{wording}/{index}")
+        yield make(rng, instruction, level, 1, wording, True, source, bank)
+
+
+def evaluation(count: int, passages: int, wording: str = "known", **settings: Any) -> Iterator[Example]:
+    """The questions of `evaluation_groups` in the format of inference; the settings are the same."""
+    for made in evaluation_groups(count, passages, wording, **settings):
+        yield made.examples()[0]

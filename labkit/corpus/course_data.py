@@ -1,0 +1,110 @@
+"""The course's own data: contracts, amendments, the company registry, the playbook and the questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from labkit import paths
+from labkit.corpus.types import Document, Question, Span
+
+SPLITS = ("train", "dev", "test")
+
+
+def read_checked(name: str) -> str:
+    """Text of a file of the course's data; errors as in `paths.read_checked`."""
+    return paths.read_checked(name).decode("utf-8")
+
+
+def contract_records() -> list[dict[str, Any]]:
+    """What is known of every contract and amendment: parties, dates, clauses with their spans."""
+    return paths.read_rows("contracts.jsonl")
+
+
+def company_records() -> list[dict[str, Any]]:
+    """The company registry: parents, former names, officers, seats."""
+    return paths.read_rows("companies.jsonl")
+
+
+def load_documents(
+    split: str | None = None, kinds: Sequence[str] = ("contract", "amendment", "register", "playbook")
+) -> list[Document]:
+    """The course's documents: contracts, amendments, register extracts and the playbook.
+
+    Args:
+        split: only contracts and amendments of "train", "dev" or "test"; all of them by default,
+            as in a real archive. Register extracts and playbook belong to every split.
+        kinds: which sorts of document.
+
+    Raises:
+        ValueError: an unknown split or sort, a single sort instead of a list, or a file that does not match its
+            checksum.
+        FileNotFoundError: a file is missing.
+    """
+    if isinstance(kinds, str):
+        raise ValueError(f"Give a list of sorts of documents: write kinds=[{kinds!r}] for a single one.")
+    if split is not None and split not in SPLITS:
+        raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
+    makers: dict[str, Callable[[], list[Document]]] = {
+        "contract": lambda: _contracts(split, amendments=False),
+        "amendment": lambda: _contracts(split, amendments=True),
+        "register": _register,
+        "playbook": lambda: [Document("playbook", "The house's playbook", read_checked("playbook.md"), {})],
+    }
+    if unknown := [k for k in kinds if k not in makers]:
+        raise ValueError(f"There are no documents of sort {unknown[0]!r}: choose among {', '.join(makers)}.")
+    return [document for kind in kinds for document in makers[kind]()]
+
+
+def _contracts(split: str | None, amendments: bool) -> list[Document]:
+    documents = []
+    for record in contract_records():
+        if bool(record["amends"]) != amendments or split not in (None, record["split"]):
+            continue
+        metadata = {k: v for k, v in record.items() if k not in ("id", "title", "clauses")}
+        text = read_checked(f"contracts/{record['id']}.txt")
+        documents.append(Document(record["id"], record["title"], text, metadata))
+    return documents
+
+
+def _register() -> list[Document]:
+    return [
+        Document(f"R-{r['id']}", f"Register extract: {r['name']}", r["text"], {"company": r["id"]})
+        for r in company_records()
+    ]
+
+
+def load_questions(split: str, task: str | Sequence[str] | None = None, *, open_test: bool = False) -> list[Question]:
+    """Questions of a split, in the order of the file.
+
+    Args:
+        split: "train", "dev" or "test".
+        task: only this task, or these tasks.
+        open_test: the test split is for the benchmark; a lesson that looks at it has no test left.
+
+    Raises:
+        ValueError: an unknown split or task, or the test split without `open_test`.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
+    if split == "test" and not open_test:
+        raise ValueError("The test split is kept closed for the benchmark of lesson 12: work on 'train' and 'dev'.")
+    questions = [_question(r) for r in paths.read_rows(f"questions/{split}.jsonl")]
+    if task is None:
+        return questions
+    wanted = [task] if isinstance(task, str) else list(task)
+    tasks = {q.task for q in questions}
+    if unknown := [t for t in wanted if t not in tasks]:
+        raise ValueError(f"There is no task {unknown[0]!r}: choose among {', '.join(sorted(tasks))}.")
+    return [q for q in questions if q.task in wanted]
+
+
+def _question(record: Mapping[str, Any]) -> Question:
+    names = Question.__dataclass_fields__
+    values = {k: v for k, v in record.items() if k in names}
+    values["aliases"] = tuple(record["aliases"])
+    values["items"] = tuple(tuple(i) for i in record["items"])
+    values["fields"] = {k: tuple(v) for k, v in record["fields"].items()}
+    values["evidence"] = tuple(Span(e["document"], e["start"], e["end"]) for e in record["evidence"])
+    values["documents"] = tuple(record["documents"])
+    return Question(**values)

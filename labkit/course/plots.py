@@ -1,0 +1,103 @@
+"""Plots of the lessons, each with a text description for those who cannot see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def show(figure: Any, alt: str) -> None:
+    """Show a plot with a text description, for those who cannot see it.
+
+    Args:
+        figure: a matplotlib figure.
+        alt: what a reader should take from it, figures included.
+
+    Raises:
+        ValueError: the description is empty.
+    """
+    if not alt.strip():
+        raise ValueError("Describe the plot in words: alt is empty.")
+    import html
+    import io
+
+    import matplotlib.pyplot as plt
+    from IPython.display import Image, display
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    plt.close(figure)
+    display(Image(buffer.getvalue(), format="png"), metadata={"image/png": {"alt": alt}})
+    # JupyterLab does not give the picture the description in its metadata; a folded text reaches everyone.
+    folded = f"<details><summary>Description of the plot</summary>{html.escape(alt)}</details>"
+    display({"text/html": folded, "text/plain": alt}, raw=True)
+
+
+# Okabe and Ito's colours, told apart also by those who are colour-blind.
+COLOURS = ("#009E73", "#0072B2", "#56B4E9", "#CC79A7", "#F0E442", "#E69F00", "#D55E00")
+
+
+def show_shares(table: Any, label: str) -> None:
+    """Show the rows of a table as stacked bars: what share of a row each column holds.
+
+    Args:
+        table: a DataFrame of counts, a row a bar, at most seven columns. label: of the axis.
+
+    Raises:
+        ValueError: the table is empty, or has more columns than there are colours.
+    """
+    import matplotlib.pyplot as plt
+
+    if not len(table) or len(table.columns) > len(COLOURS):
+        raise ValueError(f"The table needs rows, and no more than {len(COLOURS)} columns.")
+    shares = 100 * table.div(table.sum(axis=1), axis=0)
+    figure, axes = plt.subplots(figsize=(8, 1.3 + 0.32 * len(table)))
+    left = 0 * shares.iloc[:, 0]
+    for colour, column in zip(COLOURS, shares.columns, strict=False):
+        axes.barh(shares.index, shares[column], left=left, color=colour, edgecolor="white", label=column)
+        left = left + shares[column]
+    axes.invert_yaxis()
+    axes.set(xlabel=label, xlim=(0, 100))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=8)
+    rows = [
+        f"{name}: " + ", ".join(f"{column} {value:.0f} %" for column, value in row.items() if value)
+        for name, row in shares.iterrows()
+    ]
+    show(figure, alt=f"Stacked bars, {label}. " + "; ".join(rows) + ".")
+
+
+def show_graph(edges: Sequence[tuple[str, str, str]], alt: str) -> None:
+    """Show triples as a picture: entities as boxes, relations on the arrows between them.
+
+    Args:
+        edges: (subject, relation, object) as a person reads them. alt: what a reader should take from it; the triples
+            themselves are added.
+
+    Raises:
+        ValueError: there are no edges, or the description is empty.
+    """
+    import textwrap
+
+    import matplotlib.pyplot as plt
+    import networkx
+
+    if not edges:
+        raise ValueError("There is nothing to draw: give at least one triple.")
+    network = networkx.DiGraph()
+    for subject, relation, thing in edges:
+        network.add_edge(subject, thing, relation=relation)
+    places = networkx.kamada_kawai_layout(network)
+    figure, axes = plt.subplots(figsize=(10, 6))
+    networkx.draw_networkx_edges(network, places, ax=axes, edge_color="#555555", node_size=1500)
+    for (a, b), relation in networkx.get_edge_attributes(network, "relation").items():
+        # Nearer to the object, where a wide box of the subject does not hide it; upright, so that it can be read.
+        x, y = (0.42 * places[a] + 0.58 * places[b]).tolist()
+        plain = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axes.text(x, y, relation, ha="center", va="center", fontsize=8, color="#0072B2", bbox=plain)
+    for node, (x, y) in places.items():
+        box = {"boxstyle": "round", "facecolor": "#eef3f7", "edgecolor": "#555555"}
+        axes.text(x, y, textwrap.fill(node, 24), ha="center", va="center", fontsize=8, bbox=box)
+    axes.margins(0.15)
+    axes.axis("off")
+    show(figure, alt=f"{alt} " + "; ".join(" - ".join(edge) for edge in edges) + ".")

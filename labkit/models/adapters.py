@@ -1,0 +1,162 @@
+"""Trained adapters: LoRA weights on disk, loaded onto the network that they were trained on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from labkit import paths
+from labkit.models.device import device
+from labkit.models.embedder import Embedder, minilm_path
+from labkit.models.generator import Generator, load_generator
+from labkit.models.reranker import Reranker
+from labkit.models.store import digest
+
+# Longest text that the trained embedder and reranker read, in tokens.
+MAX_LENGTH = 256
+
+
+def weights_of(adapter: Path) -> Path:
+    """The weights of an adapter on disk, its checksums verified where it has some.
+
+    Raises:
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
+    """
+    weights = adapter / "adapter_model.safetensors"
+    if not weights.exists():
+        raise FileNotFoundError(
+            f"There is no adapter in {adapter}: train one with `tune.train_embedder`, `tune.train_reranker` or "
+            "`tune.train_generator`."
+        )
+    if (adapter / paths.SUMS).exists():
+        paths.check_folder(adapter)
+    return weights
+
+
+def base_of(adapter: Path) -> str:
+    """Id or folder of the network that an adapter on disk was trained on."""
+    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    return str(config["base_model_name_or_path"])
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without what the libraries say on loading an adapter: that a head is new, that a setting has a new name."""
+    from transformers.utils import logging as transformers_logging
+
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    theirs = logging.getLogger("sentence_transformers")
+    before = theirs.level, transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    theirs.setLevel(logging.ERROR)
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        theirs.setLevel(before[0])
+        transformers_logging.set_verbosity(before[1])
+        if before[2]:
+            transformers_logging.enable_progress_bar()
+
+
+def embedder_network(base: str) -> Any:
+    with quietly():
+        from sentence_transformers import SentenceTransformer
+
+        network = SentenceTransformer(base, device=device())
+    network.max_seq_length = MAX_LENGTH
+    return network
+
+
+def reranker_network(base: str) -> Any:
+    """The base network as a cross-encoder with one score and a fresh head."""
+    import torch
+
+    torch.manual_seed(0)
+    with quietly():
+        from sentence_transformers import CrossEncoder
+
+        return CrossEncoder(base, num_labels=1, max_length=MAX_LENGTH, device=device())
+
+
+def load_tuned_embedder(adapter: Path, base: str | None = None) -> Embedder:
+    """The base network with a trained adapter, and the vectors that lie beside it.
+
+    Args:
+        adapter: folder that `train_embedder` made. base: the network it was trained on.
+
+    Raises:
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
+    """
+    name = f"{base or 'MiniLM'} with adapter {digest(weights_of(adapter))}"
+
+    def load() -> Any:
+        network = embedder_network(base or minilm_path())
+        with quietly():
+            from peft import PeftModel
+
+            # Merged into the weights, so that searching costs no more than before.
+            merged: Any = PeftModel.from_pretrained(network.transformers_model, str(adapter))
+            network[0].auto_model = merged.merge_and_unload()
+        return network.eval()
+
+    return Embedder(load, name, shipped=adapter)
+
+
+def load_tuned_reranker(adapter: Path, base: str | None = None) -> Reranker:
+    """The base network with a trained adapter.
+
+    Args:
+        adapter: folder that `train_reranker` made. base: the network it was trained on.
+
+    Raises:
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
+    """
+    weights = weights_of(adapter)
+
+    def load() -> Any:
+        encoder = reranker_network(base or minilm_path())
+        with quietly():
+            encoder.load_adapter(str(adapter))
+        return encoder.eval()
+
+    return Reranker(load, str(adapter), fingerprint=f"{base} {digest(weights)}")
+
+
+def load_tuned(adapter: Path, generator: Generator | None = None) -> Generator:
+    """A generator with a trained adapter merged into its weights.
+
+    Args:
+        adapter: folder that `train_generator` made. generator: the model it was trained on, not quantized, loaded for
+            this; the reader by default.
+
+    Raises:
+        FileNotFoundError: there is no adapter.
+        ValueError: a file of it does not match its checksum, or it was trained on another model.
+    """
+    from peft import PeftModel
+
+    weights = weights_of(adapter)
+    base = generator or load_generator()
+    try:
+        with quietly():
+            network: Any = PeftModel.from_pretrained(base.model, str(adapter)).merge_and_unload()
+    except (RuntimeError, ValueError) as cause:
+        if not re.search(r"size mismatch|target modules", str(cause), re.IGNORECASE):
+            raise
+        wanted = base_of(adapter)
+        raise ValueError(
+            f"The adapter {adapter.name!r} does not fit {base.name!r}: give it the model that it was trained on, "
+            f"`generator=load_generator({wanted!r})`, or train one for yours with `tune.train_generator`."
+        ) from cause
+    mark = f"{base.fingerprint} {digest(weights)}" if base.fingerprint else None
+    return replace(base, model=network.eval(), name=f"{base.name} with {adapter.name}", fingerprint=mark)

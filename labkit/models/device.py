@@ -1,0 +1,62 @@
+"""What loading any model needs: the device, its number formats, quiet bars, clear errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+
+def device() -> str:
+    """ "cuda" where PyTorch sees a GPU, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def native_bf16() -> bool:
+    """Whether this machine multiplies in bfloat16 itself, rather than by emulation (a T4 does not)."""
+    import torch
+
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def bf16_products() -> AbstractContextManager[Any]:
+    """Matrix products in bfloat16 where the processor has it; twice as fast there, cosines the same to four digits."""
+    if not native_bf16():
+        return nullcontext()
+    import torch
+
+    return torch.autocast(device(), dtype=torch.bfloat16)
+
+
+@contextmanager
+def quiet_loading(path: str) -> Iterator[None]:
+    """No bar while the weights of a local folder are read; models from the hub keep theirs."""
+    from transformers.utils import logging as transformers_logging
+
+    if not Path(path).is_dir() or not transformers_logging.is_progress_bar_enabled():
+        yield
+        return
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.enable_progress_bar()
+
+
+def unreachable(kind: str, name: str, setting: str, cause: Exception) -> ValueError:
+    if isinstance(cause, ImportError):
+        advice = "a library that it needs is missing: install it, or choose another model"
+    elif Path(name).is_dir():
+        advice = "its folder is there, but something in it is missing or damaged: copy the model again"
+    else:
+        advice = "it is neither a folder here nor a model that the hub gave: check the name and the network"
+    details = str(cause).splitlines()[0] if str(cause) else "no details"
+    return ValueError(
+        f"The {kind} {name!r} could not be loaded: {advice}, or unset {setting} to use the one that labkit carries. "
+        f"({type(cause).__name__}: {details})"
+    )

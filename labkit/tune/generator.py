@@ -1,0 +1,91 @@
+"""Supervised fine-tuning of the generator: LoRA on prompts with the replies wanted.
+
+TRL trains, PEFT holds the adapter. Source: Hu et al. 2021, LoRA: Low-Rank Adaptation of Large Language Models.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit import models
+from labkit.models.adapters import quietly
+from labkit.prompts import Message
+from labkit.tune.settings import arguments, save_adapter
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A prompt as at inference, and the reply wanted."""
+
+    messages: tuple[Message, ...]
+    reply: str
+
+
+def train_generator(
+    made: Sequence[Chat],
+    out: Path,
+    generator: models.Generator | None = None,
+    epochs: float = 4.0,
+    rank: int = 16,
+    learning_rate: float = 3e-3,
+    batch_size: int = 16,
+    seed: int = 0,
+) -> Path:
+    """Train a LoRA adapter on chats and save it; only the replies are learned, not the prompts.
+
+    Args:
+        made: prompts with the replies wanted. out: folder of the adapter.
+        generator: the model to train, in fp32 or bf16; the reader by default. Its weights stay as they are on disk.
+        epochs, rank, learning_rate, batch_size, seed: of the training.
+
+    Returns:
+        `out`, with the adapter in safetensors.
+
+    Raises:
+        ValueError: there are no chats, or none fits into the model's window.
+        ImportError: TRL is missing; `pip install "labkit[making]"` brings it.
+    """
+    from datasets import Dataset
+    from peft import LoraConfig
+
+    if not made:
+        raise ValueError("There are no chats to train on: give prompts with the replies wanted.")
+    base = generator or models.load_generator()
+    rows = [_row(chat, base) for chat in made]
+    if not (kept := [row for row in rows if len(row["input_ids"]) <= base.max_length]):
+        raise ValueError(f"No chat fits into the window of {base.max_length} tokens: shorten the prompts.")
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    with quietly(), tempfile.TemporaryDirectory() as scratch:
+        from trl import SFTConfig, SFTTrainer
+
+        settings = SFTConfig(
+            **arguments(scratch, epochs, learning_rate, batch_size, seed) | dict(
+                warmup_steps=0.05, gradient_checkpointing=False, max_length=base.max_length,
+                completion_only_loss=True, train_sampling_strategy="group_by_length",
+            )
+        )  # fmt: skip
+        lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+        trainer = SFTTrainer(
+            base.model, settings, train_dataset=Dataset.from_list(kept), processing_class=base.tokenizer,
+            peft_config=lora,
+        )  # fmt: skip
+        trainer.train()
+        network: Any = trainer.model
+        save_adapter(network, out, base.name)
+        network.unload()
+    return out
+
+
+def _row(chat: Chat, generator: models.Generator) -> dict[str, Any]:
+    """Tokens of prompt and reply as they follow each other at inference; the mask marks the reply."""
+    whole = [*chat.messages, {"role": "assistant", "content": chat.reply}]
+    prompt = generator.text(chat.messages)
+    text = str(generator.tokenizer.apply_chat_template(whole, tokenize=False))
+    reply = text[len(prompt) :] if text.startswith(prompt) else f"{chat.reply}{generator.tokenizer.eos_token}"
+    ids = [generator.tokenizer(part, add_special_tokens=False)["input_ids"] for part in (prompt, reply)]
+    return {"input_ids": ids[0] + ids[1], "completion_mask": [0] * len(ids[0]) + [1] * len(ids[1])}

@@ -1,0 +1,63 @@
+"""What training embedder and reranker have in common: examples out of a search, settings, adapters on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit import metrics, models, paths, profiles
+from labkit.corpus import Question, Span
+
+MAX_LENGTH = 256
+
+
+def sides(
+    questions: Sequence[Question], found: Sequence[Sequence[tuple[Span, str]]]
+) -> list[tuple[str, list[str], list[str]]]:
+    """Of each question its text, the passages found that hold evidence, and those that hold none, best first.
+
+    Raises:
+        ValueError: the numbers differ, or no passage found holds evidence.
+    """
+    if len(questions) != len(found):
+        raise ValueError(f"{len(questions)} questions but {len(found)} lists: search for each question once.")
+    made = []
+    for question, passages in zip(questions, found, strict=True):
+        right = [text for span, text in passages if any(metrics.covers(span, e) for e in question.evidence)]
+        wrong = [text for span, text in passages if not any(span.overlap(e) for e in question.evidence)]
+        made.append((question.question, right, wrong))
+    if not any(right for _, right, _ in made):
+        raise ValueError("No passage found holds evidence: search deeper, or check the questions.")
+    return made
+
+
+def arguments(out: str, epochs: float, learning_rate: float, batch_size: int, seed: int) -> dict[str, Any]:
+    """Settings of a trainer of sentence-transformers: quiet, nothing saved on the way, bf16 where it is native."""
+    on_cpu = models.device() == "cpu"
+    return dict(
+        output_dir=out, num_train_epochs=epochs, per_device_train_batch_size=batch_size,
+        learning_rate=learning_rate, warmup_steps=0.1, lr_scheduler_type="linear", seed=seed,
+        bf16=models.native_bf16(), use_cpu=on_cpu, report_to="none", save_strategy="no",
+        logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=not on_cpu,
+    )  # fmt: skip
+
+
+def save_adapter(network: Any, out: Path, base: str) -> Path:
+    """Save the adapter of a network of transformers.
+
+    Args:
+        network: with an adapter. out: folder, made when missing. base: id or folder that the network was loaded from.
+
+    Returns:
+        `out`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    network.save_pretrained(out)
+    (out / "README.md").unlink(missing_ok=True)  # an empty form
+    path = out / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = profiles.MINILM if base == models.minilm_path() else base
+    paths.write_atomic(path, json.dumps(config, indent=1, sort_keys=True) + "\n")
+    return out
