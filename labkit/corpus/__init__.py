@@ -11,7 +11,7 @@ from labkit.corpus.course_data import (
     load_questions,
     read_checked,
 )
-from labkit.corpus.folders import Folder, load_folder
+from labkit.corpus.folders import Folder, load_folder, pages, read_file
 from labkit.corpus.gold_graph import (
     COMPANY_RELATIONS,
     PARTY_RELATIONS,
@@ -38,6 +38,8 @@ __all__ = [
     "load_documents",
     "load_folder",
     "load_questions",
+    "pages",
     "read_checked",
+    "read_file",
     "relation_of",
 ]

@@ -1,34 +1,52 @@
-"""A folder of your own files as documents: PDF, DOCX, HTML, Markdown and text."""
+"""A folder of your own files as documents: PDF, Word, HTML, e-mail, Markdown and text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+import queue
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
+from labkit.corpus.readers import READERS, Content, Reader
 from labkit.corpus.types import Document
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What was read from a folder: the good files as documents, the bad ones with the reason."""
+    """What was read from a folder.
+
+    Attributes:
+        documents: the files that could be read; `metadata["pages"]` holds the offset at which each page begins.
+        problems: why a file was not read, by its name.
+        left_out: what of a file that was read is not in its text, and why, by its name.
+    """
 
     documents: list[Document]
     problems: dict[str, str]
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
     def report(self) -> str:
-        """One line for what was read, one for each file that was not."""
+        """What was read, what was left out of it, and which files could not be read."""
         lines = [f"{len(self.documents)} documents read, {len(self.problems)} files left out."]
-        return "\n".join(lines + [f"- {name}: {why}" for name, why in self.problems.items()])
+        lines += [f"- {name}: {why}" for name, why in self.problems.items()]
+        partly = [f"- {name}, {note}" for name, notes in self.left_out.items() for note in notes]
+        return "\n".join(lines + (["Not in the text of those read:", *partly] if partly else []))
 
 
 def load_folder(folder: str | Path) -> Folder:
-    """Read every PDF, DOCX, HTML, Markdown and text file below a folder.
+    """Read every PDF, Word file (.docx), HTML page, e-mail (.eml), Markdown and text file below a folder.
 
-    Good files are kept, bad ones reported. PDFs are read by pypdf, DOCX by python-docx, HTML by
+    The text holds what a reader of the document sees, in reading order; what the author deleted or hid is left out
+    and reported. Good files are kept, bad ones reported. PDFs are read by PDFium, Word files by mammoth, HTML by
     Beautiful Soup, text in another encoding by charset-normalizer (`pip install "labkit[files]"`).
 
     Hidden files and folders are not looked at; a link that leads out of the folder is not followed.
+
+    Args:
+        folder: that holds the files.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -39,30 +57,73 @@ def load_folder(folder: str | Path) -> Folder:
         raise ValueError(f"There is no folder {str(root)!r}, that is a file: give the folder that it is in.")
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {str(root)!r}: check the path.")
-    documents: list[Document] = []
-    problems: dict[str, str] = {}
+    contents: dict[str, Content] = {}
+    paths: dict[str, Path] = {}
     for path in _visible_files(root):
         name = path.relative_to(root).as_posix()
         if not path.resolve().is_relative_to(root.resolve()):
-            problems[name] = "it is a link to a file outside of the folder; copy that file into it."
-            continue
-        if path.suffix.lower() not in _READERS:
-            problems[name] = f"files of this kind are not read; save it as one of {', '.join(_READERS)}."
-            continue
-        try:
-            text = _READERS[path.suffix.lower()](path).strip()
-        except Exception as cause:  # one bad file must not cost the others
-            problems[name] = _reason(cause)
-            continue
-        if text:
-            documents.append(Document(name, path.stem, text, {"path": str(path)}))
+            contents[name] = Content(problem="it is a link to a file outside of the folder; copy that file into it.")
+        elif path.suffix.lower() not in READERS:
+            kinds = ", ".join(READERS)
+            contents[name] = Content(problem=f"files of this kind are not read; save it as one of {kinds}.")
         else:
-            problems[name] = "it holds no text; a scanned document needs text recognition (OCR) first."
-    if not documents:
+            contents[name], paths[name] = Content(), path
+    contents |= dict(zip(paths, _read(list(paths.values())), strict=True))
+    problems = {name: content.problem for name, content in contents.items() if content.problem}
+    if len(problems) == len(contents):
         reasons = "; ".join(f"{n}: {w}" for n, w in problems.items()) or "it is empty"
-        kinds = ", ".join(_READERS)
+        kinds = ", ".join(READERS)
         raise ValueError(f"The folder {str(root)!r} holds no document that can be read ({reasons}). Put {kinds} there.")
-    return Folder(documents, problems)
+    read = {name: content for name, content in contents.items() if not content.problem}
+    documents = [
+        Document(name, paths[name].stem, content.text, {"path": str(paths[name]), "pages": content.pages})
+        for name, content in read.items()
+    ]
+    return Folder(documents, problems, {name: c.left_out for name, c in read.items() if c.left_out})
+
+
+def read_file(path: str | Path) -> tuple[Document, list[str]]:
+    """One file as a document, and what of it is not in the text; otherwise as `load_folder`.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read; the message says why.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no file {str(file)!r}: check the path.")
+    if file.suffix.lower() not in READERS:
+        raise ValueError(f"{file.name}: files of this kind are not read; save it as one of {', '.join(READERS)}.")
+    [content] = _read([file])
+    if content.problem:
+        raise ValueError(f"{file.name} is not read: {content.problem}")
+    return Document(file.name, file.stem, content.text, {"path": str(file), "pages": content.pages}), content.left_out
+
+
+def _read(paths: Sequence[Path]) -> list[Content]:
+    """Read files by as many processes as there are processors, at most four."""
+    number = max(1, min(len(paths), os.cpu_count() or 1, 4))
+    readers = [Reader() for _ in range(number)]
+    free: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+    for reader in readers:
+        free.put(reader)
+
+    def read(path: Path) -> Content:
+        reader = free.get()
+        try:
+            return reader.read(path)
+        finally:
+            free.put(reader)
+
+    try:
+        with ThreadPoolExecutor(number) as pool:
+            return list(pool.map(read, paths))
+    finally:
+        for reader in readers:
+            reader.close()
 
 
 def _visible_files(root: Path) -> list[Path]:
@@ -71,74 +132,7 @@ def _visible_files(root: Path) -> list[Path]:
     return [p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts)]
 
 
-def _reason(cause: Exception) -> str:
-    if isinstance(cause, ImportError):
-        return 'a library is missing: run `pip install "labkit[files]"`.'
-    if isinstance(cause, ValueError) and getattr(cause, "labkit", False):
-        return str(cause)
-    return f"it cannot be read ({type(cause).__name__}: {cause}); open it, save it again, and retry."
-
-
-class _BadFile(ValueError):
-    labkit = True
-
-
-def _read_pdf(path: Path) -> str:
-    import logging
-
-    from pypdf import PdfReader
-
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    reader = PdfReader(path)
-    if reader.is_encrypted and not reader.decrypt(""):
-        raise _BadFile("it is encrypted; save a copy without a password.")
-    return "\n\n".join(page.extract_text() for page in reader.pages)
-
-
-def _read_docx(path: Path) -> str:
-    from docx import Document as open_docx
-    from docx.table import Table
-
-    blocks = []
-    for block in open_docx(str(path)).iter_inner_content():
-        if isinstance(block, Table):
-            blocks += [": ".join(cell.text for cell in row.cells) for row in block.rows]
-        else:
-            blocks.append(block.text)
-    return "\n\n".join(b for b in blocks if b.strip())
-
-
-def _read_html(path: Path) -> str:
-    from bs4 import BeautifulSoup
-
-    soup = BeautifulSoup(path.read_bytes(), "html.parser")
-    for tag in soup(["script", "style", "nav"]):
-        tag.decompose()
-    return soup.get_text("\n", strip=True)
-
-
-# Guessing among every encoding there is goes wrong on short texts.
-_ENCODINGS = ["utf_16", "utf_32", "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "gb18030", "big5"]
-
-
-def _read_text(path: Path) -> str:
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        from charset_normalizer import from_bytes
-
-        best = from_bytes(content, cp_isolation=_ENCODINGS).best()
-        if best is None:
-            raise _BadFile("its encoding is not known; save it as UTF-8.") from None
-        return str(best)
-
-
-_READERS: dict[str, Callable[[Path], str]] = {
-    ".pdf": _read_pdf,
-    ".docx": _read_docx,
-    ".html": _read_html,
-    ".htm": _read_html,
-    ".md": _read_text,
-    ".txt": _read_text,
-}
+def pages(document: Document) -> list[str]:
+    """The text of each page of a document that `load_folder` or `read_file` made."""
+    starts = [*document.metadata.get("pages", [0]), len(document.text)]
+    return [document.text[a:b] for a, b in pairwise(starts)]

@@ -1,0 +1,160 @@
+"""Canonical text: one spelling for what looks the same, lines joined to paragraphs, tables row by row.
+
+Spans count the characters of the text that comes out of here, so nothing may change it afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+PAGE = "\f"  # stands where a page begins, until `paginate` takes it out
+ROW = "\n\n\n"  # parts the rows of a table: LlamaIndex's splitters cut there first
+
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")  # a raised 1 beside 30 must not read 301
+
+_LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
+_SPACES = dict.fromkeys([0xA0, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B)], " ")
+_LINES = dict.fromkeys([0x85, 0x2028, 0x2029, 0x0B], "\n")
+_HYPHENS = dict.fromkeys([0x2010, 0x2011], "-")
+_CONTROLS = [c for c in [*range(0x20), *range(0x7F, 0xA0)] if chr(c) not in "\t\n\f\v\x85"]
+# Soft hyphens, zero-width marks and marks of direction.
+_FORMATS = [
+    0xAD,
+    0x200B,
+    0x200E,
+    0x200F,
+    *range(0x202A, 0x202F),
+    *range(0x2060, 0x2065),
+    *range(0x2066, 0x206A),
+    0xFEFF,
+]
+_ONE_SPELLING = _LIGATURES | _SPACES | _LINES | _HYPHENS | dict.fromkeys([*_CONTROLS, *_FORMATS])
+# Letters that no screen shows: tags and supplementary variation selectors can carry whole sentences.
+_INVISIBLE = re.compile("[\U000e0000-\U000e007f\U000e0100-\U000e01ef]+")
+# Joiners belong to Arabic, Indic scripts and emoji; between Latin letters they only hinder a search.
+_JOINERS = re.compile("(?<![\u0590-\u1cff\u2190-\U0010ffff])[\u200c\u200d]")
+
+_LINE_END = re.compile(rf"(\w*[^\W\d_])-[ \t]*(\n?{PAGE}?)[ \t]*(?=[^\W\d_])(\w+)")
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+# First parts of words that are written with a hyphen, so that one at a line's end is not the printer's.
+_FIRST_PARTS = frozenset(
+    "all anti arm arms back build case co cost counter cross day double eighty end ex fair fifty first force forty "
+    "full good half high in-house inter-company joint know large letter life like long low lump month multi ninety "
+    "non off on one out part past pay-per post pre pro public quasi ready real right round run second self semi "
+    "set seventy short single sixty so stand start state sub tax tenth the third thirty time top twenty two "
+    "up user vice well whole world write year zero".split()
+)
+_CLOSED = frozenset("here inter over there under up where with".split())
+
+
+def canonical(text: str) -> tuple[str, list[str]]:
+    """A text in one spelling, and the letters that no screen shows, which it no longer holds.
+
+    Unicode NFC; ligatures spelt out; every space a plain one; lines end in a newline alone; soft hyphens, zero-width
+    characters, marks of direction and controls go; words that a hyphen parts at a line's end are whole.
+    """
+    hidden = ["".join(chr(ord(c) & 0x7F) for c in run) for run in _INVISIBLE.findall(text)]
+    text = _INVISIBLE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = re.sub(rf"\u00ad[ \t]*(\n?{PAGE}?)[ \t]*(?=\w)", lambda m: PAGE if PAGE in m[1] else "", text)
+    text = unicodedata.normalize("NFC", _JOINERS.sub("", text.translate(_ONE_SPELLING)))
+    return re.sub(r"[ \t]+(?=\n|\Z)", "", join_hyphens(text)), hidden
+
+
+def join_hyphens(text: str) -> str:
+    """Words that were parted at a line's end made whole; "third-" + "party" keeps its hyphen.
+
+    The text itself decides where it holds the word again; else, the hyphen stays after a first part that
+    is usually written with one, and between two words of the text.
+    """
+    known = set(_WORD.findall(_LINE_END.sub(" ", text).lower()))
+
+    def join(match: re.Match[str]) -> str:
+        left, end, right = match.groups()
+        if not end:
+            return match[0]
+        first, second = left.lower(), right.lower()
+        page = PAGE if PAGE in end else ""
+        if first + second in known:
+            hyphen = ""
+        elif f"{first}-{second}" in known or not right[0].islower() or first in _FIRST_PARTS:
+            hyphen = "-"
+        else:
+            both = min(len(first), len(second)) > 3 and {first, second} <= known and first not in _CLOSED
+            hyphen = "-" if both else ""
+        return left + hyphen + page + right
+
+    return _LINE_END.sub(join, text)
+
+
+def reflow(text: str) -> str:
+    """The lines of each paragraph joined by spaces; blank lines stay."""
+    return re.sub(
+        rf"(?<!\n)[ \t]*\n({PAGE}?)[ \t]*(?!\n)", rf" \1", re.sub(rf"(?<!\n){PAGE}(?!\n)", rf"\n{PAGE}", text)
+    )
+
+
+def paginate(text: str) -> tuple[str, list[int]]:
+    """The text without its page marks, and the offset at which each page begins."""
+    first, *pages = text.strip(" \t\n").split(PAGE)
+    starts, whole = [0], first
+    for page in pages:
+        starts.append(len(whole))
+        whole += page
+    return whole, starts
+
+
+def quoted(texts: Sequence[str]) -> str:
+    """Texts as a report shows them, cut where they are long."""
+    shown = [" ".join(text.split()) for text in texts]
+    more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
+    return ", ".join(f'"{t[:117]}..."' if len(t) > 120 else f'"{t}"' for t in shown[:4]) + more
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+_HEADING_WORDS = re.compile(
+    r"\b(price|fee|rate|amount|cost|charge|total|quantity|qty|unit|date|value|deadline|limit|share|salary|rent)s?\b",
+    re.I,
+)
+
+
+def table_text(rows: Sequence[Sequence[str]], heading: bool | None = None) -> str:
+    """A table as one line a row, each value beside its column's heading: "Item: bolt | Price: USD 5".
+
+    Args:
+        rows: cells; empty where a merged cell goes on.
+        heading: whether the first row holds the columns' headings; None where the document does not say.
+
+    Returns:
+        The rows parted by `ROW`. Without headings, "label: value" for two columns, else cells parted by bars.
+    """
+    rows = [[" ".join(cell.split()) for cell in row] for row in rows if any(cell.strip() for cell in row)]
+    if heading is None:
+        heading = _has_headings(rows)
+    heads, body = (rows[0], rows[1:]) if heading and len(rows) > 1 else ([], rows)
+    return ROW.join(_row_text(row, heads) for row in body)
+
+
+def _row_text(row: Sequence[str], heads: Sequence[str]) -> str:
+    filled = [(i, cell) for i, cell in enumerate(row) if cell]
+    if len(filled) > 1 and heads:
+        named = [(heads[i] if i < len(heads) else "", cell) for i, cell in filled]
+        return " | ".join(f"{name.rstrip(':')}: {cell}" if name else cell for name, cell in named)
+    if len(filled) == 2 and len(row) == 2:
+        return f"{row[0].rstrip(':')}: {row[1]}"
+    return " | ".join(cell for _, cell in filled)
+
+
+def _has_headings(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row looks like headings: words alone, above values of one kind."""
+    if len(rows) < 2 or len(rows[0]) < 2:
+        return False
+    first, body = rows[0], rows[1:]
+    if re.search(r"\d", "".join(first)) or not all(first[1:]) or first[0].endswith(":") or len(set(first)) < len(first):
+        return False
+    if len(first) > 2 or any(_HEADING_WORDS.search(cell) and len(cell.split()) < 5 for cell in first[1:]):
+        return True
+    shapes = {re.sub(r"\d[\d.,]*", "#", row[1]) for row in body}
+    return len(body) > 1 and len(shapes) == 1 and "#" in shapes.pop()

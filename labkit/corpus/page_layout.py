@@ -1,0 +1,268 @@
+"""Reading order: the words of a printed page as lines, columns, tables and paragraphs.
+
+Columns and tables are both words beside words. What tells them from one another is the order in which the file
+draws them: a column from top to bottom, a table row by row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+
+from labkit.corpus.canonical import table_text
+
+_MARKER = re.compile(r"[(\[]?(\d{1,3}|[A-Za-z]|[ivxlIVXL]{1,5}|\d+(\.\d+)+)[.)\]]\.?|\d+(\.\d+)*|§+|[-–—•▪●○◦■‣⁃*]")
+_STARTS = re.compile(
+    r"([(\[]?(\d{1,3}|[a-zA-Z]|[ivx]{1,5}|\d+(\.\d+)+)[.)\]]|(clause|article|section|§)\s*\d+|[•▪●◦–—-])\s", re.I
+)
+
+
+@dataclass
+class Box:
+    """A word, a piece of a line, or a table: where it stands (points, from the top left) and what it says.
+
+    `order` is its place in the file; `rows`, the cells of a table.
+    """
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    order: int = 0
+    rows: list[list[str]] = field(default_factory=list)
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    def beside(self, other: Box) -> bool:
+        """Whether both stand on one line."""
+        shared = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return shared > 0.5 * min(self.height, other.height)
+
+
+Rule = tuple[float, float, float, float]  # left, top, right, bottom of a drawn line
+
+
+def join(pieces: Sequence[Box], by: str = " ") -> Box:
+    """Boxes as one."""
+    edges = (min(b.left for b in pieces), min(b.top for b in pieces))
+    ends = (max(b.right for b in pieces), max(b.bottom for b in pieces), min(b.order for b in pieces))
+    return Box(by.join(b.text for b in pieces), *edges, *ends, [row for b in pieces for row in b.rows])
+
+
+def lines(words: Sequence[Box], rules: Sequence[Rule]) -> list[Box]:
+    """The lines and tables of a page in reading order."""
+    tables, free = _ruled_tables(words, rules)
+    return list(_ordered([*_pieces(free), *tables]))
+
+
+def _pieces(words: Sequence[Box]) -> list[Box]:
+    """Words joined to pieces of lines, parted where the gap is wider than between words."""
+    found: list[list[Box]] = []
+    for row in _rows(words):
+        piece = [row[0]]
+        for last, word in pairwise(row):
+            gap = word.left - last.right
+            marker = len(piece) == 1 and _MARKER.fullmatch(last.text)
+            if gap < 1.3 * max(last.height, word.height) / 1.15 or (marker and gap < 5 * last.height):
+                piece.append(word)
+            else:
+                found.append(piece)
+                piece = [word]
+        found.append(piece)
+    return [join(piece) for piece in found]
+
+
+def _rows(boxes: Sequence[Box]) -> list[list[Box]]:
+    """Boxes by line, from top to bottom, each from left to right."""
+    found: list[list[Box]] = []
+    for box in sorted(boxes, key=lambda b: b.top + b.bottom):
+        if found and any(box.beside(other) for other in found[-1][-3:]):
+            found[-1].append(box)
+        else:
+            found.append([box])
+    return [sorted(row, key=lambda b: b.left) for row in found]
+
+
+def _ordered(boxes: Sequence[Box]) -> Iterator[Box]:
+    """Boxes in reading order: bands of the page that share a gutter are columns or a table, the rest lines."""
+    band: list[list[Box]] = []
+    gutters: list[tuple[float, float]] = []
+    for row in _rows(boxes):
+        open_gaps = _shared(gutters, _gaps(row)) if band else _gaps(row)
+        if band and not open_gaps:
+            yield from _read_band(band, gutters)
+            band, open_gaps = [], _gaps(row)
+        band, gutters = [*band, row], open_gaps
+    if band:
+        yield from _read_band(band, gutters)
+
+
+def _gaps(row: Sequence[Box]) -> list[tuple[float, float]]:
+    """Free stretches of a line, with those before and after it."""
+    edges = [(-1e6, row[0].left), *((a.right, b.left) for a, b in pairwise(row)), (row[-1].right, 1e6)]
+    return [gap for gap in edges if gap[1] - gap[0] > 6]
+
+
+def _shared(some: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    both = [(max(a, c), min(b, d)) for a, b in some for c, d in others]
+    return [gap for gap in both if gap[1] - gap[0] > 6]
+
+
+def _read_band(band: Sequence[list[Box]], gutters: Sequence[tuple[float, float]]) -> Iterator[Box]:
+    boxes = [box for row in band for box in row]
+    inner = [g for g in gutters if any(b.right <= g[0] for b in boxes) and any(b.left >= g[1] for b in boxes)]
+    if not inner:
+        yield from (piece for row in band for piece in ([join(row)] if not any(b.rows for b in row) else row))
+        return
+    start, _ = max(inner, key=lambda g: g[1] - g[0])
+    sides = [box.left >= start for box in sorted(boxes, key=lambda b: b.order)]
+    both = [row for row in band if row[0].left < start <= row[-1].left]
+    if any(b.rows for b in boxes) or sum(a != b for a, b in pairwise(sides)) <= len(both) / 2:
+        yield from _ordered([b for b in boxes if b.left < start])
+        yield from _ordered([b for b in boxes if b.left >= start])
+    else:
+        yield from _read_table(band, [g[0] for g in inner], {id(row) for row in both})
+
+
+def _read_table(band: Sequence[list[Box]], starts: Sequence[float], full: set[int]) -> Iterator[Box]:
+    """A table without rules; a line whose first column is empty goes on with the row above."""
+    places = [i for i, row in enumerate(band) if id(row) in full]
+    first, last = places[0], places[-1]
+    while last + 1 < len(band) and band[last + 1][0].left > starts[0]:
+        last += 1
+    yield from (join(row) for row in band[:first])
+    cells: list[list[str]] = []
+    for row in band[first : last + 1]:
+        texts = [""] * (len(starts) + 1)
+        for box in row:
+            column = sum(box.left >= start for start in starts)
+            texts[column] = f"{texts[column]} {box.text}".strip()
+        if cells and not texts[0]:
+            cells[-1] = [f"{a}\n{b}".strip() for a, b in zip(cells[-1], texts, strict=True)]
+        else:
+            cells.append(texts)
+    whole = join([box for row in band[first : last + 1] for box in row])
+    whole.rows = cells if len(cells) > 1 else []
+    yield whole
+    yield from _ordered([box for row in band[last + 1 :] for box in row])
+
+
+# ------------------------------------------------------------------------------------ tables with rules
+
+
+def _ruled_tables(words: Sequence[Box], rules: Sequence[Rule]) -> tuple[list[Box], list[Box]]:
+    """Tables that are drawn with lines in both directions, and the words outside of them.
+
+    A word's cell is known by the nearest line above and the nearest to the left, so that merged cells are one.
+    """
+    tables, free = [], list(words)
+    for area in _grids(rules):
+        across = [r for r in area if r[2] - r[0] > r[3] - r[1]]
+        upright = [r for r in area if r[2] - r[0] <= r[3] - r[1]]
+        box = (min(r[0] for r in area), min(r[1] for r in area), max(r[2] for r in area), max(r[3] for r in area))
+        cells: dict[tuple[float, float], list[Box]] = {}
+        for word in free:
+            x, y = (word.left + word.right) / 2, (word.top + word.bottom) / 2
+            if box[0] < x < box[2] and box[1] < y < box[3]:
+                above = max((r[1] for r in across if r[1] <= y and r[0] - 2 <= x <= r[2] + 2), default=box[1])
+                left = max((r[0] for r in upright if r[0] <= x and r[1] - 2 <= y <= r[3] + 2), default=box[0])
+                cells.setdefault((above, left), []).append(word)
+        tops, lefts = _steps([key[0] for key in cells]), _steps([key[1] for key in cells])
+        if len(lefts) < 2:
+            continue
+        grid = [[""] * len(lefts) for _ in tops]
+        for (above, left), inside in cells.items():
+            text = "\n".join(line.text for line in lines(inside, ()))
+            row, column = _step(tops, above), _step(lefts, left)
+            grid[row][column] = f"{grid[row][column]}\n{text}".strip()
+        inside = [word for group in cells.values() for word in group]
+        tables.append(Box("", *box, min(w.order for w in inside), grid))
+        taken = {id(word) for word in inside}
+        free = [word for word in free if id(word) not in taken]
+    return tables, free
+
+
+def _steps(places: Sequence[float]) -> list[float]:
+    found: list[float] = []
+    for place in sorted(places):
+        if not found or place - found[-1] > 3:
+            found.append(place)
+    return found
+
+
+def _step(steps: Sequence[float], place: float) -> int:
+    return max(i for i, step in enumerate(steps) if step <= place)
+
+
+def _grids(rules: Sequence[Rule]) -> list[list[Rule]]:
+    """Drawn lines that touch one another, where they run both ways."""
+    groups: list[list[Rule]] = []
+    for rule in rules:
+        touching = [g for g in groups if any(_touch(rule, other) for other in g)]
+        groups = [g for g in groups if g not in touching]
+        groups.append([rule, *(r for g in touching for r in g)])
+    return [g for g in groups if sum(r[2] - r[0] <= r[3] - r[1] for r in g) > 1 and len(g) > 3]
+
+
+def _touch(a: Rule, b: Rule) -> bool:
+    return a[0] - 2 <= b[2] and b[0] - 2 <= a[2] and a[1] - 2 <= b[3] and b[1] - 2 <= a[3]
+
+
+# ----------------------------------------------------------------------------------------- paragraphs
+
+
+def paragraphs(boxes: Sequence[Box]) -> tuple[list[str], bool]:
+    """Lines joined to paragraphs, tables as text; and whether the last line is full, so that it may go on.
+
+    A paragraph ends where the next line stands lower than usual, is of another size, begins with a number or
+    bullet, or where its first word would have fitted on the line before.
+    """
+    found: list[str] = []
+    pitches = [
+        b.top - a.top for a, b in pairwise(boxes) if 0 < b.top - a.top < 2.2 * a.height and not (a.rows or b.rows)
+    ]
+    usual = median(pitches) if pitches else 0.0
+    last: Box | None = None
+    for i, box in enumerate(boxes):
+        if box.rows:
+            found.append(table_text(box.rows))
+        elif last and not last.rows and _goes_on(last, box, usual, _edge(boxes, i)):
+            found[-1] += f"\n{box.text}"
+        else:
+            found.append(box.text)
+        last = box
+    full = last is not None and not last.rows and last.right > _edge(boxes, len(boxes) - 1) - 6 * last.height
+    return found, full
+
+
+def _edge(boxes: Sequence[Box], place: int) -> float:
+    """Right edge of the column that a line stands in."""
+    box = boxes[place]
+    column = [b for b in boxes if b.left < box.right and box.left < b.right and not b.rows]
+    return max((b.right for b in column), default=box.right)
+
+
+def _goes_on(last: Box, line: Box, usual: float, edge: float) -> bool:
+    step = line.top - last.top
+    if step <= 0:  # the next column
+        return starts_inside(line.text, last.text)
+    first = line.text.split()[0]
+    inside = line.text[:1].islower() and not last.text.endswith((".", ":", ";"))
+    width = (line.right - line.left) * len(first) / max(1, len(line.text))
+    return (
+        step < 1.3 * max(usual, 0.9 * last.height)
+        and abs(line.height - last.height) < 0.12 * last.height
+        and not _STARTS.match(line.text)
+        and (inside or last.right + width + 0.2 * last.height > edge - 0.5)
+    )
+
+
+def starts_inside(text: str, before: str) -> bool:
+    """Whether a text that begins a page or column goes on with the paragraph before it."""
+    return not _STARTS.match(text) and (text[:1].islower() or not before.rstrip().endswith((".", ":", ";", "!", "?")))
