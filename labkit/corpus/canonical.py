@@ -20,16 +20,7 @@ _LINES = dict.fromkeys([0x85, 0x2028, 0x2029, 0x0B], "\n")
 _HYPHENS = dict.fromkeys([0x2010, 0x2011], "-")
 _CONTROLS = [c for c in [*range(0x20), *range(0x7F, 0xA0)] if chr(c) not in "\t\n\f\v\x85"]
 # Soft hyphens, zero-width marks and marks of direction.
-_FORMATS = [
-    0xAD,
-    0x200B,
-    0x200E,
-    0x200F,
-    *range(0x202A, 0x202F),
-    *range(0x2060, 0x2065),
-    *range(0x2066, 0x206A),
-    0xFEFF,
-]
+_FORMATS = [0xAD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
 _ONE_SPELLING = _LIGATURES | _SPACES | _LINES | _HYPHENS | dict.fromkeys([*_CONTROLS, *_FORMATS])
 # Letters that no screen shows: tags and supplementary variation selectors can carry whole sentences.
 _INVISIBLE = re.compile("[\U000e0000-\U000e007f\U000e0100-\U000e01ef]+")
@@ -90,9 +81,7 @@ def join_hyphens(text: str) -> str:
 
 def reflow(text: str) -> str:
     """The lines of each paragraph joined by spaces; blank lines stay."""
-    return re.sub(
-        rf"(?<!\n)[ \t]*\n({PAGE}?)[ \t]*(?!\n)", rf" \1", re.sub(rf"(?<!\n){PAGE}(?!\n)", rf"\n{PAGE}", text)
-    )
+    return re.sub(rf"(?<!\n)[ \t]*\n({PAGE}?)[ \t]*(?!\n)", r" \1", text)
 
 
 def paginate(text: str) -> tuple[str, list[int]]:

@@ -15,6 +15,7 @@ from labkit.corpus.html import counted, read_html
 
 LARGEST = 30  # megabytes of XML
 _TEXTS = re.compile(r"word/(document|footnotes|endnotes)\d*\.xml")
+_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _MATHS = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _BESIDE = {"comments": r"word/comments\d*\.xml", "page headers and footers": r"word/(header|footer)\d*\.xml"}
 
@@ -97,7 +98,8 @@ def _plain(root: Element, w: str) -> None:
 
 def _take_out_hidden(root: Element, w: str, styles: set[str]) -> list[str]:
     """Empty the runs that Word does not show: hidden, white on white, or under 2 points."""
-    shaded = {id(run) for cell in root.iter(f"{w}tc", f"{w}p") if _is_shaded(cell, w) for run in cell.iter(f"{w}r")}
+    grounds = [part for part in root.iter() if part.tag in (f"{w}tc", f"{w}p") and _is_shaded(part, w)]
+    shaded = {id(run) for ground in grounds for run in ground.iter(f"{w}r")}
     found = []
     for run in root.iter(f"{w}r"):
         look = run.find(f"{w}rPr")
@@ -161,7 +163,7 @@ def _numbering(content: dict[str, bytes]) -> Callable[[Element, str], str]:
         styled = of_styles.get(_value(look, f"{w}pStyle", w), ("", ""))
         name = _value(look, f"{w}numPr/{w}numId", w) or styled[0]
         level = int(_value(look, f"{w}numPr/{w}ilvl", w) or styled[1] or 0)
-        shows = next((e for e in paragraph.iter(f"{w}t", f"{w}tab", f"{w}drawing") if e.text or e.tag != f"{w}t"), None)
+        shows = next((e for e in paragraph.iter() if e.tag == f"{w}drawing" or (e.tag == f"{w}t" and e.text)), None)
         if name not in lists or level not in lists[name][1] or shows is None:
             return ""
         key, levels = lists[name]
@@ -181,7 +183,7 @@ def _numbering(content: dict[str, bytes]) -> Callable[[Element, str], str]:
             first, form, _ = levels.get(at, (1, "decimal", ""))
             return counted(count.get(at, first), form)
 
-        return f"{re.sub(r'%(\d)', number, text)} " if kind != "none" and text else ""
+        return re.sub(r"%(\d)", number, text) + " " if kind != "none" and text else ""
 
     return label
 
@@ -214,11 +216,8 @@ def _lists(
     own = {n: (_value(s, f"{w}pPr/{w}numPr/{w}numId", w), _value(s, f"{w}basedOn", w)) for n, s, w in _styles(content)}
     of_styles = {}
     for style in own:
-        name = style
-        for _ in range(10):
-            number, base = own.get(name, ("", ""))
-            if number or not base:
-                break
-            name = base
-        of_styles[style] = (number, linked.get(style, linked.get(name, "0")))
+        base = style
+        while not own.get(base, ("x", ""))[0] and own[base][1] != base:
+            base = own[base][1]
+        of_styles[style] = (own.get(base, ("", ""))[0], linked.get(style, linked.get(base, "0")))
     return lists, starts, of_styles

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
 _BLOCKS = (
-    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer "
-    "form h1 h2 h3 h4 h5 h6 header hr legend li main menu ol p pre section summary table td th title tr ul"
+    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
+    "footer form h1 h2 h3 h4 h5 h6 header hr legend li main menu ol p pre section summary table td th title tr ul"
 ).split()
 _NEVER_SHOWN = "script, template, noscript, title, iframe, object, svg, datalist, dialog:not([open])"
 _WHITE = re.compile(r"white|transparent|#f[\da-f]f[\da-f]f[\da-f]|#fff|rgba?\((25\d,){2}25\d.*|rgba\(.*,0\)")
@@ -78,23 +78,23 @@ def _hides(declarations: str, has_ground: bool) -> bool:
     """Whether a style keeps text from being seen; white text is, unless it may stand on a coloured ground."""
     pairs = (part.lower().replace("!important", "").split(":", 1) for part in declarations.split(";") if ":" in part)
     style = {name.strip(): re.sub(r"\s", "", value) for name, value in pairs}
+    size, opacity = _size(style.get("font-size", "")), _size(style.get("opacity", ""))
     return (
         style.get("display") == "none"
         or style.get("visibility") in ("hidden", "collapse")
-        or _size(style.get("opacity", "")) == 0
-        or (_size(style.get("font-size", "")) or 0.0) * (12 if "em" in style.get("font-size", "") else 1) < 3
-        and _size(style.get("font-size", "")) is not None
+        or opacity == 0
+        or (size is not None and size < 3)
         or any((_size(style.get(side, "")) or 0) < -500 for side in _OFFSETS)
         or style.get("clip", "").startswith("rect(0")
         or style.get("clip-path", "").startswith("inset(50%")
-        or bool(_WHITE.fullmatch(style.get("color", "")))
-        and not (has_ground or "background" in declarations)
+        or (bool(_WHITE.fullmatch(style.get("color", ""))) and not (has_ground or "background" in declarations))
     )
 
 
 def _size(value: str) -> float | None:
-    match = re.match(r"-?(\d+\.?\d*|\.\d+)", value)
-    return float(match[0]) if match else None
+    """A length in points or pixels."""
+    match = re.match(r"(-?(?:\d+\.?\d*|\.\d+))(r?em|%)?", value)
+    return float(match[1]) * {"em": 12, "rem": 12, "%": 0.12}.get(match[2], 1) if match else None
 
 
 def _show_fields(soup: BeautifulSoup) -> None:
@@ -146,8 +146,8 @@ def _whole(value: object, otherwise: int) -> int:
 # ------------------------------------------------------------------------------------ list markers
 
 _LIST_TYPES = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
-_ROMAN = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"))
-_ROMAN += ((10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
+_ROMAN = list(zip((1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),
+                  "m cm d cd c xc l xl x ix v iv i".split(), strict=True))  # fmt: skip
 
 
 def counted(number: int, kind: str) -> str:

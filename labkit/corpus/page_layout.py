@@ -48,11 +48,12 @@ class Box:
 Rule = tuple[float, float, float, float]  # left, top, right, bottom of a drawn line
 
 
-def join(pieces: Sequence[Box], by: str = " ") -> Box:
+def join(pieces: Sequence[Box]) -> Box:
     """Boxes as one."""
-    edges = (min(b.left for b in pieces), min(b.top for b in pieces))
-    ends = (max(b.right for b in pieces), max(b.bottom for b in pieces), min(b.order for b in pieces))
-    return Box(by.join(b.text for b in pieces), *edges, *ends, [row for b in pieces for row in b.rows])
+    left, top = min(b.left for b in pieces), min(b.top for b in pieces)
+    right, bottom = max(b.right for b in pieces), max(b.bottom for b in pieces)
+    rows = [row for b in pieces for row in b.rows]
+    return Box(" ".join(b.text for b in pieces), left, top, right, bottom, min(b.order for b in pieces), rows)
 
 
 def lines(words: Sequence[Box], rules: Sequence[Rule]) -> list[Box]:

@@ -168,7 +168,7 @@ def _read_page(pdf: Any, number: int) -> tuple[_Page, list[str]]:
     unknown = sum(w.unknown for w in words)
     if unknown > 0.2 * sum(len(w.text) for w in words):
         return _Page([], []), [*notes, "its font does not say which letters it shows; it needs text recognition (OCR)"]
-    scanned = sum((r - l) * (b - t) for l, t, r, b in drawn) > 0.5 * picture[:, :, 0].size
+    scanned = sum((box[2] - box[0]) * (box[3] - box[1]) for box in drawn) > 0.5 * picture[:, :, 0].size
     recognised = scanned and sum(w.invisible for w in words) > 15
     hidden = [w for w in words if _is_hidden(w, picture, scale) and not (recognised and w.invisible)]
     shown = [w for w in words if not any(w is h for h in hidden)]
@@ -188,7 +188,7 @@ def _read_page(pdf: Any, number: int) -> tuple[_Page, list[str]]:
 
 
 def _placing(page: Any, scale: float) -> Callable[[Sequence[float]], Rule]:
-    """From a box in the file's coordinates (left, bottom, right, top) to one on the picture (left, top, right, bottom)."""
+    """What turns a box of the file (left, bottom, right, top) into one on the picture (left, top, right, bottom)."""
     from pypdfium2 import raw
 
     width, height = (round(100 * scale * side) for side in page.get_size())

@@ -144,8 +144,10 @@ class Reader:
         if self._process is None or self._process.poll() is not None:
             command = [sys.executable, "-m", "labkit.corpus.readers"]
             environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self._process = subprocess.Popen(command, env=environment, text=True, **pipes)
+            pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+            self._process = subprocess.Popen(
+                command, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=nowhere
+            )
         process = self._process
         assert process.stdin and process.stdout
         clock = threading.Timer(SECONDS, process.kill)
