@@ -27,12 +27,14 @@ def read_html(markup: str) -> tuple[str, list[str]]:
 
     Inline tags join, block tags part, form fields and list markers read as they are seen.
     """
-    from bs4 import BeautifulSoup
+    from bs4 import BeautifulSoup, NavigableString
 
     soup = BeautifulSoup(markup, "html.parser")
     notes = _take_out(soup)
     for string in soup.find_all(string=True):
-        if not string.find_parent(["pre", "textarea"]):
+        if type(string) is not NavigableString:
+            string.extract()  # comments and declarations
+        elif not string.find_parent(["pre", "textarea"]):
             string.replace_with(re.sub(r"\s+", " ", string))
     for raised in soup("sup"):
         raised.replace_with(raised.get_text().strip("[]").translate(SUPERSCRIPTS))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from statistics import median
 
 from labkit.corpus.canonical import table_text
@@ -62,6 +62,11 @@ def lines(words: Sequence[Box], rules: Sequence[Rule]) -> list[Box]:
     return list(_ordered([*_pieces(free), *tables]))
 
 
+def free_rows(words: Sequence[Box], rules: Sequence[Rule]) -> list[list[Box]]:
+    """The words outside of tables by line, from top to bottom."""
+    return _rows(_ruled_tables(words, rules)[1])
+
+
 def _pieces(words: Sequence[Box]) -> list[Box]:
     """Words joined to pieces of lines, parted where the gap is wider than between words."""
     found: list[list[Box]] = []
@@ -95,13 +100,20 @@ def _ordered(boxes: Sequence[Box]) -> Iterator[Box]:
     band: list[list[Box]] = []
     gutters: list[tuple[float, float]] = []
     for row in _rows(boxes):
-        open_gaps = _shared(gutters, _gaps(row)) if band else _gaps(row)
-        if band and not open_gaps:
+        shared = _shared(gutters, _gaps(row)) if band else _gaps(row)
+        divided = _dividing(band, gutters) or _dividing([row], _gaps(row))
+        if band and divided and not _dividing([*band, row], shared):
             yield from _read_band(band, gutters)
-            band, open_gaps = [], _gaps(row)
-        band, gutters = [*band, row], open_gaps
+            band, shared = [], _gaps(row)
+        band, gutters = [*band, row], shared
     if band:
         yield from _read_band(band, gutters)
+
+
+def _dividing(band: Sequence[list[Box]], gutters: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The gutters that have something on either side."""
+    left, right = (min((row[0].left for row in band), default=0), max((row[-1].right for row in band), default=0))
+    return [gutter for gutter in gutters if left < gutter[0] and gutter[1] < right]
 
 
 def _gaps(row: Sequence[Box]) -> list[tuple[float, float]]:
@@ -117,7 +129,7 @@ def _shared(some: Sequence[tuple[float, float]], others: Sequence[tuple[float, f
 
 def _read_band(band: Sequence[list[Box]], gutters: Sequence[tuple[float, float]]) -> Iterator[Box]:
     boxes = [box for row in band for box in row]
-    inner = [g for g in gutters if any(b.right <= g[0] for b in boxes) and any(b.left >= g[1] for b in boxes)]
+    inner = _dividing(band, gutters)
     if not inner:
         yield from (piece for row in band for piece in ([join(row)] if not any(b.rows for b in row) else row))
         return
@@ -225,42 +237,43 @@ def paragraphs(boxes: Sequence[Box]) -> tuple[list[str], bool]:
     bullet, or where its first word would have fitted on the line before.
     """
     found: list[str] = []
-    pitches = [
-        b.top - a.top for a, b in pairwise(boxes) if 0 < b.top - a.top < 2.2 * a.height and not (a.rows or b.rows)
-    ]
-    usual = median(pitches) if pitches else 0.0
-    last: Box | None = None
+    edge = 0.0
     for i, box in enumerate(boxes):
+        last = boxes[i - 1] if i else None
+        if last is None or box.rows or last.rows or not _in_column(last, box):
+            column = takewhile(lambda pair: _in_column(*pair), pairwise(boxes[i:]))
+            followers = [box, *(line for _, line in column)]
+            edge = max(line.right for line in followers)
+            steps = [b.top - a.top for a, b in pairwise(followers)]
+            usual = median(steps) if steps else box.height
         if box.rows:
             found.append(table_text(box.rows))
-        elif last and not last.rows and _goes_on(last, box, usual, _edge(boxes, i)):
+        elif last and not last.rows and _goes_on(last, box, usual, edge):
             found[-1] += f"\n{box.text}"
         else:
             found.append(box.text)
-        last = box
-    full = last is not None and not last.rows and last.right > _edge(boxes, len(boxes) - 1) - 6 * last.height
+    full = bool(boxes) and not boxes[-1].rows and boxes[-1].right > edge - 6 * boxes[-1].height
     return found, full
 
 
-def _edge(boxes: Sequence[Box], place: int) -> float:
-    """Right edge of the column that a line stands in."""
-    box = boxes[place]
-    column = [b for b in boxes if b.left < box.right and box.left < b.right and not b.rows]
-    return max((b.right for b in column), default=box.right)
+def _in_column(last: Box, line: Box) -> bool:
+    """Whether a line stands below another in one column."""
+    step = line.top - last.top
+    return not (last.rows or line.rows) and 0 < step < 2.5 * last.height and abs(line.left - last.left) < 60
 
 
 def _goes_on(last: Box, line: Box, usual: float, edge: float) -> bool:
-    step = line.top - last.top
-    if step <= 0:  # the next column
-        return starts_inside(line.text, last.text)
+    if not _in_column(last, line):
+        return line.top < last.top and starts_inside(line.text, last.text)  # the next column
     first = line.text.split()[0]
-    inside = line.text[:1].islower() and not last.text.endswith((".", ":", ";"))
     width = (line.right - line.left) * len(first) / max(1, len(line.text))
+    full = last.right + width + 0.5 * last.height > edge
+    ended = last.text.endswith((".", ":", ";"))
     return (
-        step < 1.3 * max(usual, 0.9 * last.height)
+        line.top - last.top < 1.3 * max(usual, 0.9 * last.height)
         and abs(line.height - last.height) < 0.12 * last.height
-        and not _STARTS.match(line.text)
-        and (inside or last.right + width + 0.2 * last.height > edge - 0.5)
+        and (full or (line.text[:1].islower() and not ended))
+        and not (_STARTS.match(line.text) and (ended or not full or last.text.endswith((",", " and", " or"))))
     )
 
 

@@ -20,14 +20,15 @@ from typing import Any
 import numpy as np
 
 from labkit.corpus.canonical import PAGE, SUPERSCRIPTS, canonical, join_hyphens, quoted, reflow
-from labkit.corpus.page_layout import Box, Rule, lines, paragraphs, starts_inside
+from labkit.corpus.page_layout import Box, Rule, free_rows, join, lines, paragraphs, starts_inside
 
 SECONDS = 60
 
 
 @dataclass
 class _Page:
-    lines: list[Box]
+    words: list[Box]
+    rules: list[Rule]
     aside: list[str]  # what stands at an angle, such as a watermark
 
 
@@ -74,7 +75,7 @@ def read_pdf(path: Path) -> tuple[str, list[str]]:
             try:
                 page, left_out = _read_page(pdf, number)
             except Exception as cause:  # one broken page must not cost the others
-                page, left_out = _Page([], []), [f"it cannot be read ({cause})"]
+                page, left_out = _Page([], [], []), [f"it cannot be read ({cause})"]
             pages.append(page)
             notes += [f"page {number + 1}: {note}" for note in left_out]
     notes += _drop_edges(pages)
@@ -92,7 +93,7 @@ def _text(pages: Sequence[_Page]) -> str:
     """Pages joined; a paragraph that runs over goes on behind the page mark."""
     whole, full = "", False
     for number, page in enumerate(pages):
-        found, ends_full = paragraphs(page.lines)
+        found, ends_full = paragraphs(lines(page.words, page.rules))
         goes_on = bool(found) and full and starts_inside(found[0], whole)
         if number:
             whole += ("\n" if goes_on else "\n\n") + PAGE
@@ -106,35 +107,34 @@ def _text(pages: Sequence[_Page]) -> str:
 
 def _drop_edges(pages: Sequence[_Page]) -> list[str]:
     """Take out the lines that pages repeat at their top and bottom, and watermarks; what they said."""
-    seen = Counter(key for number, page in enumerate(pages) for key in _edge_keys(page, number))
+    rows = [free_rows(page.words, page.rules) for page in pages]
+    edges = [[*found[:3], *found[3:][-3:]] for found in rows]
+    seen = Counter(key for n, found in enumerate(edges) for key in {k for row in found for k in _keys(row, n)})
     marks = Counter(mark for page in pages for mark in set(page.aside))
     dropped: dict[str, None] = {}
     for number, page in enumerate(pages):
-        plain = sorted((b for b in page.lines if not b.rows), key=lambda b: b.top)
-        gone = [*_edge(plain, seen, number), *_edge(plain[::-1], seen, number)]
-        page.lines = [line for line in page.lines if not any(line is g for g in gone)]
-        dropped |= dict.fromkeys([g.text for g in gone] + [m for m in page.aside if marks[m] > 1])
-        page.aside = [m for m in page.aside if marks[m] == 1]
+        gone = [*_edge(rows[number], seen, number), *_edge(rows[number][::-1], seen, number)]
+        words = {id(word) for row in gone for word in row}
+        page.words = [word for word in page.words if id(word) not in words]
+        dropped |= dict.fromkeys([join(row).text for row in gone] + [m for m in page.aside if marks[m] > 1])
+        page.aside = [mark for mark in page.aside if marks[mark] == 1]
     return [f"lines that pages repeat: {quoted(list(dropped))}"] if dropped else []
 
 
-def _edge_keys(page: _Page, number: int) -> set[tuple[str, int]]:
-    plain = sorted((b for b in page.lines if not b.rows), key=lambda b: b.top)
-    return {key for line in [*plain[:3], *plain[-3:]] for key in _keys(line, number)}
-
-
-def _edge(lines: Sequence[Box], seen: Counter[tuple[str, int]], number: int) -> list[Box]:
+def _edge(rows: Sequence[list[Box]], seen: Counter[tuple[str, int]], number: int) -> list[list[Box]]:
     """The lines from the page's edge on, at most three, that other pages repeat and that stand apart from the rest."""
     for count in (3, 2, 1):
-        repeated = all(any(seen[key] > 1 for key in _keys(line, number)) for line in lines[:count])
-        apart = len(lines) <= count or abs(lines[count].top - lines[count - 1].top) > 1.5 * lines[count - 1].height
-        if len(lines) >= count and repeated and apart:
-            return list(lines[:count])
+        repeated = all(any(seen[key] > 1 for key in _keys(row, number)) for row in rows[:count])
+        if len(rows) >= count and repeated:
+            last = join(rows[count - 1])
+            if len(rows) == count or abs(join(rows[count]).top - last.top) > 1.5 * last.height:
+                return list(rows[:count])
     return []
 
 
-def _keys(line: Box, number: int) -> list[tuple[str, int]]:
+def _keys(row: Sequence[Box], number: int) -> list[tuple[str, int]]:
     """What a line says apart from numbers that count the pages, and how high it stands."""
+    line = join(row)
     parts = re.split(r"(\d{1,4})", line.text)
     numbers = parts[1::2]
     ways = product((False, True), repeat=len(numbers)) if len(numbers) < 4 else [(False,) * len(numbers)]
@@ -167,7 +167,10 @@ def _read_page(pdf: Any, number: int) -> tuple[_Page, list[str]]:
         rules = list(_rules(page, place))
     unknown = sum(w.unknown for w in words)
     if unknown > 0.2 * sum(len(w.text) for w in words):
-        return _Page([], []), [*notes, "its font does not say which letters it shows; it needs text recognition (OCR)"]
+        return _Page([], [], []), [
+            *notes,
+            "its font does not say which letters it shows; it needs text recognition (OCR)",
+        ]
     scanned = sum((box[2] - box[0]) * (box[3] - box[1]) for box in drawn) > 0.5 * picture[:, :, 0].size
     recognised = scanned and sum(w.invisible for w in words) > 15
     hidden = [w for w in words if _is_hidden(w, picture, scale) and not (recognised and w.invisible)]
@@ -271,7 +274,7 @@ def _follows(word: _Word, box: Rule, style: tuple[bool, tuple[int, ...] | None, 
 
 def _is_raised(word: _Word, box: Rule) -> bool:
     height = word.box[3] - word.box[1]
-    return box[3] - box[1] < 0.8 * height and box[3] < word.box[3] - 0.15 * height
+    return box[3] - box[1] < 0.9 * height and box[3] < word.box[3] - 0.12 * height
 
 
 def _is_hidden(word: _Word, picture: np.ndarray, scale: float) -> bool:
@@ -307,7 +310,7 @@ def _upright(words: Sequence[_Word], rules: Sequence[Rule], shape: Sequence[int]
     boxes = [Box(w.text, *turned(w.box), i) for i, w in enumerate(straight)]
     rest = [w for w in words if not any(w is s for s in straight)]
     aside = [" ".join(w.text for w in run) for _, run in groupby(rest, key=lambda w: w.turn)]
-    return _Page(lines(boxes, [turned(r) for r in rules]), aside)
+    return _Page(boxes, [turned(r) for r in rules], aside)
 
 
 def _rules(page: Any, place: Callable[[Sequence[float]], Rule]) -> Iterator[Rule]:
