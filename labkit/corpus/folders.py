@@ -41,7 +41,7 @@ def load_folder(folder: str | Path) -> Folder:
 
     The text holds what a reader of the document sees, in reading order; what the author deleted or hid is left out
     and reported. Good files are kept, bad ones reported. PDFs are read by PDFium, Word files by mammoth, HTML by
-    Beautiful Soup, text in another encoding by charset-normalizer (`pip install "labkit[files]"`).
+    selectolax, text in another encoding by charset-normalizer (`pip install "labkit[files]"`).
 
     Hidden files and folders are not looked at; a link that leads out of the folder is not followed.
 

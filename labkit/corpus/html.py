@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import count
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from labkit.corpus.canonical import ROW, SUPERSCRIPTS, quoted, table_text
 
 if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _BLOCKS = (
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
-    "footer form h1 h2 h3 h4 h5 h6 header hr legend li main menu ol p pre section summary table td th title tr ul"
-).split()
-_NEVER_SHOWN = "script, template, noscript, title, iframe, object, svg, datalist, dialog:not([open])"
+    "footer form h1 h2 h3 h4 h5 h6 header hr legend li main menu ol p pre section summary table td th tr ul"
+).replace(" ", ", ")
+_NEVER_SHOWN = "script, style, template, noscript, title, iframe, object, svg, datalist, dialog:not([open])"
 _WHITE = re.compile(r"white|transparent|#f[\da-f]f[\da-f]f[\da-f]|#fff|rgba?\((25\d,){2}25\d.*|rgba\(.*,0\)")
 _OFFSETS = ("left", "top", "right", "bottom", "text-indent", "margin-left", "margin-top")
 _ROW_MARK = "\ue000"  # stands for ROW while blank lines are counted
@@ -27,53 +27,73 @@ def read_html(markup: str) -> tuple[str, list[str]]:
 
     Inline tags join, block tags part, form fields and list markers read as they are seen.
     """
-    from bs4 import BeautifulSoup, NavigableString
+    from selectolax.lexbor import LexborHTMLParser
 
-    soup = BeautifulSoup(markup, "html.parser")
-    notes = _take_out(soup)
-    for string in soup.find_all(string=True):
-        if type(string) is not NavigableString:
-            string.extract()  # comments and declarations
-        elif not string.find_parent(["pre", "textarea"]):
-            string.replace_with(re.sub(r"\s+", " ", string))
-    for raised in soup("sup"):
-        raised.replace_with(raised.get_text().strip("[]").translate(SUPERSCRIPTS))
-    _show_fields(soup)
-    for numbered in soup("ol"):
-        for number, item in zip(count(_whole(numbered.get("start"), 1)), numbered("li", recursive=False), strict=False):
-            shown = _whole(item.get("value"), number)
-            item.insert(0, f"{counted(shown, _LIST_TYPES.get(str(numbered.get('type')), 'decimal'))}. ")
-    for line_break in soup("br"):
+    tree = LexborHTMLParser(markup)
+    assert tree.root is not None  # a parser of HTML always makes one
+    notes = _take_out(tree)
+    kept = {n.mem_id for pre in tree.css("pre, textarea") for n in pre.traverse(include_text=True)}
+    for node in list(tree.root.traverse(include_text=True)):
+        if node.is_text_node and node.mem_id not in kept:
+            node.replace_with(re.sub(r"\s+", " ", node.text_content or ""))
+    for raised in tree.css("sup"):
+        raised.replace_with(raised.text().strip("[]").translate(SUPERSCRIPTS))
+    _show_fields(tree)
+    for numbered in tree.css("ol"):
+        number, kind = _whole(numbered.attributes.get("start"), 1), str(numbered.attributes.get("type"))
+        for item in numbered.iter():
+            number = _whole(item.attributes.get("value"), number)
+            if item.tag == "li":
+                item.insert_before(f"\n\n{counted(number, _LIST_TYPES.get(kind, 'decimal'))}. ")
+                number += 1
+    for line_break in tree.css("br"):
         line_break.replace_with("\n")
-    _show_tables(soup)
-    for block in soup(_BLOCKS):
-        block.insert_before("\n\n")
+    _show_tables(tree)
+    for block in tree.css(_BLOCKS):
+        if block.tag != "li" or (block.parent and block.parent.tag != "ol"):
+            block.insert_before("\n\n")
         block.insert_after("\n\n")
-    text = re.sub(r" *\n *", "\n", re.sub(r"[ \t]+", " ", soup.get_text()))
+    text = re.sub(r" *\n *", "\n", re.sub(r"[ \t]+", " ", tree.root.text()))
     return re.sub(r"\n{3,}", "\n\n", text).strip().replace(_ROW_MARK, ROW), notes
 
 
-def _take_out(soup: BeautifulSoup) -> list[str]:
+def _take_out(tree: LexborHTMLParser) -> list[str]:
     """Take out what a browser does not show; what of it a reader should know."""
-    rules = re.sub(r"/\*.*?\*/", "", " ".join(style.get_text() for style in soup("style")), flags=re.S)
+    from selectolax.lexbor import SelectolaxError
+
+    rules = re.sub(r"/\*.*?\*/", "", " ".join(style.text() for style in tree.css("style")), flags=re.S)
     rules = re.sub(r"@media[^{]*print[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", rules)
-    for tag in [*soup.select(_NEVER_SHOWN), *soup("style")]:
-        tag.decompose()
-    hidden = soup.select("[hidden]")
+    hidden = tree.css("[hidden]")
     for selector, declarations in re.findall(r"([^{}]+)\{([^{}]*)\}", rules):
-        if _hides(declarations, "background" in rules) and ":" not in selector and "@" not in selector:
-            hidden += soup.select(selector.strip())
-    for tag in soup.select("[style]"):
-        grounds = [str(t.get("style", "")) + "background" * t.has_attr("bgcolor") for t in tag.parents]
-        if _hides(str(tag["style"]), "background" in rules + "".join(grounds)):
+        if _hides(declarations, "background" in rules) and ":" not in selector:
+            with suppress(SelectolaxError):  # a selector that only newer browsers know
+                hidden += tree.css(selector)
+    for tag in tree.css("[style]"):
+        style = tag.attributes["style"] or ""
+        if _hides(style, False) and _hides(style, "background" in rules or _has_ground(tag)):
             hidden.append(tag)
-    kinds = {"hidden text": hidden, "struck out text": soup(["del", "s", "strike"]), "navigation": soup("nav")}
-    notes = []
-    for kind, tags in kinds.items():
-        texts = [tag.extract().get_text(" ").strip() for tag in tags]
-        if shown := [text for text in dict.fromkeys(texts) if text]:
-            notes.append(f"{kind}: {quoted(shown)}")
-    return notes
+    kinds = {"hidden text": hidden, "struck out text": tree.css("del, s, strike"), "navigation": tree.css("nav")}
+    gone = {tag.mem_id: (tag, kind) for kind, tags in kinds.items() for tag in tags}
+    gone |= {tag.mem_id: (tag, "") for tag in tree.css(_NEVER_SHOWN)}
+    outer = [(tag, kind) for tag, kind in gone.values() if not any(up.mem_id in gone for up in _above(tag))]
+    texts: dict[str, list[str]] = {}
+    for tag, kind in outer:
+        texts.setdefault(kind, []).append(tag.text(separator=" ").strip())
+        tag.decompose()
+    return [f"{kind}: {quoted(said)}" for kind, all_ in texts.items() if kind and (said := [t for t in all_ if t])]
+
+
+def _above(tag: LexborNode) -> Iterator[LexborNode]:
+    above = tag.parent
+    while above is not None:
+        yield above
+        above = above.parent
+
+
+def _has_ground(tag: LexborNode) -> bool:
+    """Whether a tag may stand on a ground that is not white."""
+    looks = [t.attributes for t in (tag, *_above(tag))]
+    return any("bgcolor" in look or "background" in (look.get("style") or "") for look in looks)
 
 
 def _hides(declarations: str, has_ground: bool) -> bool:
@@ -99,44 +119,45 @@ def _size(value: str) -> float | None:
     return float(match[1]) * {"em": 12, "rem": 12, "%": 0.12}.get(match[2], 1) if match else None
 
 
-def _show_fields(soup: BeautifulSoup) -> None:
+def _show_fields(tree: LexborHTMLParser) -> None:
     """Put in the place of form fields what stands in them."""
-    for field in soup("input"):
-        kind = field.get("type", "text")
-        mark = ("☒" if field.has_attr("checked") else "☐") if kind in ("checkbox", "radio") else field.get("value", "")
-        field.replace_with("" if kind in ("hidden", "password") else f" {mark} ")
-    for choice in soup("select"):
-        options = choice("option")
-        shown = [o for o in options if o.has_attr("selected")] or options[:1]
-        choice.replace_with(" " + ", ".join(" ".join(o.get_text().split()) for o in shown) + " ")
+    for field in tree.css("input"):
+        look = field.attributes
+        kind = look.get("type") or "text"
+        mark = ("☒" if "checked" in look else "☐") if kind in ("checkbox", "radio") else look.get("value")
+        field.replace_with("" if kind in ("hidden", "password") else f" {mark or ''} ")
+    for choice in tree.css("select"):
+        options = choice.css("option")
+        shown = [o for o in options if "selected" in o.attributes] or options[:1]
+        choice.replace_with(" " + ", ".join(" ".join(o.text().split()) for o in shown) + " ")
 
 
-def _show_tables(soup: BeautifulSoup) -> None:
+def _show_tables(tree: LexborHTMLParser) -> None:
     """Put each table's text in its place; a table that only lays out the page stays, its cells blocks."""
-    tables = soup("table")
-    layouts = {id(t) for t in tables if t.table or t.get("role") == "presentation"}
+    tables = tree.css("table")
+    layouts = {t.mem_id for t in tables if len(t.css("table")) > 1 or t.attributes.get("role") == "presentation"}
     for table in reversed(tables):
         rows = list(_rows(table))
-        if id(table) not in layouts and max(map(len, rows), default=0) > 1:
-            first = table.tr.find_all(["td", "th"]) if table.tr else []
-            marked = bool(table.thead) or all(cell.name == "th" for cell in first)
-            caption = table.caption.get_text() if table.caption else ""
+        if table.mem_id not in layouts and max(map(len, rows), default=0) > 1:
+            first = table.css("tr")[0].css("td, th")
+            marked = table.css_first("thead") is not None or all(cell.tag == "th" for cell in first)
+            caption = " ".join(c.text() for c in table.css("caption"))
             table.replace_with(f"\n\n{caption}\n\n{table_text(rows, marked or None).replace(ROW, _ROW_MARK)}\n\n")
 
 
-def _rows(table: Tag) -> Iterator[list[str]]:
+def _rows(table: LexborNode) -> Iterator[list[str]]:
     """Cells by row; empty where a merged cell goes on."""
     below: dict[int, int] = {}
-    for row in table("tr"):
+    for row in table.css("tr"):
         cells: list[str] = []
-        for cell in row(["td", "th"]):
+        for cell in row.css("td, th"):
             while below.get(len(cells), 0):
                 cells.append("")
-            wide, high = (min(_whole(cell.get(name), 1), 1000) for name in ("colspan", "rowspan"))
+            wide, high = (min(_whole(cell.attributes.get(name), 1), 1000) for name in ("colspan", "rowspan"))
             below |= {len(cells) + i: high for i in range(wide)}
-            for block in cell(_BLOCKS):
+            for block in cell.css(_BLOCKS):
                 block.insert_after(" ")
-            cells += [cell.get_text(), *[""] * (wide - 1)]
+            cells += [cell.text(), *[""] * (wide - 1)]
         below = {column: high - 1 for column, high in below.items() if high > 1}
         yield cells
 

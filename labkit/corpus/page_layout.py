@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import pairwise, takewhile
 from statistics import median
 
@@ -59,7 +60,7 @@ def join(pieces: Sequence[Box]) -> Box:
 def lines(words: Sequence[Box], rules: Sequence[Rule]) -> list[Box]:
     """The lines and tables of a page in reading order."""
     tables, free = _ruled_tables(words, rules)
-    return list(_ordered([*_pieces(free), *tables]))
+    return list(_ordered([*pieces(free), *tables]))
 
 
 def free_rows(words: Sequence[Box], rules: Sequence[Rule]) -> list[list[Box]]:
@@ -67,7 +68,7 @@ def free_rows(words: Sequence[Box], rules: Sequence[Rule]) -> list[list[Box]]:
     return _rows(_ruled_tables(words, rules)[1])
 
 
-def _pieces(words: Sequence[Box]) -> list[Box]:
+def pieces(words: Sequence[Box]) -> list[Box]:
     """Words joined to pieces of lines, parted where the gap is wider than between words."""
     found: list[list[Box]] = []
     for row in _rows(words):
@@ -140,18 +141,20 @@ def _read_band(band: Sequence[list[Box]], gutters: Sequence[tuple[float, float]]
         yield from _ordered([b for b in boxes if b.left < start])
         yield from _ordered([b for b in boxes if b.left >= start])
     else:
-        yield from _read_table(band, [g[0] for g in inner], {id(row) for row in both})
+        yield from _read_table(band, start, {id(row) for row in both})
 
 
-def _read_table(band: Sequence[list[Box]], starts: Sequence[float], full: set[int]) -> Iterator[Box]:
+def _read_table(band: Sequence[list[Box]], start: float, full: set[int]) -> Iterator[Box]:
     """A table without rules; a line whose first column is empty goes on with the row above."""
     places = [i for i, row in enumerate(band) if id(row) in full]
     first, last = places[0], places[-1]
-    while last + 1 < len(band) and band[last + 1][0].left > starts[0]:
+    while last + 1 < len(band) and band[last + 1][0].left >= start:
         last += 1
     yield from (join(row) for row in band[:first])
+    table = band[first : last + 1]
+    starts = [gutter[0] for gutter in _dividing(table, reduce(_shared, map(_gaps, table)))]
     cells: list[list[str]] = []
-    for row in band[first : last + 1]:
+    for row in table:
         texts = [""] * (len(starts) + 1)
         for box in row:
             column = sum(box.left >= start for start in starts)
@@ -160,7 +163,7 @@ def _read_table(band: Sequence[list[Box]], starts: Sequence[float], full: set[in
             cells[-1] = [f"{a}\n{b}".strip() for a, b in zip(cells[-1], texts, strict=True)]
         else:
             cells.append(texts)
-    whole = join([box for row in band[first : last + 1] for box in row])
+    whole = join([box for row in table for box in row])
     whole.rows = cells if len(cells) > 1 else []
     yield whole
     yield from _ordered([box for row in band[last + 1 :] for box in row])

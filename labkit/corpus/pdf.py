@@ -13,16 +13,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise, product
+from itertools import groupby, pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from labkit.corpus.canonical import PAGE, SUPERSCRIPTS, canonical, join_hyphens, quoted, reflow
-from labkit.corpus.page_layout import Box, Rule, free_rows, join, lines, paragraphs, starts_inside
+from labkit.corpus.page_layout import Box, Rule, free_rows, join, lines, paragraphs, pieces, starts_inside
 
 SECONDS = 60
+# A number that may be the page's: alone, after a sign or the word for page, or before "of 9".
+_PAGE_NUMBER = re.compile(
+    r"((?:^|[|/–—-]\s*|\b(?:page|p\.|pg\.?|seite|sheet|folio|página|pagina)\s*))(\d{1,4})(?=\s*(?:$|[|/–—-]|of\b|von\b|de\b|/))",
+    re.I,
+)
 
 
 @dataclass
@@ -30,6 +35,7 @@ class _Page:
     words: list[Box]
     rules: list[Rule]
     aside: list[str]  # what stands at an angle, such as a watermark
+    height: float = 0.0
 
 
 @dataclass
@@ -40,7 +46,7 @@ class _Word:
     box: Rule
     invisible: bool
     colour: tuple[int, ...] | None
-    turn: float  # in quarters of a circle, counter-clockwise
+    turn: float  # in quarters of a circle
     unknown: int  # characters that the font does not explain
 
     def grown(self, text: str, box: Rule, unknown: bool) -> _Word:
@@ -94,10 +100,9 @@ def _text(pages: Sequence[_Page]) -> str:
     whole, full = "", False
     for number, page in enumerate(pages):
         found, ends_full = paragraphs(lines(page.words, page.rules))
-        goes_on = bool(found) and full and starts_inside(found[0], whole)
-        if number:
-            whole += ("\n" if goes_on else "\n\n") + PAGE
-        whole += "\n\n".join([*found, *page.aside])
+        if whole.strip(PAGE) and (found or page.aside):
+            whole += "\n" if full and found and starts_inside(found[0], whole) else "\n\n"
+        whole += PAGE * (number > 0) + "\n\n".join([*found, *page.aside])
         full = ends_full and not page.aside if found else full
     return whole
 
@@ -108,12 +113,13 @@ def _text(pages: Sequence[_Page]) -> str:
 def _drop_edges(pages: Sequence[_Page]) -> list[str]:
     """Take out the lines that pages repeat at their top and bottom, and watermarks; what they said."""
     rows = [free_rows(page.words, page.rules) for page in pages]
-    edges = [[*found[:3], *found[3:][-3:]] for found in rows]
+    edges = [[row for row in found if _at_edge(row, page)] for found, page in zip(rows, pages, strict=True)]
     seen = Counter(key for n, found in enumerate(edges) for key in {k for row in found for k in _keys(row, n)})
     marks = Counter(mark for page in pages for mark in set(page.aside))
     dropped: dict[str, None] = {}
     for number, page in enumerate(pages):
-        gone = [*_edge(rows[number], seen, number), *_edge(rows[number][::-1], seen, number)]
+        near = [row for row in edges[number] if any(seen[key] > 1 for key in _keys(row, number))]
+        gone = [*_edge(rows[number], near), *_edge(rows[number][::-1], near)]
         words = {id(word) for row in gone for word in row}
         page.words = [word for word in page.words if id(word) not in words]
         dropped |= dict.fromkeys([join(row).text for row in gone] + [m for m in page.aside if marks[m] > 1])
@@ -121,29 +127,28 @@ def _drop_edges(pages: Sequence[_Page]) -> list[str]:
     return [f"lines that pages repeat: {quoted(list(dropped))}"] if dropped else []
 
 
-def _edge(rows: Sequence[list[Box]], seen: Counter[tuple[str, int]], number: int) -> list[list[Box]]:
-    """The lines from the page's edge on, at most three, that other pages repeat and that stand apart from the rest."""
-    for count in (3, 2, 1):
-        repeated = all(any(seen[key] > 1 for key in _keys(row, number)) for row in rows[:count])
-        if len(rows) >= count and repeated:
-            last = join(rows[count - 1])
-            if len(rows) == count or abs(join(rows[count]).top - last.top) > 1.5 * last.height:
-                return list(rows[:count])
-    return []
+def _at_edge(row: Sequence[Box], page: _Page) -> bool:
+    line = join(row)
+    return line.bottom < 0.12 * page.height or line.top > 0.88 * page.height
+
+
+def _edge(rows: Sequence[list[Box]], repeated: Sequence[list[Box]]) -> list[list[Box]]:
+    """The lines from the page's edge on that other pages repeat and that stand apart from the rest."""
+    count = len(list(takewhile(lambda row: row in repeated, rows)))
+    while 0 < count < len(rows):
+        last = join(rows[count - 1])
+        if abs(join(rows[count]).top - last.top) > 1.5 * last.height:
+            break
+        count -= 1
+    return list(rows[:count])
 
 
 def _keys(row: Sequence[Box], number: int) -> list[tuple[str, int]]:
-    """What a line says apart from numbers that count the pages, and how high it stands."""
-    line = join(row)
-    parts = re.split(r"(\d{1,4})", line.text)
-    numbers = parts[1::2]
-    ways = product((False, True), repeat=len(numbers)) if len(numbers) < 4 else [(False,) * len(numbers)]
-    found = []
-    for way in ways:
-        said = [f"#{int(n) - number}" if counts else n for n, counts in zip(numbers, way, strict=True)]
-        text = "".join(a + b for a, b in zip(parts[::2], [*said, ""], strict=True))
-        found.append((text, round(line.top / 4)))
-    return found
+    """What a line says, as it is and with the page's number taken out of it, and how high it stands."""
+    text = " | ".join(piece.text for piece in pieces(row))
+    place = round(join(row).top / 4)
+    counted = _PAGE_NUMBER.sub(lambda m: f"{m[1]}#{int(m[2]) - number}", text)
+    return [(text, place), (counted, place)]
 
 
 # ------------------------------------------------------------------------------------------ one page
@@ -233,7 +238,7 @@ def _words(textpage: Any, place: Callable[[Sequence[float]], Rule], rotation: fl
         unknown = raw.FPDFText_HasUnicodeMapError(textpage, i) == 1 or (code < 32 and code != 2) or _private(code)
         char = "\ufffd" if unknown else char
         if word and _follows(word, box, styles[key]):
-            if char.isdigit() and _is_raised(word, box):
+            if char.isdigit() and word.turn < 0.05 and _is_raised(word, box):
                 char = char.translate(SUPERSCRIPTS)
             word = word.grown(char, box, unknown)
         else:
@@ -258,7 +263,7 @@ def _style(textpage: Any, i: int, rotation: float) -> tuple[bool, tuple[int, ...
     mode = raw.FPDFTextObj_GetTextRenderMode(raw.FPDFText_GetTextObject(textpage, i))
     paint = [ctypes.c_uint() for _ in range(4)]
     known = raw.FPDFText_GetFillColor(textpage, i, *paint) and mode in (0, 4)
-    turn = raw.FPDFText_GetCharAngle(textpage, i) / (np.pi / 2) - rotation
+    turn = -raw.FPDFText_GetCharAngle(textpage, i) / (np.pi / 2) - rotation
     return mode in (3, 7), tuple(p.value for p in paint[2::-1]) if known else None, turn % 4
 
 
@@ -310,7 +315,7 @@ def _upright(words: Sequence[_Word], rules: Sequence[Rule], shape: Sequence[int]
     boxes = [Box(w.text, *turned(w.box), i) for i, w in enumerate(straight)]
     rest = [w for w in words if not any(w is s for s in straight)]
     aside = [" ".join(w.text for w in run) for _, run in groupby(rest, key=lambda w: w.turn)]
-    return _Page(boxes, [turned(r) for r in rules], aside)
+    return _Page(boxes, [turned(r) for r in rules], aside, (width if main % 2 else height) / scale)
 
 
 def _rules(page: Any, place: Callable[[Sequence[float]], Rule]) -> Iterator[Rule]:

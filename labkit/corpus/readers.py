@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -80,12 +81,11 @@ def _text_file(path: Path) -> tuple[str, list[str]]:
 
 
 def _html_file(path: Path) -> tuple[str, list[str]]:
-    from bs4.dammit import EncodingDetector
-
     content = path.read_bytes()
     if len(content) > LARGEST_TEXT / 5 * 1e6:
         raise ValueError(f"it holds more than {LARGEST_TEXT // 5} MB of HTML; split it.")
-    markup, notes = decode(content, EncodingDetector.find_declared_encoding(content, is_html=True))
+    declared = re.search(rb"""<(?:meta|\?xml)[^>]+?(?:charset|encoding)\s*=\s*["']?([\w-]+)""", content[:4096], re.I)
+    markup, notes = decode(content, declared[1].decode() if declared else None)
     text, left_out = read_html(markup)
     return text, notes + left_out
 
