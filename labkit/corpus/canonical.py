@@ -56,7 +56,9 @@ def canonical(text: str) -> tuple[str, list[str]]:
     text = _INVISIBLE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     text = re.sub(rf"\u00ad[ \t]*(\n?{PAGE}?)[ \t]*(?=\w)", lambda m: PAGE if PAGE in m[1] else "", text)
     text = unicodedata.normalize("NFC", _JOINERS.sub("", text.translate(_ONE_SPELLING)))
-    return re.sub(r"[ \t]+(?=\n|\Z)", "", join_hyphens(text)), hidden
+    # Tokenizers fail on endless runs of spaces.
+    text = re.sub(r"[ \t]{100,}", " ", join_hyphens(text))
+    return re.sub(r"(?<![ \t])[ \t]+(?=\n|\Z)", "", text), hidden
 
 
 def join_hyphens(text: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import cache, lru_cache
 from io import StringIO
 from math import log
@@ -13,6 +14,7 @@ from typing import Any
 
 from llama_index.core.node_parser import NodeParser, SentenceSplitter, SentenceWindowNodeParser
 from llama_index.core.schema import BaseNode, MetadataMode, TextNode
+from llama_index.core.schema import Document as LlamaDocument
 
 from labkit.corpus import Document, Span
 from labkit.prompts import Passage
@@ -55,18 +57,19 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
     parser = splitter or SentenceSplitter(chunk_size=tokens, chunk_overlap=0, include_metadata=False)
     # LlamaIndex prints a line a document where chunks are small.
     with redirect_stdout(StringIO()):
-        nodes = parser.get_nodes_from_documents([d.to_llama_index() for d in documents])
+        nodes = parser.get_nodes_from_documents([part for d in documents for part in _parts(d, _sizes(parser))])
     chunks = [n for n in nodes if isinstance(n, TextNode) and n.text.strip()]
     if not chunks:
         raise ValueError("The documents hold no text: check what was loaded.")
     by_id = {d.id: d for d in documents}
     places: dict[str, TextNode] = {}
-    position: dict[str, int] = {}
+    last: dict[str, tuple[int, int]] = {}
+    overlap = max(_sizes(parser, "chunk_overlap"), default=0)
     for node in chunks:
         document, parent = by_id[str(node.ref_doc_id)], places.get(node.parent_node.node_id if node.parent_node else "")
         inside = parent.node_id if parent else document.id
         floor = (parent.start_char_idx or 0) if parent else 0
-        position[inside] = _locate(node, document, position.get(inside, floor)) + 1
+        last[inside] = _locate(node, document, last.get(inside, (floor - 1, floor)), overlap)
         places[node.node_id] = node
     if isinstance(parser, SentenceWindowNodeParser):
         _place_windows(chunks, by_id, parser.window_size)
@@ -83,22 +86,57 @@ def _check_documents(documents: Sequence[Document]) -> None:
         raise ValueError(f"Two documents have the id {name!r}: give each an id of its own, for chunks go by it.")
 
 
-def _locate(node: TextNode, document: Document, after: int) -> int:
-    """Set a chunk's document and place; its start.
+_LONGEST_PART = 100_000  # characters; LlamaIndex's search for sentences gives up on much longer ones
 
-    LlamaIndex looks for a chunk from the start of the document, which finds the wrong place for a
-    text that occurs twice; we look on from the chunk before, then from the start.
+
+def _sizes(parser: NodeParser, name: str = "chunk_size") -> list[int]:
+    """The sizes or overlaps that a parser, or each level of a hierarchical one, cuts with."""
+    levels = [parser, *getattr(parser, "node_parser_map", {}).values()]
+    return [getattr(level, name) for level in levels if hasattr(level, name)]
+
+
+def _parts(document: Document, sizes: Sequence[int]) -> Iterator[LlamaDocument]:
+    """A document for LlamaIndex, in parts where it is very long; without its title where that would fill a chunk."""
+    start = 0
+    while start < len(document.text):
+        window = document.text[start : start + _LONGEST_PART]
+        if start + _LONGEST_PART < len(document.text):
+            ends = (window.rfind(mark, _LONGEST_PART // 2) + len(mark) for mark in ("\n\n", "\n", ". ", " "))
+            window = window[: next((end for end in ends if end > _LONGEST_PART // 2), _LONGEST_PART)]
+        part = replace(document, text=window).to_llama_index()
+        if sizes and count_tokens(document.title) > min(sizes) // 2:
+            part.metadata = {}
+        yield part
+        start += len(window)
+
+
+def _locate(node: TextNode, document: Document, last: tuple[int, int], overlap: int) -> tuple[int, int]:
+    """Set a chunk's document and place; where it starts and ends.
+
+    LlamaIndex looks for a chunk from the start of the document, which finds the wrong place for a text that occurs
+    twice. We look where the chunk before ends, or as far before that as the splitter's overlap allows.
+
+    Args:
+        node: the chunk.
+        document: that it was cut from.
+        last: where the chunk before starts and ends.
+        overlap: tokens that chunks may share.
     """
-    start = document.text.find(node.text, after)
+    text, (begun, ended) = document.text, last
+    start = text.find(node.text, begun + 1 if overlap else ended)
+    while 0 <= start < ended and count_tokens(text[start:ended]) > overlap:
+        start = text.find(node.text, start + 1)
+    if start < 0 or text[ended:start].strip():
+        start = text.find(node.text, begun + 1)
     if start < 0:
-        start = document.text.find(node.text)
+        start = text.find(node.text)
     if start < 0:
         raise ValueError(f"A chunk of {document.id} is not in it word for word: use a splitter that keeps the text.")
     node.start_char_idx, node.end_char_idx = start, start + len(node.text)
     node.metadata = {"document": document.id, "title": document.title}
     node.excluded_embed_metadata_keys = ["document", "title"]
     node.excluded_llm_metadata_keys = ["document"]
-    return start
+    return start, node.end_char_idx
 
 
 def _place_windows(chunks: Sequence[TextNode], documents: Mapping[str, Document], size: int) -> None:
