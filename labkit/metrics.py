@@ -19,6 +19,8 @@ from labkit.replies import Answer
 from labkit.stats import Interval, clustered_bootstrap, mean_interval
 
 _T = TypeVar("_T")
+# Where a passage stands: one span, or the spans that compression left of it.
+Place = Span | Sequence[Span]
 
 # ------------------------------------------------------------------------------------ answers
 
@@ -139,7 +141,7 @@ class AnswerScore:
     should_refuse: bool
 
 
-def score_answer(question: Question, answer: Answer, cited: Sequence[Span] = ()) -> AnswerScore:
+def score_answer(question: Question, answer: Answer, cited: Sequence[Place] = ()) -> AnswerScore:
     """Score one answer by its task.
 
     Args:
@@ -160,7 +162,7 @@ def score_answer(question: Question, answer: Answer, cited: Sequence[Span] = ())
     else:
         f1 = token_f1(answer.text, question.accepted())
         exact = exact_match(answer.text, question.accepted())
-    holding = [any(covers(c, e) for e in question.evidence) for c in cited]
+    holding = [any(covered(e, _spans(c)) for e in question.evidence) for c in cited]
     citation = sum(holding) / len(holding) if holding else 0.0
     return AnswerScore(exact, f1, citation, False, False)
 
@@ -194,7 +196,7 @@ class RetrievalScore:
 
 
 def evidence_recall(
-    evidence: Sequence[Span], passages: Sequence[Span], tokens: Sequence[int], budget: int = 1000
+    evidence: Sequence[Span], passages: Sequence[Place], tokens: Sequence[int], budget: int = 1000
 ) -> float:
     """Share of the evidence's characters in the first passages that fit a token budget together.
 
@@ -206,7 +208,7 @@ def evidence_recall(
         if used + size > budget:
             break
         used += size
-        taken.append(passage)
+        taken += _spans(passage)
     total = sum(e.end - e.start for e in evidence)
     covered = sum(_covered(e, taken) for e in evidence)
     return covered / total if total else 0.0
@@ -215,6 +217,10 @@ def evidence_recall(
 def covered(evidence: Span, passages: Sequence[Span], share: float = 0.5) -> bool:
     """Whether passages hold at least `share` of a piece of evidence between them."""
     return _covered(evidence, passages) >= share * (evidence.end - evidence.start)
+
+
+def _spans(place: Place) -> Sequence[Span]:
+    return [place] if isinstance(place, Span) else place
 
 
 def _covered(evidence: Span, passages: Sequence[Span]) -> int:
@@ -228,7 +234,7 @@ def _covered(evidence: Span, passages: Sequence[Span]) -> int:
 
 def score_retrieval(
     questions: Sequence[Question],
-    passages: Sequence[Sequence[Span]],
+    passages: Sequence[Sequence[Place]],
     tokens: Sequence[Sequence[int]],
     k: int = 5,
     budget: int = 1000,
@@ -242,7 +248,7 @@ def score_retrieval(
 
     Args:
         questions: n questions.
-        passages: n ranked lists of passages.
+        passages: n ranked lists, where each passage stands: one span, or the spans that compression left of it.
         tokens: n lists of the passages' lengths in tokens.
         k: cut-off of recall, nDCG and the wrong-document rate.
         budget: tokens for `evidence_recall`.
@@ -272,12 +278,12 @@ def score_retrieval(
     ]
 
 
-def _newly_covered(evidence: Sequence[Span], ranked: Sequence[Span]) -> list[int]:
+def _newly_covered(evidence: Sequence[Span], ranked: Sequence[Place]) -> list[int]:
     """For each passage, how many pieces of evidence it covers that no passage before it did."""
     seen: set[int] = set()
     counts = []
     for passage in ranked:
-        new = {i for i, e in enumerate(evidence) if i not in seen and covers(passage, e)}
+        new = {i for i, e in enumerate(evidence) if i not in seen and covered(e, _spans(passage))}
         seen |= new
         counts.append(len(new))
     return counts
@@ -285,7 +291,7 @@ def _newly_covered(evidence: Sequence[Span], ranked: Sequence[Span]) -> list[int
 
 def _retrieval_score(
     question: Question,
-    ranked: Sequence[Span],
+    ranked: Sequence[Place],
     sizes: Sequence[int],
     found: Mapping[str, float],
     k: int,
@@ -294,7 +300,7 @@ def _retrieval_score(
     if not question.evidence:
         return None
     right = {e.document for e in question.evidence}
-    wrong = [p.document not in right for p in ranked[:k]]
+    wrong = [_spans(p)[0].document not in right for p in ranked[:k]]
     return RetrievalScore(
         evidence_recall=evidence_recall(question.evidence, ranked, sizes, budget),
         recall_at_k=found.get("recall_at_k", 0.0),

@@ -14,15 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labkit import metrics, rag, stats
-from labkit.corpus import Question, Span
+from labkit import rag, stats
+from labkit.corpus import Question
 from labkit.metrics import AnswerScore, RetrievalScore
 from labkit.prompts import Message
-from labkit.rag import Corrective, Pipeline, Result, ToolPipeline, error_analysis
+from labkit.rag import BUDGET, Corrective, K, Pipeline, Result, ToolPipeline, error_analysis
 from labkit.replies import parse_answer
-
-K = 5
-BUDGET = 1000
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,6 @@ class Run:
     results: Sequence[Result]
     answers: Sequence[AnswerScore | None]
     retrieval: Sequence[RetrievalScore | None]
-    evidence_recall: Sequence[float | None]
     precision: Sequence[float | None]
     seconds: float
 
@@ -71,7 +67,7 @@ class Run:
             KeyError: there is no such metric.
         """
         made: dict[str, Callable[[], list[float | None]]] = {
-            f"evidence_recall_{BUDGET}": lambda: list(self.evidence_recall),
+            f"evidence_recall_{BUDGET}": lambda: [r.evidence_recall if r else None for r in self.retrieval],
             f"recall_at_{K}": lambda: [r.recall_at_k if r else None for r in self.retrieval],
             "mrr": lambda: [r.mrr if r else None for r in self.retrieval],
             "precision_chars": lambda: list(self.precision),
@@ -102,7 +98,7 @@ def where(run: Run, wanted: Callable[[Question], bool]) -> Run:
 
     return Run(
         run.name, some(run.questions), some(run.results), some(run.answers), some(run.retrieval),
-        some(run.evidence_recall), some(run.precision), run.seconds * len(kept) / max(1, len(run.questions)),
+        some(run.precision), run.seconds * len(kept) / max(1, len(run.questions)),
     )  # fmt: skip
 
 
@@ -159,9 +155,7 @@ def measure(
     seconds = time.perf_counter() - start
     return Run(
         name, questions, results, rag.score(questions, results) if answer else [None] * len(questions),
-        rag.score_retrieval(questions, results, K, BUDGET),
-        [_evidence_recall(q, r) for q, r in zip(questions, results, strict=True)],
-        [_precision(q, r) for q, r in zip(questions, results, strict=True)], seconds,
+        rag.score_retrieval(questions, results), rag.precision(questions, results), seconds,
     )  # fmt: skip
 
 
@@ -178,26 +172,6 @@ def _only_retrieved(
         Result(q.question, tuple(hits), min(first.top_k, len(hits)), "", parse_answer(""), 0)
         for q, hits in zip(questions, found, strict=True)
     ]
-
-
-def _evidence_recall(question: Question, result: Result) -> float | None:
-    if not question.evidence:
-        return None
-    spans: list[Span] = []
-    tokens: list[int] = []
-    for hit in result.retrieved:
-        found = rag.places_of(hit.node)
-        spans += found
-        tokens += [rag.cost_of(hit.node), *[0] * (len(found) - 1)]
-    return metrics.evidence_recall(question.evidence, spans, tokens, BUDGET)
-
-
-def _precision(question: Question, result: Result) -> float | None:
-    if not question.evidence:
-        return None
-    given = [span for hit in result.retrieved[: result.used] for span in rag.places_of(hit.node)]
-    total = sum(s.end - s.start for s in given)
-    return sum(s.overlap(e) for s in given for e in question.evidence) / total if total else 0.0
 
 
 def mean(run: Run, metric: str) -> stats.Interval:

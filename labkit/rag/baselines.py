@@ -13,13 +13,17 @@ from typing import Any
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from labkit.corpus import Document, Question, Span
-from labkit.metrics import AnswerScore, score_answer
+from labkit.metrics import AnswerScore
 from labkit.models import Generator
-from labkit.prompts import Passage, answer_messages
+from labkit.prompts import Passage
+from labkit.rag.chunking import place
+from labkit.rag.evaluation import score
+from labkit.rag.pipeline import Pipeline
 from labkit.rag.retrieval import Query, Within, bundles, check_top_k
-from labkit.replies import parse_answer
 
 Clauses = Sequence[Mapping[str, Any]]
+# More passages than the oracle ever gives.
+_ALL = 100
 
 
 def oracle_passages(
@@ -61,7 +65,10 @@ class FixedRetriever:
 
     def __init__(self, passages: Mapping[str, Sequence[Span]], documents: Sequence[Document]) -> None:
         texts = {d.id: d for d in documents}
-        self._found = {question: [_node(texts[s.document], s) for s in spans] for question, spans in passages.items()}
+        self._found = {
+            question: [place(TextNode(text=texts[s.document].quote(s)), s, texts[s.document].title) for s in spans]
+            for question, spans in passages.items()
+        }
 
     def retrieve(
         self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
@@ -76,14 +83,6 @@ class FixedRetriever:
         if unknown := [q for q in asked if q not in self._found]:
             raise ValueError(f"No passages are known for {unknown[0]!r}: ask the questions that this was made from.")
         return [[NodeWithScore(node=node, score=1.0) for node in self._found[q][:top_k]] for q in asked]
-
-
-def _node(document: Document, span: Span) -> TextNode:
-    return TextNode(
-        text=document.quote(span), start_char_idx=span.start, end_char_idx=span.end,
-        metadata={"document": document.id, "title": document.title},
-        excluded_embed_metadata_keys=["document", "title"], excluded_llm_metadata_keys=["document"],
-    )  # fmt: skip
 
 
 def oracle(
@@ -148,11 +147,6 @@ def read_oracle(
     Returns:
         Its replies and their scores, question by question.
     """
-    given = [oracle_passages(q, documents, contracts, distractors, seed) for q in questions]
-    prompts = [answer_messages(q.question, passages) for q, (passages, _) in zip(questions, given, strict=True)]
-    replies = generator.generate(prompts, progress=progress)
-    scores = []
-    for question, reply, (_, spans) in zip(questions, replies, given, strict=True):
-        answer = parse_answer(reply)
-        scores.append(score_answer(question, answer, [spans[i - 1] for i in answer.citations if 1 <= i <= len(spans)]))
-    return replies, scores
+    retriever = oracle(questions, documents, contracts, distractors, seed)
+    results = Pipeline(retriever, generator, top_k=_ALL).run([q.question for q in questions], progress=progress)
+    return [r.reply for r in results], score(questions, results)

@@ -94,11 +94,25 @@ def _locate(node: TextNode, document: Document, after: int) -> int:
         start = document.text.find(node.text)
     if start < 0:
         raise ValueError(f"A chunk of {document.id} is not in it word for word: use a splitter that keeps the text.")
-    node.start_char_idx, node.end_char_idx = start, start + len(node.text)
-    node.metadata = {"document": document.id, "title": document.title}
-    node.excluded_embed_metadata_keys = ["document", "title"]
-    node.excluded_llm_metadata_keys = ["document"]
+    node.metadata, node.excluded_embed_metadata_keys, node.excluded_llm_metadata_keys = {}, [], []
+    place(node, Span(document.id, start, start + len(node.text)), document.title)
     return start
+
+
+def place(node: TextNode, span: Span, title: str) -> TextNode:
+    """Set where a chunk stands and the title of its document, which the index does not read; returns the chunk."""
+    node.start_char_idx, node.end_char_idx = span.start, span.end
+    annotate(node, document=span.document)
+    node.metadata["title"] = title
+    node.excluded_embed_metadata_keys.append("title")
+    return node
+
+
+def annotate(node: BaseNode, **values: Any) -> None:
+    """Add metadata to a chunk that neither index nor prompt reads."""
+    node.metadata |= values
+    node.excluded_embed_metadata_keys += values
+    node.excluded_llm_metadata_keys += values
 
 
 def _place_windows(chunks: Sequence[TextNode], documents: Mapping[str, Document], size: int) -> None:
@@ -107,9 +121,7 @@ def _place_windows(chunks: Sequence[TextNode], documents: Mapping[str, Document]
         name = node.metadata["document"]
         near = [c for c in chunks[max(0, i - size) : i + size + 1] if c.metadata["document"] == name]
         start, end = near[0].start_char_idx or 0, near[-1].end_char_idx or 0
-        node.metadata |= {"window": documents[name].text[start:end], "window_start": start, "window_end": end}
-        node.excluded_embed_metadata_keys += ["window", "window_start", "window_end"]
-        node.excluded_llm_metadata_keys += ["window", "window_start", "window_end"]
+        annotate(node, window=documents[name].text[start:end], window_start=start, window_end=end)
 
 
 def span_of(node: BaseNode) -> Span:

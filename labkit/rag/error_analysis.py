@@ -46,7 +46,7 @@ def error_category(question: Question, result: Result, score: AnswerScore) -> st
         return "evidence not retrieved"
     if score.refused:
         return "refused wrongly"
-    cited = {span.document for span in result.cited()}
+    cited = {places[0].document for places in result.cited()}
     family = {name.split("-A")[0] for name in documents}
     if cited and not cited & documents and {name.split("-A")[0] for name in cited} & family:
         return "wrong version"

@@ -16,12 +16,11 @@ from llama_index.core.indices.query.query_transform.base import BaseQueryTransfo
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from labkit import metrics, stats
-from labkit.corpus import Question, Span
+from labkit.corpus import Span
 from labkit.models import Generator
 from labkit.prompts import Message, Passage, answer_messages, judge_messages
 from labkit.rag import postprocessors, query_transforms, retrieval
-from labkit.rag.chunking import cost_of, count_tokens, passage_of, span_of, text_of
+from labkit.rag.chunking import cost_of, count_tokens, passage_of, places_of, text_of
 from labkit.replies import Answer, parse_answer, parse_judgement
 
 
@@ -64,9 +63,9 @@ class Result:
     prompt_tokens: int
     trace: tuple[Step, ...] = ()
 
-    def cited(self) -> list[Span]:
-        """Where the cited passages stand; a citation of a passage that was not given is left out."""
-        return [span_of(self.retrieved[i - 1].node) for i in self.answer.citations if 1 <= i <= self.used]
+    def cited(self) -> list[list[Span]]:
+        """The places of each cited passage; a citation of a passage that was not in the prompt is left out."""
+        return [places_of(self.retrieved[i - 1].node) for i in self.answer.citations if 1 <= i <= self.used]
 
     def sources(self) -> list[str]:
         """Titles of the cited documents."""
@@ -289,38 +288,3 @@ def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tup
         if generator.count_tokens(messages) <= generator.room():
             return messages, kept
     raise ValueError(f"The question does not fit into the window of {generator.max_length} tokens: shorten it.")
-
-
-def prompt_tokens(pipeline: Pipeline, questions: Sequence[str]) -> list[int]:
-    """Length of the prompt that each question would lead to, in the generator's tokens, without asking it."""
-    lengths = []
-    for question, hits in zip(questions, pipeline.retrieve(questions), strict=True):
-        passages = [passage_of(h.node) for h in hits[: pipeline.top_k]]
-        messages, _ = fit(pipeline.generator, question, passages)
-        lengths.append(pipeline.generator.count_tokens(messages))
-    return lengths
-
-
-def score(questions: Sequence[Question], results: Sequence[Result]) -> list[metrics.AnswerScore]:
-    """Answer scores, question by question."""
-    return [metrics.score_answer(q, r.answer, r.cited()) for q, r in zip(questions, results, strict=True)]
-
-
-def score_retrieval(
-    questions: Sequence[Question], results: Sequence[Result], k: int = 5, budget: int = 1000
-) -> list[metrics.RetrievalScore | None]:
-    """Retrieval scores, question by question, of the chunks after every stage."""
-    passages = [[span_of(h.node) for h in r.retrieved] for r in results]
-    tokens = [[cost_of(h.node) for h in r.retrieved] for r in results]
-    return metrics.score_retrieval(questions, passages, tokens, k, budget)
-
-
-def evaluate(
-    questions: Sequence[Question], results: Sequence[Result], k: int = 5, budget: int = 1000
-) -> dict[str, stats.Interval]:
-    """Every metric of retrieval and of answers with its interval, clustered by contract."""
-    clusters = [q.cluster for q in questions]
-    return {
-        **metrics.summarise_retrieval(score_retrieval(questions, results, k, budget), clusters, k, budget),
-        **metrics.summarise_answers(score(questions, results), clusters),
-    }

@@ -17,7 +17,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from labkit import prompts
 from labkit.models import Embedder, Generator, Reranker
-from labkit.rag.chunking import indexed_text, passage_of, span_of, text_of
+from labkit.rag.chunking import annotate, indexed_text, passage_of, span_of, text_of
 
 Hits = list[NodeWithScore]
 
@@ -198,9 +198,7 @@ class Compress:
             start = (node.start_char_idx or 0) + at
             pieces.append([start, start + len(sentence)])
             at += len(sentence)
-        node.metadata["kept"] = pieces
-        node.excluded_embed_metadata_keys.append("kept")
-        node.excluded_llm_metadata_keys.append("kept")
+        annotate(node, kept=pieces)
         node.set_content(" ".join(s.strip() for s in kept))
 
 

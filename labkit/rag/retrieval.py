@@ -1,4 +1,4 @@
-"""Retrieval: which chunks are nearest to a question, by meaning, by words, by document?
+"""Retrieval: which chunks are nearest to a question, by meaning, by words, or by both?
 
 Everything here searches for many questions at once: `retrieve(queries, top_k)` gives a list of
 scored chunks for each. Any LlamaIndex retriever can stand in, one question at a time.
@@ -7,9 +7,8 @@ scored chunks for each. Any LlamaIndex retriever can stand in, one question at a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +17,6 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.node_parser import get_leaf_nodes
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from labkit.corpus import Document
 from labkit.models import Embedder
 from labkit.rag.chunking import indexed_text, text_of
 
@@ -331,77 +329,3 @@ class AutoMerging:
             merging = AutoMergingRetriever(given, self._storage, simple_ratio_thresh=self.share)  # type: ignore[arg-type]
             merged.append(merging.retrieve(query)[:top_k])
         return merged
-
-
-@dataclass
-class Router:
-    """Which documents is a question about? By the words of their titles or headers, by their meaning, or both.
-
-    Attributes:
-        headers: what describes each document, by id: its title, or `document_headers`.
-        embedder: for the meaning; None to go by words alone. words: go by words as well.
-        keep: documents that are kept for a question.
-    """
-
-    headers: Mapping[str, str]
-    embedder: Embedder | None = None
-    words: bool = True
-    keep: int = 3
-    _index: Retriever = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if not self.headers or not (self.words or self.embedder):
-            raise ValueError("The router needs headers of documents, and words or an embedder to compare them by.")
-        nodes = [TextNode(text=text, id_=name, metadata={"document": name}, excluded_embed_metadata_keys=["document"])
-                 for name, text in self.headers.items()]  # fmt: skip
-        ways: list[Retriever] = [BM25Index(nodes)] if self.words else []
-        ways += [VectorIndex(nodes, self.embedder)] if self.embedder else []
-        self._index = ways[0] if len(ways) == 1 else Hybrid(ways)
-
-    def route(self, queries: Sequence[Query]) -> list[list[str]]:
-        """The ids of the documents kept for each query, likeliest first.
-
-        Where it goes by words alone and no header holds a word of the query, all documents are kept.
-        """
-        keep = min(self.keep, len(self.headers))
-        made = []
-        for hits in self._index.retrieve(queries, keep):
-            kept = [str(hit.node.metadata["document"]) for hit in hits if hit.score or not self.words]
-            made.append(kept or list(self.headers))
-        return made
-
-
-@dataclass
-class Routed:
-    """Search only in the documents that a router keeps."""
-
-    retriever: Retriever
-    router: Router
-
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
-        """As `Retriever.retrieve`; `within` narrows what the router keeps, where the two meet."""
-        check_top_k(top_k)
-        kept: list[Collection[str]] = list(self.router.route(queries))
-        if within is not None:
-            kept = [
-                k if names is None else [n for n in k if n in names] or names
-                for k, names in zip(kept, within, strict=True)
-            ]
-        return self.retriever.retrieve(queries, top_k, kept)
-
-
-def titles(documents: Sequence[Document]) -> dict[str, str]:
-    """Titles by document id, for a `Router` that goes by names."""
-    return {d.id: d.title for d in documents}
-
-
-def kinds_and_dates(documents: Sequence[Document]) -> dict[str, str]:
-    """Kind and date by document id, for a `Router` that goes by them; documents without either are left out."""
-    known = {}
-    for document in documents:
-        kind, day = str(document.metadata.get("kind") or ""), document.metadata.get("date")
-        written = f"{(at := date.fromisoformat(str(day))).day} {at:%B} {at.year}" if day else ""
-        known[document.id] = f"{kind.replace('_', ' ')} {written}".strip()
-    return {name: text for name, text in known.items() if text}

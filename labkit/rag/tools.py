@@ -7,110 +7,26 @@ SubQuestionQueryEngine has the same three steps, with an LLM in each.
 
 from __future__ import annotations
 
-import itertools
-import math
-import re
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Protocol
 
-import numpy as np
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from labkit.corpus import COMPANY_RELATIONS, Document, Span
+from labkit.corpus import COMPANY_RELATIONS, Span
 from labkit.metrics import normalise
 from labkit.models import Generator
 from labkit.prompts import REFUSAL, Message
 from labkit.rag.chunking import count_tokens, passage_of, span_of
-from labkit.rag.graph import GraphRetriever, InForce, Intent, KnowledgeGraph, Seed, Triple, Understand
+from labkit.rag.contract_ranker import ContractRanker
+from labkit.rag.graph import InForce, KnowledgeGraph, Triple
+from labkit.rag.graph_retrieval import GraphRetriever, Intent, Seed, Understand
 from labkit.rag.pipeline import Result, Step, fit
 from labkit.rag.retrieval import VectorIndex, bundles
 from labkit.replies import parse_answer
 from labkit.values import Quantity, difference, parse_quantity, quantities
-
-
-class ContractRanker:
-    """Which contracts is a question about? By the words of their openings, the companies, and their clauses.
-
-    Args:
-        documents: contracts among them are the candidates. retriever: knows the companies and indexes the clauses.
-        opening: words from the start of a contract that describe it. nearness: weight of meaning. names: of companies.
-    """
-
-    def __init__(
-        self,
-        documents: Sequence[Document],
-        retriever: GraphRetriever,
-        opening: int = 150,
-        nearness: float = 2.0,
-        names: float = 1.0,
-    ) -> None:
-        contracts = set(retriever.graph.entities("contract"))
-        self.retriever, self.nearness, self.names = retriever, nearness, names
-        self._words = {
-            d.id: set(self._stems(f"{d.title} {' '.join(d.text.split()[:opening])}"))
-            for d in documents
-            if d.id in contracts
-        }
-        if not self._words:
-            raise ValueError("There are no contracts among the documents: load some, and build the graph from them.")
-        seen = Counter(w for words in self._words.values() for w in words)
-        self._weight = {w: math.log(1 + len(self._words) / n) for w, n in seen.items()}
-
-    @staticmethod
-    def _stems(text: str) -> list[str]:
-        return _stemmer().stemWords(re.findall(r"[^\W\d_]+|\d+", text.lower()))
-
-    def find(self, questions: Sequence[str], counts: Sequence[int], among: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The contracts that each question is about, best first.
-
-        Args:
-            counts: how many contracts each question names, 1 or 2. among: candidates of each question, all where empty.
-        """
-        scores = self.retriever.index.scores(bundles(questions))
-        found = []
-        for question, row, count, names in zip(questions, scores, counts, among, strict=True):
-            candidates = [d for d in self._words if not names or d in names]
-            found.append(self._best(question, row, count, candidates))
-        return found
-
-    def _best(self, question: str, row: np.ndarray, count: int, candidates: Sequence[str]) -> list[str]:
-        asked = [w for w in dict.fromkeys(self._stems(question)) if w in self._weight]
-        total = sum(self._weight[w] for w in asked) or 1.0
-        named = {seed.entity for seed in self.retriever.seeds(question)}
-        parties = {d: set(self.retriever.graph.parties(d)) for d in candidates}
-
-        def covered(words: set[str], companies: set[str]) -> tuple[float, float]:
-            share = sum(self._weight[w] for w in asked if w in words) / total
-            return share, len(named & companies) / max(1, len(named))
-
-        one = {}
-        for d in candidates:
-            share, companies = covered(self._words[d], parties[d])
-            one[d] = share + self.names * companies + self.nearness * self.retriever.nearest(row, d)
-        ranked = sorted(candidates, key=lambda d: -one[d])
-        if count < 2 or len(candidates) < 2:
-            return ranked
-        best, top = ranked[:2], -math.inf
-        for a, b in itertools.combinations(ranked[:12], 2):
-            # What both cover counts once, so that a pair is not twice the same description.
-            share, companies = covered(self._words[a] | self._words[b], parties[a] | parties[b])
-            if (score := 2 * share + self.names * companies + 0.5 * (one[a] + one[b])) > top:
-                best, top = [a, b], score
-        return [*best, *(d for d in ranked if d not in best)]
-
-
-@lru_cache(maxsize=1)
-def _stemmer() -> Any:
-    import Stemmer
-
-    return Stemmer.Stemmer("english")
-
-
-# ---------------------------------------------------------------------------------- values
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from llama_index.core.schema import TextNode
 from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span, clause_relations, gold_facts
 from labkit.models import Generator
 from labkit.prompts import NEW_TOKENS, Message, triples_messages
-from labkit.rag.chunking import ClauseParser, chunk, passage_of, span_of, text_of
+from labkit.rag.chunking import ClauseParser, chunk, passage_of, place, span_of, text_of, title_of
 from labkit.rag.grammar import TripleGrammar
 from labkit.replies import parse_triples
 
@@ -60,19 +60,16 @@ def fact_chunks(documents: Sequence[Document]) -> list[TextNode]:
             parts.append(node)
             continue
         for line in lines:
-            piece = node.model_copy(deep=True)
-            piece.text = line[0]
-            piece.start_char_idx = span_of(node).start + line.start()
-            piece.end_char_idx = span_of(node).start + line.end()
-            piece.id_ = f"{node.node_id}-{line.start()}"
-            parts.append(piece)
+            start = span_of(node).start + line.start()
+            span = Span(span_of(node).document, start, start + len(line[0]))
+            parts.append(place(TextNode(text=line[0]), span, title_of(node)))
     return parts
 
 
 def relations_of(node: TextNode) -> list[tuple[str, ...]]:
     """The relations that the course asks of a chunk, prompt by prompt: of a register extract each one by itself, of
     the start of a contract parties and roles, of all of a contract what clauses state."""
-    if str(node.metadata["title"]).startswith(REGISTER):
+    if title_of(node).startswith(REGISTER):
         return [(relation,) for relation in COMPANY_RELATIONS]
     opening = [(relation,) for relation in PARTY_RELATIONS] if span_of(node).start < _OPENING else []
     return [*opening, clause_relations()]
