@@ -26,7 +26,8 @@ class Explorer:
     """A box of ipywidgets beside a table that says the same without a screen.
 
     Attributes:
-        box: the widget. table: what it shows first, as a table.
+        box: the widget.
+        table: what it shows first, as a table.
     """
 
     def __init__(self, box: Any, table: Callable[[], pd.DataFrame]) -> None:
@@ -51,7 +52,9 @@ def highlighted(text: str, start: int, evidence: Sequence[Span]) -> str:
     """A piece of a document as HTML, the evidence inside it marked.
 
     Args:
-        text: the piece. start: where it begins in its document. evidence: spans of that document.
+        text: the piece.
+        start: where it begins in its document.
+        evidence: spans of that document.
     """
     parts, at = [], 0
     for span in sorted(evidence, key=lambda s: s.start):
@@ -104,7 +107,9 @@ def chunk_explorer(
     """Move the size of a chunk; see the cuts, and whether the evidence stays in one piece.
 
     Args:
-        document: to cut. evidence: spans to mark. tokens: size shown first, between `smallest` and `largest`.
+        document: to cut.
+        evidence: spans to mark.
+        tokens: size shown first, between `smallest` and `largest`.
     """
     import ipywidgets
 
@@ -146,8 +151,10 @@ def retrieval_explorer(
     """Type a question, choose a pipeline, and see each stage's list, gold evidence marked for the question given.
 
     Args:
-        pipelines: by name. question: asked first. evidence: of that question. domain: warns of questions that the
-            documents are not about.
+        pipelines: by name.
+        question: asked first.
+        evidence: of that question.
+        domain: warns of questions that the documents are not about.
     """
     import ipywidgets
 
@@ -284,7 +291,8 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
     """Choose an entity; click a triple to see the sentence it came from, and go on to the entity at its other end.
 
     Args:
-        documents: that the graph was made from. entity: shown first.
+        documents: that the graph was made from.
+        entity: shown first.
 
     Raises:
         KeyError: the graph has no such entity.
@@ -356,7 +364,8 @@ def document_matrix(graph: rag.KnowledgeGraph, company: str, relations: Sequence
     """Choose a company and relations; see the values in force in all its contracts, and the amendment that set them.
 
     Args:
-        company: shown first. relations: to choose from; the first three are shown first.
+        company: shown first.
+        relations: to choose from; the first three are shown first.
 
     Raises:
         KeyError: the graph has no such entity.

@@ -27,9 +27,10 @@ class Run:
     """One technique on all questions.
 
     Attributes:
-        name: of the technique. questions, results, answers, retrieval: one of each a question; `retrieval` is None
-            where there is no evidence, `answers` where nothing was read.
-        evidence_recall, precision: of each question, None where there is no evidence; see `measure`.
+        name: of the technique.
+        questions, results, answers, retrieval: one of each a question; `retrieval` is None where there is no evidence,
+            `answers` where nothing was read. evidence_recall, precision: of each question, None where there is no
+            evidence; see `measure`.
         seconds: for the whole batch; less where replies were on disk.
     """
 
@@ -110,7 +111,8 @@ def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed:
     """So many questions of each task about each contract, or all there are, in their order.
 
     Args:
-        per_contract: how many, by task; other tasks are left out. seed: decides which.
+        per_contract: how many, by task; other tasks are left out.
+        seed: decides which.
 
     Raises:
         ValueError: there are no questions, or none of a task that is asked for.

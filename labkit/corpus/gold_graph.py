@@ -19,7 +19,8 @@ class Fact:
     Attributes:
         subject: id of a document, or of a company ("E17").
         relation: in words ("payment term", "parent company").
-        object: as the document writes it. accepted: every spelling that counts as right, the id of a company first.
+        object: as the document writes it.
+        accepted: every spelling that counts as right, the id of a company first.
         span: where the object stands.
     """
 

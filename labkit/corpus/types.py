@@ -72,7 +72,8 @@ class Question:
         aliases: further accepted spellings.
         items: gold set of a `list` question, each member as its accepted spellings.
         fields: accepted values by field, for `summarise` and `classify`.
-        evidence: the spans that prove the answer; documents: ids, the first names the cluster.
+        evidence: the spans that prove the answer;
+        documents: ids, the first names the cluster.
         half: "new" or "seen" in the test split, else None.
         stratum: "known", "held-out wording" or "held-out style".
     """

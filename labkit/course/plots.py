@@ -41,7 +41,8 @@ def show_shares(table: Any, label: str) -> None:
     """Show the rows of a table as stacked bars: what share of a row each column holds.
 
     Args:
-        table: a DataFrame of counts, a row a bar, at most seven columns. label: of the axis.
+        table: a DataFrame of counts, a row a bar, at most seven columns.
+        label: of the axis.
 
     Raises:
         ValueError: the table is empty, or has more columns than there are colours.
@@ -71,8 +72,8 @@ def show_graph(edges: Sequence[tuple[str, str, str]], alt: str) -> None:
     """Show triples as a picture: entities as boxes, relations on the arrows between them.
 
     Args:
-        edges: (subject, relation, object) as a person reads them. alt: what a reader should take from it; the triples
-            themselves are added.
+        edges: (subject, relation, object) as a person reads them.
+        alt: what a reader should take from it; the triples themselves are added.
 
     Raises:
         ValueError: there are no edges, or the description is empty.

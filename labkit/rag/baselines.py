@@ -37,8 +37,10 @@ def oracle_passages(
 
     Args:
         question: with evidence in contracts, or without any.
-        documents: of the corpus; contracts: `corpus.contract_records()`.
-        distractors: how many; seed: which ones, together with the question's id.
+        documents: of the corpus;
+        contracts: `corpus.contract_records()`.
+        distractors: how many;
+        seed: which ones, together with the question's id.
 
     Returns:
         The passages, and where each stands.
@@ -60,7 +62,8 @@ class FixedRetriever:
     """A retriever that looks nothing up: for each question the passages are known beforehand.
 
     Args:
-        passages: by question, the places of its passages. documents: that they stand in.
+        passages: by question, the places of its passages.
+        documents: that they stand in.
     """
 
     def __init__(self, passages: Mapping[str, Sequence[Span]], documents: Sequence[Document]) -> None:
@@ -79,10 +82,10 @@ class FixedRetriever:
             ValueError: a question is empty, its passages are not known, or `top_k` is below 1.
         """
         check_top_k(top_k)
-        asked = [query.query_str for query in bundles(queries)]
-        if unknown := [q for q in asked if q not in self._found]:
+        questions = [query.query_str for query in bundles(queries)]
+        if unknown := [q for q in questions if q not in self._found]:
             raise ValueError(f"No passages are known for {unknown[0]!r}: ask the questions that this was made from.")
-        return [[NodeWithScore(node=node, score=1.0) for node in self._found[q][:top_k]] for q in asked]
+        return [[NodeWithScore(node=node, score=1.0) for node in self._found[q][:top_k]] for q in questions]
 
 
 def oracle(
@@ -93,8 +96,8 @@ def oracle(
     seed: int = 0,
 ) -> FixedRetriever:
     """The ceiling of reading, as a retriever: of each question the gold passages among hard distractors."""
-    given = {q.question: oracle_passages(q, documents, contracts, distractors, seed)[1] for q in questions}
-    return FixedRetriever(given, documents)
+    passages = {q.question: oracle_passages(q, documents, contracts, distractors, seed)[1] for q in questions}
+    return FixedRetriever(passages, documents)
 
 
 def random_context(
@@ -111,14 +114,14 @@ def random_context(
     """
     if len({q.cluster for q in questions}) < 2:
         raise ValueError("All questions are about one contract: give questions about two contracts at least.")
-    given = {}
+    passages = {}
     for i, question in enumerate(questions):
         after = (questions[(i + k) % len(questions)] for k in range(1, len(questions)))
         other = next(q for q in after if q.cluster != question.cluster)
         spans = oracle_passages(other, documents, contracts, distractors, seed)[1]
         # A distractor of the one may hold the evidence of the other.
-        given[question.question] = [s for s in spans if not any(s.overlap(e) for e in question.evidence)]
-    return FixedRetriever(given, documents)
+        passages[question.question] = [s for s in spans if not any(s.overlap(e) for e in question.evidence)]
+    return FixedRetriever(passages, documents)
 
 
 def _spans(record: Mapping[str, Any], category: str | None = None) -> list[Span]:

@@ -183,13 +183,13 @@ class ClauseParser(NodeParser):
         from llama_index.core.node_parser.node_utils import build_nodes_from_splits
 
         longer = SentenceSplitter(chunk_size=self.tokens, chunk_overlap=0, include_metadata=False)
-        made: list[BaseNode] = []
+        pieces: list[BaseNode] = []
         for node in nodes:
             parts: list[str] = []
             for part in clauses(text_of(node)):
                 parts += [part] if count_tokens(part) <= self.tokens else longer.split_text(part)
-            made += build_nodes_from_splits(parts, node)
-        return made
+            pieces += build_nodes_from_splits(parts, node)
+        return pieces
 
 
 _HEADING = re.compile(r"(?:[\d.§()]{1,10}\s+)?[^.;:,\n]{1,80}")
@@ -197,7 +197,7 @@ _HEADING = re.compile(r"(?:[\d.§()]{1,10}\s+)?[^.;:,\n]{1,80}")
 
 def clauses(text: str) -> list[str]:
     """The paragraphs of a text, headings joined to what follows them."""
-    found: list[str] = []
+    paragraphs: list[str] = []
     start = last = 0
     for match in re.finditer(r"\n\s*\n|\Z", text):
         paragraph = text[last : match.start()].strip()
@@ -205,9 +205,9 @@ def clauses(text: str) -> list[str]:
         if _HEADING.fullmatch(paragraph) and last < len(text):
             continue
         if paragraph:
-            found.append(text[start : match.start()].strip())
+            paragraphs.append(text[start : match.start()].strip())
         start = last
-    return found
+    return paragraphs
 
 
 def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[TextNode]:
@@ -219,7 +219,7 @@ def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[
     Raises:
         KeyError: a chunk's document has no header.
     """
-    made = []
+    headed = []
     for node in chunks:
         name = str(node.metadata["document"])
         if name not in headers:
@@ -227,8 +227,8 @@ def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[
         copy = node.model_copy(deep=True)
         copy.metadata["header"] = headers[name]
         copy.metadata_template, copy.text_template = "{value}", "{metadata_str}\n{content}"
-        made.append(copy)
-    return made
+        headed.append(copy)
+    return headed
 
 
 def clauses_with_headers(documents: Sequence[Document]) -> list[TextNode]:
@@ -245,17 +245,17 @@ def document_headers(documents: Sequence[Document], words: int = 40, opening: in
     """
     first = {d.id: _sentences(d.text, opening) for d in documents}
     seen: Counter[str] = Counter(w for rows in first.values() for w in {w for row in rows for w in _words(row)})
-    made = {}
+    headers = {}
     for document in documents:
         rows = first[document.id]
         own = set(_words(document.title))
         ranked = sorted(range(len(rows)), key=lambda i: -_rarity(rows[i], seen, len(documents), own))
-        taken: list[int] = []
+        chosen: list[int] = []
         for i in ranked:
-            if sum(len(rows[k].split()) for k in (*taken, i)) <= words:
-                taken.append(i)
-        made[document.id] = " ".join([f"{document.title}.", *(rows[i] for i in sorted(taken))]).strip()
-    return made
+            if sum(len(rows[k].split()) for k in (*chosen, i)) <= words:
+                chosen.append(i)
+        headers[document.id] = " ".join([f"{document.title}.", *(rows[i] for i in sorted(chosen))]).strip()
+    return headers
 
 
 def _sentences(text: str, words: int) -> list[str]:
@@ -269,7 +269,7 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", text.lower())
 
 
-def _rarity(sentence: str, seen: Mapping[str, int], documents: int, known: set[str]) -> float:
+def _rarity(sentence: str, seen: Mapping[str, int], documents: int, title_words: set[str]) -> float:
     """Mean inverse document frequency of a sentence's words that the title does not hold already."""
     words = _words(sentence)
-    return sum(log(documents / seen[w]) for w in words if w not in known) / max(1, len(words))
+    return sum(log(documents / seen[w]) for w in words if w not in title_words) / max(1, len(words))

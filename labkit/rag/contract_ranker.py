@@ -21,8 +21,11 @@ class ContractRanker:
     """Which contracts is a question about? By the words of their openings, the companies, and their clauses.
 
     Args:
-        documents: contracts among them are the candidates. retriever: knows the companies and indexes the clauses.
-        opening: words from the start of a contract that describe it. nearness: weight of meaning. names: of companies.
+        documents: contracts among them are the candidates.
+        retriever: knows the companies and indexes the clauses.
+        opening: words from the start of a contract that describe it.
+        nearness: weight of meaning.
+        names: of companies.
     """
 
     def __init__(
@@ -49,41 +52,43 @@ class ContractRanker:
     def _stems(text: str) -> list[str]:
         return _stemmer().stemWords(re.findall(r"[^\W\d_]+|\d+", text.lower()))
 
-    def find(self, questions: Sequence[str], counts: Sequence[int], among: Sequence[Sequence[str]]) -> list[list[str]]:
+    def find(
+        self, questions: Sequence[str], counts: Sequence[int], candidates: Sequence[Sequence[str]]
+    ) -> list[list[str]]:
         """The contracts that each question is about, best first.
 
         Args:
             counts: how many contracts each question names, 1 or 2. among: candidates of each question, all where empty.
         """
         scores = self.retriever.index.scores(bundles(questions))
-        found = []
-        for question, row, count, names in zip(questions, scores, counts, among, strict=True):
-            candidates = [d for d in self._words if not names or d in names]
-            found.append(self._best(question, row, count, candidates))
-        return found
+        rankings = []
+        for question, row, count, names in zip(questions, scores, counts, candidates, strict=True):
+            open_to = [d for d in self._words if not names or d in names]
+            rankings.append(self._best(question, row, count, open_to))
+        return rankings
 
     def _best(self, question: str, row: np.ndarray, count: int, candidates: Sequence[str]) -> list[str]:
-        asked = [w for w in dict.fromkeys(self._stems(question)) if w in self._weight]
-        total = sum(self._weight[w] for w in asked) or 1.0
-        named = {seed.entity for seed in self.retriever.seeds(question)}
+        words = [w for w in dict.fromkeys(self._stems(question)) if w in self._weight]
+        total = sum(self._weight[w] for w in words) or 1.0
+        companies_named = {seed.entity for seed in self.retriever.seeds(question)}
         parties = {d: set(self.retriever.graph.parties(d)) for d in candidates}
 
-        def covered(words: set[str], companies: set[str]) -> tuple[float, float]:
-            share = sum(self._weight[w] for w in asked if w in words) / total
-            return share, len(named & companies) / max(1, len(named))
+        def covered(stems: set[str], companies: set[str]) -> tuple[float, float]:
+            share = sum(self._weight[w] for w in words if w in stems) / total
+            return share, len(companies_named & companies) / max(1, len(companies_named))
 
-        one = {}
+        scores = {}
         for d in candidates:
             share, companies = covered(self._words[d], parties[d])
-            one[d] = share + self.names * companies + self.nearness * self.retriever.nearest(row, d)
-        ranked = sorted(candidates, key=lambda d: -one[d])
+            scores[d] = share + self.names * companies + self.nearness * self.retriever.nearest(row, d)
+        ranked = sorted(candidates, key=lambda d: -scores[d])
         if count < 2 or len(candidates) < 2:
             return ranked
         best, top = ranked[:2], -math.inf
         for a, b in itertools.combinations(ranked[:12], 2):
             # What both cover counts once, so that a pair is not twice the same description.
             share, companies = covered(self._words[a] | self._words[b], parties[a] | parties[b])
-            if (score := 2 * share + self.names * companies + 0.5 * (one[a] + one[b])) > top:
+            if (score := 2 * share + self.names * companies + 0.5 * (scores[a] + scores[b])) > top:
                 best, top = [a, b], score
         return [*best, *(d for d in ranked if d not in best)]
 

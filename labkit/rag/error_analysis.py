@@ -38,11 +38,11 @@ def error_category(question: Question, result: Result, score: AnswerScore) -> st
         return "right"
     if score.should_refuse:
         return "should have refused"
-    given = [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
+    passages = [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
     documents = {span.document for span in question.evidence}
-    if not documents & {span.document for span in given}:
+    if not documents & {span.document for span in passages}:
         return "wrong document"
-    if not all(metrics.covered(piece, given) for piece in question.evidence):
+    if not all(metrics.covered(piece, passages) for piece in question.evidence):
         return "evidence not retrieved"
     if score.refused:
         return "refused wrongly"
@@ -60,7 +60,7 @@ def error_categories(
     return [error_category(q, r, s) for q, r, s in zip(questions, results, scores, strict=True)]
 
 
-def count(names: Sequence[str]) -> dict[str, int]:
+def count(categories: Sequence[str]) -> dict[str, int]:
     """How many answers are in each category, in the order of `ERROR_CATEGORIES`."""
-    found = Counter(names)
-    return {name: found.get(name, 0) for name in ERROR_CATEGORIES}
+    counts = Counter(categories)
+    return {name: counts.get(name, 0) for name in ERROR_CATEGORIES}

@@ -73,11 +73,11 @@ def read_triples(
     Raises:
         ValueError: a relation is empty.
     """
-    found = read_fields(generator, [([passage], relations) for passage, relations, _ in rows], progress)
+    sheets = read_fields(generator, [([passage], relations) for passage, relations, _ in rows], progress)
     return [
         [(subject, relation, part.strip())
          for relation, answer in values.items() if not answer.refused for part in answer.text.split(";")]
-        for (_, _, subject), values in zip(rows, found, strict=True)
+        for (_, _, subject), values in zip(rows, sheets, strict=True)
     ]  # fmt: skip
 
 

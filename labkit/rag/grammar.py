@@ -24,7 +24,9 @@ class TripleGrammar:
     An object is copied from the passage and ends where a word or number ends.
 
     Args:
-        generator: whose tokens. passage: that objects are copied from. relations: those that may be used.
+        generator: whose tokens.
+        passage: that objects are copied from.
+        relations: those that may be used.
         subject: what every line begins with.
     """
 
@@ -112,10 +114,10 @@ def _lead(generator: Generator) -> str:
 def _stream(tokenizer: Any, text: str) -> tuple[list[int], list[bool]]:
     """The tokens of a text with a space in front, and after which of them a word or number ends."""
     spaced = " " + " ".join(text.split())
-    made = tokenizer(spaced, add_special_tokens=False, return_offsets_mapping=True)
+    encoded = tokenizer(spaced, add_special_tokens=False, return_offsets_mapping=True)
     ends = []
-    for _, stop in made["offset_mapping"]:
+    for _, stop in encoded["offset_mapping"]:
         rest = spaced[stop : stop + 2]
         inside = rest[:1].isalnum() or (rest[:1] in (",", ".") and rest[1:].isdigit())
         ends.append(not inside and spaced[stop - 1 : stop].strip() != "")
-    return list(made["input_ids"]), ends
+    return list(encoded["input_ids"]), ends

@@ -37,7 +37,9 @@ class Triple:
 
     Attributes:
         subject, object: ids of entities: of a document, or a name; a clause's value has an id of its own.
-        relation: in words. text: the object as it was written. source: where it stands.
+        relation: in words.
+        text: the object as it was written.
+        source: where it stands.
     """
 
     subject: str
@@ -73,12 +75,12 @@ class KnowledgeGraph:
     @cached_property
     def triples(self) -> list[Triple]:
         """Every triple, in order of document and place."""
-        made = []
+        triples = []
         for subject, relation, thing in self.store.graph.get_triplets():
             p = relation.properties
             source = Span(p["document"], p["start"], p["end"])
-            made.append(Triple(subject.id, relation.label, thing.id, p["text"], source))
-        return sorted(made, key=lambda t: (t.source.document, t.source.start, t.relation, t.text, t.subject))
+            triples.append(Triple(subject.id, relation.label, thing.id, p["text"], source))
+        return sorted(triples, key=lambda t: (t.source.document, t.source.start, t.relation, t.text, t.subject))
 
     @cached_property
     def linker(self) -> Linker:
@@ -103,10 +105,10 @@ class KnowledgeGraph:
 
     @cached_property
     def _of(self) -> dict[str, list[Triple]]:
-        made: dict[str, list[Triple]] = {}
+        by_subject: dict[str, list[Triple]] = {}
         for triple in self.triples:
-            made.setdefault(triple.subject, []).append(triple)
-        return made
+            by_subject.setdefault(triple.subject, []).append(triple)
+        return by_subject
 
     def kind(self, entity: str) -> str:
         """ "contract", "amendment", "company", "person", "place", "name", "role" or "value".
@@ -161,10 +163,10 @@ class KnowledgeGraph:
             else True
         ):
             return []
-        made = []
+        paths = []
         for nodes in sorted(networkx.all_shortest_paths(self._network, a, b)):
-            made.append([self._network.edges[u, v, 0]["triple"] for u, v in pairwise(nodes)])
-        return made
+            paths.append([self._network.edges[u, v, 0]["triple"] for u, v in pairwise(nodes)])
+        return paths
 
     def parties(self, contract: str) -> list[str]:
         """The companies that a contract binds."""
@@ -172,16 +174,16 @@ class KnowledgeGraph:
 
     def contracts(self, company: str, other: str | None = None) -> list[str]:
         """The contracts of a company, or those between two."""
-        mine = self._contracts.get(company, [])
-        return list(mine) if other is None else [c for c in mine if other in self.parties(c)]
+        contracts = self._contracts.get(company, [])
+        return list(contracts) if other is None else [c for c in contracts if other in self.parties(c)]
 
     @cached_property
     def _contracts(self) -> dict[str, list[str]]:
-        made: dict[str, dict[str, None]] = {}
+        contracts: dict[str, dict[str, None]] = {}
         for triple in self.triples:
             if triple.relation == "party" and self.kind(triple.subject) == "contract":
-                made.setdefault(triple.object, {})[triple.subject] = None
-        return {company: list(found) for company, found in made.items()}
+                contracts.setdefault(triple.object, {})[triple.subject] = None
+        return {company: list(ids) for company, ids in contracts.items()}
 
     def group(self, company: str) -> list[str]:
         """A company and those above it, up to the top of its group; a cycle of ownership ends where it closes."""
@@ -196,11 +198,11 @@ class KnowledgeGraph:
 
     @cached_property
     def _amendments(self) -> dict[str, list[str]]:
-        made: dict[str, set[str]] = {}
+        amendments: dict[str, set[str]] = {}
         for triple in self.triples:
             if triple.relation == "amends":
-                made.setdefault(triple.object, set()).add(triple.subject)
-        return {contract: sorted(found, key=lambda a: (self._day(a), a)) for contract, found in made.items()}
+                amendments.setdefault(triple.object, set()).add(triple.subject)
+        return {contract: sorted(ids, key=lambda a: (self._day(a), a)) for contract, ids in amendments.items()}
 
     def _day(self, document: str) -> str:
         """The date of a document, as year-month-day; empty where it is not known."""
@@ -231,7 +233,8 @@ class KnowledgeGraph:
         """The graph that `save` wrote.
 
         Raises:
-            FileNotFoundError: there is none. ValueError: the file is damaged.
+            FileNotFoundError: there is none.
+            ValueError: the file is damaged.
         """
         from llama_index.core.graph_stores import SimplePropertyGraphStore
 

@@ -54,9 +54,11 @@ class GraphRetriever:
     force, and what the register says of the parties that the question does not name.
 
     Attributes:
-        graph: to search. index: of the texts that the graph was made from; orders contracts and clauses.
+        graph: to search.
+        index: of the texts that the graph was made from; orders contracts and clauses.
         understand: says which relation is asked for, such as `models.Intents`; None to go by nearness.
-        facts_kept: facts in a passage. longest: steps of a path between two entities.
+        facts_kept: facts in a passage.
+        longest: steps of a path between two entities.
     """
 
     graph: KnowledgeGraph
@@ -67,13 +69,13 @@ class GraphRetriever:
 
     def seeds(self, question: str) -> list[Seed]:
         """The entities that a question names, in order; each word counts once, the longest name first."""
-        text, taken, found = question.lower(), [False] * len(question), []
+        text, taken, seeds = question.lower(), [False] * len(question), []
         for words, entity, how in self._names:
             for match in re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", text):
                 if not any(taken[match.start() : match.end()]):
                     taken[match.start() : match.end()] = [True] * len(words)
-                    found.append((match.start(), Seed(question[match.start() : match.end()], entity, how)))
-        return [seed for _, seed in sorted(found, key=lambda pair: pair[0])]
+                    seeds.append((match.start(), Seed(question[match.start() : match.end()], entity, how)))
+        return [seed for _, seed in sorted(seeds, key=lambda pair: pair[0])]
 
     def masked(self, question: str) -> str:
         """The question without names, so that it is not judged by who is in it."""
@@ -109,20 +111,20 @@ class GraphRetriever:
     ) -> list[list[NodeWithScore]]:
         """As `Retriever.retrieve`; no passages for a question that names nothing in the graph."""
         check_top_k(top_k)
-        asked = bundles(queries)
-        scores = self.index.scores(asked)
+        bundled = bundles(queries)
+        scores = self.index.scores(bundled)
         intents: Sequence[Intent | None] = (
-            self.understand([q.query_str for q in asked]) if self.understand else [None] * len(asked)
+            self.understand([q.query_str for q in bundled]) if self.understand else [None] * len(bundled)
         )
-        made = []
-        for query, row, names, intent in zip(asked, scores, within or [None] * len(asked), intents, strict=True):
+        hits = []
+        for query, row, names, intent in zip(bundled, scores, within or [None] * len(bundled), intents, strict=True):
             seeds = self.seeds(query.query_str)
             contracts = [c for c in self.contracts(seeds) if names is None or c in names]
             ranked = sorted(contracts, key=lambda c: -self.nearest(row, c))[:top_k]
-            made.append(
+            hits.append(
                 [NodeWithScore(node=self._passage(c, seeds, row, intent), score=self.nearest(row, c)) for c in ranked]
             )
-        return made
+        return hits
 
     def subgraph(self, question: str, facts: int = 2) -> list[Triple]:
         """The triples behind an answer: the path between the entities named, and the first facts beside it.
@@ -130,8 +132,8 @@ class GraphRetriever:
         Raises:
             ValueError: the question names nothing that leads to a contract.
         """
-        asked = bundles([question])
-        row, seeds = self.index.scores(asked)[0], self.seeds(question)
+        bundled = bundles([question])
+        row, seeds = self.index.scores(bundled)[0], self.seeds(question)
         ranked = sorted(self.contracts(seeds), key=lambda c: -self.nearest(row, c))
         if not ranked:
             raise ValueError(f"Nothing in {question!r} leads to a contract: name a company of the graph.")
@@ -149,16 +151,16 @@ class GraphRetriever:
 
     @cached_property
     def _chunks(self) -> dict[str, list[int]]:
-        made: dict[str, list[int]] = {}
+        places: dict[str, list[int]] = {}
         for i, node in enumerate(self.index.chunks):
-            made.setdefault(str(node.metadata["document"]), []).append(i)
-        return made
+            places.setdefault(str(node.metadata["document"]), []).append(i)
+        return places
 
     def _nearness(self, triple: Triple, row: np.ndarray) -> float:
         """How near the chunk that a triple was taken from is to the question."""
-        held = [i for i in self._chunks.get(triple.source.document, [])
+        chunks = [i for i in self._chunks.get(triple.source.document, [])
                 if span_of(self.index.chunks[i]).overlap(triple.source)]  # fmt: skip
-        return float(row[held].max()) if held else -1.0
+        return float(row[chunks].max()) if chunks else -1.0
 
     def facts(
         self, contract: str, seeds: Sequence[Seed], row: np.ndarray, intent: Intent | None = None
@@ -172,12 +174,12 @@ class GraphRetriever:
         others = [p for p in graph.parties(contract) if p not in named] or graph.parties(contract)
         register = [t for p in others for t in graph.of(p) if t.relation in COMPANY_RELATIONS]
         relations = {t.relation for t in graph.clauses(contract)}
-        held = [v for r in sorted(relations) if (v := graph.in_force(contract, r)) is not None]
+        values = [v for r in sorted(relations) if (v := graph.in_force(contract, r)) is not None]
         if intent is not None:
-            both = [*register, *(v.value for v in held)]
-            return sorted(both, key=lambda t: -intent.relations.get(t.relation, 0.0))[: self.facts_kept]
+            facts = [*register, *(v.value for v in values)]
+            return sorted(facts, key=lambda t: -intent.relations.get(t.relation, 0.0))[: self.facts_kept]
         # The clause as it was first written is nearest to the question, also where an amendment has set another value.
-        near = {v.value: max(self._nearness(t, row) for t in (v.value, *v.replaced)) for v in held}
+        near = {v.value: max(self._nearness(t, row) for t in (v.value, *v.replaced)) for v in values}
         return [*register, *sorted(near, key=lambda t: -near[t])[: self.facts_kept]]
 
     def _passage(self, contract: str, seeds: Sequence[Seed], row: np.ndarray, intent: Intent | None) -> TextNode:

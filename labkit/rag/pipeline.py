@@ -29,8 +29,10 @@ class Step:
     """What one stage did with one question.
 
     Attributes:
-        stage: its name. came_in, went_out: texts, or titles and places of chunks, as a person reads them.
-        tokens: of what went out, in tokens of `rag.tokenizer`. milliseconds: the batch's time shared out evenly.
+        stage: its name.
+        came_in, went_out: texts, or titles and places of chunks, as a person reads them.
+        tokens: of what went out, in tokens of `rag.tokenizer`.
+        milliseconds: the batch's time shared out evenly.
         hits: the chunks that went out, for stages that give chunks.
     """
 
@@ -50,7 +52,8 @@ class Result:
         question: as asked.
         retrieved: the chunks after all stages, best first.
         used: how many of them fitted into the prompt.
-        reply: the generator's own words; answer: the reply taken apart.
+        reply: the generator's own words;
+        answer: the reply taken apart.
         prompt_tokens: length of the prompt, in the generator's tokens.
         trace: stage by stage, what came in and what went out.
     """
@@ -81,8 +84,10 @@ class Pipeline:
     Attributes:
         retriever: a VectorIndex or another retriever of this package, or a LlamaIndex retriever.
         generator: the model that answers; a LlamaIndex LLM becomes one by `models.from_llama_index`.
-        rewrite: stages before retrieval; post: stages after it.
-        top_k: chunks in a prompt; depth: chunks retrieved, at least `top_k`.
+        rewrite: stages before retrieval;
+        post: stages after it.
+        top_k: chunks in a prompt;
+        depth: chunks retrieved, at least `top_k`.
     """
 
     retriever: retrieval.Retriever | BaseRetriever
@@ -112,8 +117,8 @@ class Pipeline:
                 question was given instead of a list, `top_k` is no possible number, or a stage gave no query.
         """
         traces = _Traces(len(questions), self.top_k)
-        asked, found = self._find(questions, histories, traces)
-        return self._answer(questions, [query.query_str for query in asked], found, traces, progress)
+        queries, hits = self._find(questions, histories, traces)
+        return self._answer(questions, [query.query_str for query in queries], hits, traces, progress)
 
     def retrieve(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None
@@ -125,21 +130,21 @@ class Pipeline:
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None, traces: _Traces
     ) -> tuple[list[QueryBundle], list[list[NodeWithScore]]]:
         """For each question the query that the generator is asked, and the chunks after every stage."""
-        asked, found = self._retrieve(questions, histories or [()] * len(questions), traces)
-        first = [row[0] for row in asked]
+        queries, hits = self._retrieve(questions, histories or [()] * len(questions), traces)
+        first = [row[0] for row in queries]
         for stage in self.post:
-            found = traces.timed(type(stage).__name__, found, partial(postprocessors.process, stage, first, found))
-        return first, found
+            hits = traces.timed(type(stage).__name__, hits, partial(postprocessors.process, stage, first, hits))
+        return first, hits
 
     def _retrieve(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]], traces: _Traces
     ) -> tuple[list[list[QueryBundle]], list[list[NodeWithScore]]]:
         """For each question its queries, the first of which the generator is asked, and the chunks found."""
-        asked = [[query] for query in retrieval.bundles(questions)]
+        queries = [[query] for query in retrieval.bundles(questions)]
         for stage in self.rewrite:
-            work = partial(self._rewritten, stage, asked, histories)
-            asked = traces.timed(type(stage).__name__, asked, work)
-        flat = [query for row in asked for query in row]
+            work = partial(self._rewritten, stage, queries, histories)
+            queries = traces.timed(type(stage).__name__, queries, work)
+        flat = [query for row in queries for query in row]
         depth = max(self.depth, self.top_k)
         size = getattr(self.retriever, "chunks", None)
         retrieval.check_top_k(self.top_k, None if size is None else len(size))
@@ -148,46 +153,46 @@ class Pipeline:
 
         def look() -> list[list[NodeWithScore]]:
             lists = iter(retrieval.search(self.retriever, flat, depth))
-            return [retrieval.fuse([next(lists) for _ in row], depth) for row in asked]
+            return [retrieval.fuse([next(lists) for _ in row], depth) for row in queries]
 
-        return asked, traces.timed(type(self.retriever).__name__, asked, look)
+        return queries, traces.timed(type(self.retriever).__name__, queries, look)
 
     @staticmethod
     def _rewritten(
         stage: query_transforms.Transform | BaseQueryTransform,
-        asked: Sequence[Sequence[QueryBundle]],
+        queries: Sequence[Sequence[QueryBundle]],
         histories: Sequence[Sequence[Message]],
     ) -> list[list[QueryBundle]]:
         """A further stage works on every query of a question; the first query of the first stays the one asked."""
-        flat = [query for row in asked for query in row]
-        said = [history for row, history in zip(asked, histories, strict=True) for _ in row]
-        made = iter(query_transforms.transform(stage, flat, said))
-        return [[query for _ in row for query in next(made)] for row in asked]
+        flat = [query for row in queries for query in row]
+        said = [history for row, history in zip(queries, histories, strict=True) for _ in row]
+        written = iter(query_transforms.transform(stage, flat, said))
+        return [[query for _ in row for query in next(written)] for row in queries]
 
     def _answer(
         self,
         questions: Sequence[str],
-        asked: Sequence[str],
-        found: Sequence[Sequence[NodeWithScore]],
+        queries: Sequence[str],
+        hits: Sequence[Sequence[NodeWithScore]],
         traces: _Traces,
         progress: bool,
     ) -> list[Result]:
         prompts, used = [], []
-        for question, hits in zip(asked, found, strict=True):
-            passages = [passage_of(h.node) for h in hits[: self.top_k]]
-            messages, kept = fit(self.generator, question, passages)
+        for question, row in zip(queries, hits, strict=True):
+            passages = [passage_of(h.node) for h in row[: self.top_k]]
+            messages, fitting = fit(self.generator, question, passages)
             prompts.append(messages)
-            used.append(kept)
+            used.append(fitting)
         start = time.perf_counter()
         replies = self.generator.generate(prompts, progress=progress)
         each = 1000 * (time.perf_counter() - start) / max(1, len(replies))
-        made = []
+        results = []
         for i, reply in enumerate(replies):
             tokens = self.generator.count_tokens(prompts[i])
-            step = Step("answer", (asked[i],), (reply,), tokens + count_tokens(reply), each)
+            step = Step("answer", (queries[i],), (reply,), tokens + count_tokens(reply), each)
             trace = (*traces.steps[i], step)
-            made.append(Result(questions[i], tuple(found[i]), used[i], reply, parse_answer(reply), tokens, trace))
-        return made
+            results.append(Result(questions[i], tuple(hits[i]), used[i], reply, parse_answer(reply), tokens, trace))
+        return results
 
 
 class _Traces:
@@ -229,8 +234,8 @@ class Corrective:
     Source: in the manner of Yan et al. 2024, Corrective Retrieval Augmented Generation.
 
     Attributes:
-        first, second: pipelines. supported: judges (question, result), and by default finds every answer
-            supported that is no refusal.
+        first, second: pipelines.
+        supported: judges (question, result), and by default finds every answer supported that is no refusal.
     """
 
     first: Pipeline
@@ -251,7 +256,7 @@ class Corrective:
         said = list(histories or [()] * len(questions))
         results = self.first.run(questions, said, progress)
         judge = self.supported or (lambda rows: [not row.answer.refused for row in rows])
-        again = [i for i, fine in enumerate(judge(results)) if not fine]
+        again = [i for i, supported in enumerate(judge(results)) if not supported]
         second = self.second.run([questions[i] for i in again], [said[i] for i in again], progress) if again else []
         for i, result in zip(again, second, strict=True):
             tokens = results[i].prompt_tokens + result.prompt_tokens
@@ -268,10 +273,10 @@ def judged_by(generator: Generator) -> Callable[[Sequence[Result]], list[bool]]:
         for result in results:
             passages = [passage_of(h.node) for h in result.retrieved[: result.used]]
             chats.append(judge_messages(result.question, result.answer.text or result.reply, passages))
-        said = generator.generate(chats)
+        replies = generator.generate(chats)
         return [
             not result.answer.refused and parse_judgement(reply) is not False
-            for result, reply in zip(results, said, strict=True)
+            for result, reply in zip(results, replies, strict=True)
         ]
 
     return supported
@@ -283,8 +288,8 @@ def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tup
     Raises:
         ValueError: not even the question alone fits.
     """
-    for kept in range(len(passages), -1, -1):
-        messages = answer_messages(question, passages[:kept])
+    for n in range(len(passages), -1, -1):
+        messages = answer_messages(question, passages[:n])
         if generator.count_tokens(messages) <= generator.room():
-            return messages, kept
+            return messages, n
     raise ValueError(f"The question does not fit into the window of {generator.max_length} tokens: shorten it.")

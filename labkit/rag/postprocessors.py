@@ -79,7 +79,8 @@ class Rerank:
     the same one question at a time.
 
     Attributes:
-        reranker: of `labkit.models`. depth: chunks that it scores; those below follow as they were.
+        reranker: of `labkit.models`.
+        depth: chunks that it scores; those below follow as they were.
     """
 
     reranker: Reranker
@@ -97,7 +98,8 @@ class EmbedderRerank:
     """Order the first `depth` chunks by another embedder, such as one trained on questions like these.
 
     Attributes:
-        embedder: of `labkit.models` or `labkit.tune`. depth: chunks that it scores; those below follow as they were.
+        embedder: of `labkit.models` or `labkit.tune`.
+        depth: chunks that it scores; those below follow as they were.
     """
 
     embedder: Embedder
@@ -113,7 +115,8 @@ class LLMRerank:
     """Order the first `depth` chunks by how unlikely the generator finds it to refuse when it reads that chunk alone.
 
     Attributes:
-        generator: the model that answers. depth: chunks that it reads; those below follow as they were.
+        generator: the model that answers.
+        depth: chunks that it reads; those below follow as they were.
     """
 
     generator: Generator
@@ -136,7 +139,8 @@ class MMR:
     Source: Carbonell and Goldstein 1998; LlamaIndex's `get_top_k_mmr_embeddings`.
 
     Attributes:
-        embedder: for both nearnesses. weight: 1 looks at the question alone, 0 at the other chunks alone.
+        embedder: for both nearnesses.
+        weight: 1 looks at the question alone, 0 at the other chunks alone.
         depth: chunks to order; those below follow as they were.
     """
 
@@ -165,7 +169,8 @@ class Compress:
     LlamaIndex's SentenceEmbeddingOptimizer chooses the sentences.
 
     Attributes:
-        embedder: for the nearness. share: of a chunk's sentences that are kept, at least one.
+        embedder: for the nearness.
+        share: of a chunk's sentences that are kept, at least one.
     """
 
     embedder: Embedder

@@ -293,7 +293,8 @@ class AutoMerging:
         nodes: every level, from `rag.chunk(documents, HierarchicalNodeParser...)`.
         embedder: for the smallest chunks.
         share: of a chunk's parts that must be found, so that it takes their place.
-        depth: small chunks that are searched before merging. joined: as in `VectorIndex`.
+        depth: small chunks that are searched before merging.
+        joined: as in `VectorIndex`.
     """
 
     def __init__(

@@ -20,7 +20,8 @@ class Router:
 
     Attributes:
         headers: what describes each document, by id: its title, or `document_headers`.
-        embedder: for the meaning; None to go by words alone. words: go by words as well.
+        embedder: for the meaning; None to go by words alone.
+        words: go by words as well.
         keep: documents that are kept for a question.
     """
 

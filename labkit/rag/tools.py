@@ -34,7 +34,8 @@ class Found:
     """What a tool found in a document: a value in force and where it stands, or nothing.
 
     Attributes:
-        text: the value as written, None where the document gives none. replaced: earlier values, the oldest first.
+        text: the value as written, None where the document gives none.
+        replaced: earlier values, the oldest first.
         tokens: that a generator read for it.
     """
 
@@ -141,7 +142,9 @@ class Plan:
     """What is to be done for a question.
 
     Attributes:
-        operation: as in `Intent`. relation: asked for. documents: contracts to ask, the likeliest first.
+        operation: as in `Intent`.
+        relation: asked for.
+        documents: contracts to ask, the likeliest first.
         company: whose contracts are listed, or whose partner is asked about.
     """
 
@@ -156,8 +159,10 @@ class ToolPipeline:
     """Plan a question, ask a tool for each document, put the values together.
 
     Attributes:
-        retriever: finds entities and the paths between them. references: finds the contracts meant.
-        understand: says what is asked, such as `models.Intents`. tool: gives values.
+        retriever: finds entities and the paths between them.
+        references: finds the contracts meant.
+        understand: says what is asked, such as `models.Intents`.
+        tool: gives values.
         floor: a relation less probable than this is no answer: refuse.
     """
 

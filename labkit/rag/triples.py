@@ -88,7 +88,8 @@ def extract(
     Only relations that were asked for are kept, and only objects that stand in the chunk word for word.
 
     Args:
-        chunks: such as `fact_chunks` gives. progress: show a bar.
+        chunks: such as `fact_chunks` gives.
+        progress: show a bar.
         constrained: let the model write nothing but lines of the form asked for; see `TripleGrammar`.
 
     Raises:
@@ -229,7 +230,8 @@ def make_linker(found: Sequence[ExtractedTriple], documents: Sequence[Document])
     """A linker that knows the companies of register extracts, parties, parents, former names, and who has which role.
 
     Args:
-        found: triples as `extract` gives them. documents: those they stand in.
+        found: triples as `extract` gives them.
+        documents: those they stand in.
     """
     subjects = {d.id: name for d in documents if (name := subject_of(d)) != d.id}
     names = {plain_name(name): name for name in subjects.values()}

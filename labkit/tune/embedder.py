@@ -59,7 +59,8 @@ def train_embedder(
     """Train a LoRA adapter on triplets and save it; the base network stays as it is.
 
     Args:
-        made: from `triplets`. out: folder of the adapter.
+        made: from `triplets`.
+        out: folder of the adapter.
         base: a folder or Hugging Face id of the network; the course's MiniLM by default.
         epochs, rank, learning_rate, batch_size, seed: of the training.
 

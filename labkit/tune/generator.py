@@ -39,7 +39,8 @@ def train_generator(
     """Train a LoRA adapter on chats and save it; only the replies are learned, not the prompts.
 
     Args:
-        made: prompts with the replies wanted. out: folder of the adapter.
+        made: prompts with the replies wanted.
+        out: folder of the adapter.
         generator: the model to train, in fp32 or bf16; the reader by default. Its weights stay as they are on disk.
         epochs, rank, learning_rate, batch_size, seed: of the training.
 

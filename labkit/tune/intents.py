@@ -44,7 +44,8 @@ def train_intents(
     """Train the classifier on questions of the train split.
 
     Args:
-        questions: of known wording. embedder: gives the vectors.
+        questions: of known wording.
+        embedder: gives the vectors.
         mask: writes "the company" for names, so that a question is not judged by who is in it.
         texts: further (text, relation) pairs for the relations, such as clauses; they weigh a third of a question.
         strength: inverse of the regularisation.

@@ -65,7 +65,8 @@ def train_reranker(
     """Train a LoRA adapter and a head on pairs, and save them; the base network stays as it is.
 
     Args:
-        made: from `pairs`. out: folder of the adapter.
+        made: from `pairs`.
+        out: folder of the adapter.
         base: a folder or Hugging Face id of the network; the course's MiniLM by default.
         epochs, rank, learning_rate, batch_size, seed: of the training.
 

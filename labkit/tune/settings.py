@@ -48,7 +48,9 @@ def save_adapter(network: Any, out: Path, base: str) -> Path:
     """Save the adapter of a network of transformers.
 
     Args:
-        network: with an adapter. out: folder, made when missing. base: id or folder that the network was loaded from.
+        network: with an adapter.
+        out: folder, made when missing.
+        base: id or folder that the network was loaded from.
 
     Returns:
         `out`.
