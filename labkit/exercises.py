@@ -163,6 +163,11 @@ def _lookups() -> list[corpus.Question]:
 
 
 @cache
+def _dense() -> rag.VectorIndex:
+    return bench.dense_index(_documents())
+
+
+@cache
 def _hybrid() -> rag.Hybrid:
     return bench.hybrid(_documents())
 
@@ -195,10 +200,9 @@ def evidence_left_whole(answer: Any) -> str | None:
 @exercise("02.2")
 def header_and_clause_as_one_text(answer: Any) -> str | None:
     lookups = [q for q in _reading() if q.task == "lookup"]
-    dense = _hybrid().retrievers[0]
-    if _near(answer, _mean(lookups, rag.VectorIndex(dense.chunks, dense.embedder))):
+    if _near(answer, _mean(lookups, rag.VectorIndex(_dense().chunks, _dense().embedder))):
         return None
-    if _near(answer, _mean(lookups, dense)):
+    if _near(answer, _mean(lookups, _dense())):
         return "That is the figure of headers and clauses embedded apart: leave out joined=False."
     return (
         "Index the clauses with headers by rag.VectorIndex(headed, embedder), and average over the lookups of `asked`."
@@ -213,7 +217,7 @@ def followup_in_full(answer: Any) -> str | None:
     assert question.followup is not None
     if any(answer.strip() == turn["content"].strip() for turn in question.followup["history"]):
         return "That is the earlier question, which asks for something else: ask what the follow-up asks."
-    if _found(_hybrid().retrievers[0], answer, question.evidence):
+    if _found(_dense(), answer, question.evidence):
         return None
     return "The evidence is not among the first five: name the contract as the earlier question does."
 

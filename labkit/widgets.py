@@ -186,15 +186,15 @@ def retrieval_explorer(
 # ------------------------------------------------------------------ errors
 
 
-def errors_table(run: bench.Run, box: str | None = None) -> pd.DataFrame:
-    """Questions of a run with their box, what was right and what was said; those of one box, or all."""
-    names = run.outcomes()
+def errors_table(run: bench.Run, category: str | None = None) -> pd.DataFrame:
+    """Questions of a run with their error category, the right answer and the reply; of one category, or all."""
+    columns = ["id", "category", "question", "right", "reply"]
     rows = [
-        {"id": q.id, "box": name, "question": q.question, "right": q.answer or "(refuse)", "said": r.reply}
-        for q, r, name in zip(run.questions, run.results, names, strict=True)
-        if box is None or name == box
+        (q.id, name, q.question, q.answer or "(refuse)", r.reply)
+        for q, r, name in zip(run.questions, run.results, run.error_categories(), strict=True)
+        if category in (None, name)
     ]
-    return pd.DataFrame(rows, columns=["id", "box", "question", "right", "said"])
+    return pd.DataFrame(rows, columns=columns)
 
 
 def answer_html(run: bench.Run, question: Question) -> str:
@@ -202,7 +202,7 @@ def answer_html(run: bench.Run, question: Question) -> str:
     at = [q.id for q in run.questions].index(question.id)
     result = run.results[at]
     blocks = [f"<p><b>{escape(question.question)}</b><br>right: {escape(question.answer or '(refuse)')}"
-              f"<br>said: {escape(result.reply)}</p>"]  # fmt: skip
+              f"<br>reply: {escape(result.reply)}</p>"]  # fmt: skip
     for number, hit in enumerate(result.retrieved[: result.used], start=1):
         span = rag.span_of(hit.node)
         own = [s for s in question.evidence if s.document == span.document]
@@ -219,7 +219,7 @@ def answer_html(run: bench.Run, question: Question) -> str:
 
 
 def error_browser(runs: Sequence[bench.Run]) -> Explorer:
-    """Choose a technique, a box and a question; see what was retrieved, where the evidence was, and what was said.
+    """Choose a system, an error category and a question; see the passages, the evidence in them, and the reply.
 
     Raises:
         ValueError: there are no runs.
@@ -229,24 +229,25 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
     if not runs:
         raise ValueError("There is nothing to browse: give at least one run.")
     by_name = {run.name: run for run in runs}
-    technique = ipywidgets.Dropdown(options=list(by_name), description="technique")
-    box = ipywidgets.Dropdown(options=list(error_analysis.ERROR_CATEGORIES), value="misread", description="box")
+    system = ipywidgets.Dropdown(options=list(by_name), description="system")
+    categories = list(error_analysis.ERROR_CATEGORIES)
+    category = ipywidgets.Dropdown(options=categories, value="misread", description="error")
     asked = ipywidgets.Dropdown(options=[], description="question", layout=ipywidgets.Layout(width="95%"))
     view = ipywidgets.HTML("")
 
     def table() -> pd.DataFrame:
-        return errors_table(by_name[str(technique.value)], str(box.value))
+        return errors_table(by_name[str(system.value)], str(category.value))
 
     def draw() -> None:
         if asked.value is not None:
-            run = by_name[str(technique.value)]
+            run = by_name[str(system.value)]
             view.value = answer_html(run, next(q for q in run.questions if q.id == asked.value))
 
     def narrow(_: Any) -> None:
         rows = table()
         asked.options = [(f"{row['id']}: {row['question'][:90]}", row["id"]) for row in rows.to_dict("records")]
         if rows.empty:
-            view.value = f'<div style="{_STYLE}">No question is in this box.</div>'
+            view.value = f'<div style="{_STYLE}">No question has this error.</div>'
         else:
             # Which value a new list starts with differs between ipywidgets 7 and 8.
             asked.value = rows.loc[0, "id"]
@@ -256,10 +257,10 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
         draw()
 
     asked.observe(show, names="value")
-    technique.observe(narrow, names="value")
-    box.observe(narrow, names="value")
+    system.observe(narrow, names="value")
+    category.observe(narrow, names="value")
     narrow(None)
-    return Explorer(ipywidgets.VBox([ipywidgets.HBox([technique, box]), asked, view]), table)
+    return Explorer(ipywidgets.VBox([ipywidgets.HBox([system, category]), asked, view]), table)
 
 
 # ------------------------------------------------------------------ knowledge graph
@@ -347,12 +348,12 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
 
 def matrix_table(graph: rag.KnowledgeGraph, contracts: Sequence[str], relations: Sequence[str]) -> pd.DataFrame:
     """Contracts by relations: the value in force, and what an amendment replaced; empty where nothing is stated."""
-    made = rag.matrix(graph, contracts, relations)
+    values = rag.matrix(graph, contracts, relations)
     rows = []
     for contract in contracts:
         row = {"contract": graph.title(contract)}
         for relation in relations:
-            held = made[contract].get(relation)
+            held = values[contract].get(relation)
             row[relation] = held.value.text if held else ""
             if held and held.replaced:
                 row[relation] += f" (was {held.replaced[-1].text}; {held.value.source.document})"

@@ -89,9 +89,9 @@ def benchmark(
     }
     runs = []
     for name, pipeline in systems.items():
-        asked = [q for q in questions if q.task in TASKS.get(name, (q.task,))]
-        if asked:
-            runs.append(measure(name, asked, pipeline))
+        part = [q for q in questions if q.task in TASKS.get(name, (q.task,))]
+        if part:
+            runs.append(measure(name, part, pipeline))
             say(f"{name:13s} exact match {mean(runs[-1], 'exact_match')}  {runs[-1].seconds:.0f} s")
     return runs
 

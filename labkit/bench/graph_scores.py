@@ -28,29 +28,29 @@ def triple_scores(graph: KnowledgeGraph, facts: Sequence[Fact]) -> pd.DataFrame:
         facts: the gold graph, `corpus.gold_facts` of the documents that the graph was made from.
     """
     names = {r["id"]: r["name"] for r in corpus.company_records()}
-    wanted: dict[tuple[str, str, str], list[Fact]] = {}
+    gold: dict[tuple[str, str, str], list[Fact]] = {}
     for fact in facts:
-        wanted.setdefault((fact.span.document, names.get(fact.subject, fact.subject), fact.relation), []).append(fact)
-    right, given = Counter[str](), Counter[str]()
+        gold.setdefault((fact.span.document, names.get(fact.subject, fact.subject), fact.relation), []).append(fact)
+    right, extracted = Counter[str](), Counter[str]()
     for triple in graph.triples:
         if triple.relation == "amends":  # read off the titles, not extracted
             continue
-        given[triple.relation] += 1
-        open_to = wanted.get((triple.source.document, triple.subject, triple.relation), [])
-        said = {normalise(triple.text), normalise(triple.object)}
-        hit = next((f for f in open_to if said & {normalise(a) for a in f.accepted}), None)
+        extracted[triple.relation] += 1
+        open_facts = gold.get((triple.source.document, triple.subject, triple.relation), [])
+        spellings = {normalise(triple.text), normalise(triple.object)}
+        hit = next((f for f in open_facts if spellings & {normalise(a) for a in f.accepted}), None)
         if hit is not None:
-            open_to.remove(hit)
+            open_facts.remove(hit)
             right[triple.relation] += 1
-    asked = Counter(f.relation for f in facts)
-    rows = [_scored(r, right[r], given[r], asked[r]) for r in sorted(asked, key=lambda r: (-asked[r], r))]
-    return pd.DataFrame([*rows, _scored(ALL, right.total(), given.total(), asked.total())])
+    wanted = Counter(f.relation for f in facts)
+    rows = [_scored(r, right[r], extracted[r], wanted[r]) for r in sorted(wanted, key=lambda r: (-wanted[r], r))]
+    return pd.DataFrame([*rows, _scored(ALL, right.total(), extracted.total(), wanted.total())])
 
 
-def _scored(relation: str, right: int, given: int, wanted: int) -> dict[str, object]:
-    precision, recall = right / given if given else 0.0, right / wanted if wanted else 0.0
-    f1 = 2 * right / (given + wanted) if given + wanted else 0.0
-    return {"relation": relation, "gold": wanted, "precision": precision, "recall": recall, "f1": f1}
+def _scored(relation: str, right: int, extracted: int, gold: int) -> dict[str, object]:
+    precision, recall = right / extracted if extracted else 0.0, right / gold if gold else 0.0
+    f1 = 2 * right / (extracted + gold) if extracted + gold else 0.0
+    return {"relation": relation, "gold": gold, "precision": precision, "recall": recall, "f1": f1}
 
 
 def linking_scores(graph: KnowledgeGraph, documents: Sequence[Document]) -> pd.DataFrame:
@@ -60,12 +60,13 @@ def linking_scores(graph: KnowledgeGraph, documents: Sequence[Document]) -> pd.D
         documents: contracts and register extracts whose mentions are tried: names, short names and roles of parties,
             former names of companies that are parties.
     """
-    tried: dict[str, list[bool]] = {"name": [], "short name": [], "role": [], "former name": []}
+    links: dict[str, list[bool]] = {"name": [], "short name": [], "role": [], "former name": []}
     for kind, mention, document, company in _mentions(documents):
-        tried[kind].append(graph.linker.link(mention, document) == company)
-    rows = [{"mention": k, "n": len(v), "accuracy": sum(v) / len(v)} for k, v in tried.items() if v]
-    every = [hit for v in tried.values() for hit in v]
-    return pd.DataFrame([*rows, {"mention": ALL, "n": len(every), "accuracy": sum(every) / max(1, len(every))}])
+        links[kind].append(graph.linker.link(mention, document) == company)
+    rows = [{"mention": k, "n": len(v), "accuracy": sum(v) / len(v)} for k, v in links.items() if v]
+    all_links = [hit for v in links.values() for hit in v]
+    whole = {"mention": ALL, "n": len(all_links), "accuracy": sum(all_links) / max(1, len(all_links))}
+    return pd.DataFrame([*rows, whole])
 
 
 def _mentions(documents: Sequence[Document]) -> Iterator[tuple[str, str, str | None, str]]:

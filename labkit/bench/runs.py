@@ -52,9 +52,9 @@ class Run:
         Raises:
             ValueError: nothing was read.
         """
-        return error_analysis.count(self.outcomes())
+        return error_analysis.count(self.error_categories())
 
-    def outcomes(self) -> list[str]:
+    def error_categories(self) -> list[str]:
         """The error category of each question; errors as in `error_counts`."""
         read = [a for a in self.answers if a is not None]
         if len(read) < len(self.answers):
@@ -67,7 +67,7 @@ class Run:
         Raises:
             KeyError: there is no such metric.
         """
-        made: dict[str, Callable[[], list[float | None]]] = {
+        metrics: dict[str, Callable[[], list[float | None]]] = {
             f"evidence_recall_{BUDGET}": lambda: [r.evidence_recall if r else None for r in self.retrieval],
             f"recall_at_{K}": lambda: [r.recall_at_k if r else None for r in self.retrieval],
             "mrr": lambda: [r.mrr if r else None for r in self.retrieval],
@@ -77,29 +77,29 @@ class Run:
             "token_f1": lambda: [a.token_f1 if a else None for a in self.answers],
             "prompt_tokens": lambda: [float(r.prompt_tokens) if r.prompt_tokens else None for r in self.results],
         }
-        if metric not in made:
-            raise KeyError(f"There is no metric {metric!r}: choose one of {', '.join(made)}.")
-        return made[metric]()
+        if metric not in metrics:
+            raise KeyError(f"There is no metric {metric!r}: choose one of {', '.join(metrics)}.")
+        return metrics[metric]()
 
 
 def only(run: Run, task: str) -> Run:
     """A run on its questions of one task. Raises ValueError: it has none."""
-    made = where(run, lambda q: q.task == task)
-    if not made.questions:
+    part = where(run, lambda q: q.task == task)
+    if not part.questions:
         raise ValueError(f"{run.name!r} answered no question of the task {task!r}.")
-    return made
+    return part
 
 
-def where(run: Run, wanted: Callable[[Question], bool]) -> Run:
+def where(run: Run, predicate: Callable[[Question], bool]) -> Run:
     """A run on those of its questions that are wanted; its seconds shared out evenly."""
-    kept = [i for i, q in enumerate(run.questions) if wanted(q)]
+    places = [i for i, q in enumerate(run.questions) if predicate(q)]
 
-    def some(values: Sequence[Any]) -> list[Any]:
-        return [values[i] for i in kept]
+    def take(values: Sequence[Any]) -> list[Any]:
+        return [values[i] for i in places]
 
     return Run(
-        run.name, some(run.questions), some(run.results), some(run.answers), some(run.retrieval),
-        some(run.precision), run.seconds * len(kept) / max(1, len(run.questions)),
+        run.name, take(run.questions), take(run.results), take(run.answers), take(run.retrieval),
+        take(run.precision), run.seconds * len(places) / max(1, len(run.questions)),
     )  # fmt: skip
 
 
@@ -127,8 +127,10 @@ def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed:
     for question in questions:
         if question.task in per_contract:
             groups.setdefault((question.cluster, question.task), []).append(question)
-    kept = {q.id for (_, task), found in groups.items() for q in rng.sample(found, min(per_contract[task], len(found)))}
-    return [q for q in questions if q.id in kept]
+    drawn = {
+        q.id for (_, task), group in groups.items() for q in rng.sample(group, min(per_contract[task], len(group)))
+    }
+    return [q for q in questions if q.id in drawn]
 
 
 def measure(
@@ -169,10 +171,10 @@ def _only_retrieved(
     if isinstance(pipeline, ToolPipeline):
         raise ValueError("A desk gives values and ranks no chunks: measure it with answers.")
     first = pipeline.first if isinstance(pipeline, Corrective) else pipeline
-    found = first.retrieve([q.question for q in questions], histories)
+    lists = first.retrieve([q.question for q in questions], histories)
     return [
         Result(q.question, tuple(hits), min(first.top_k, len(hits)), "", parse_answer(""), 0)
-        for q, hits in zip(questions, found, strict=True)
+        for q, hits in zip(questions, lists, strict=True)
     ]
 
 
@@ -233,9 +235,9 @@ def _difference(new: Run, old: Run, metric: str) -> dict[str, Any]:
         for a, b, c in zip(new.values(metric), old.values(metric), new.clusters(), strict=True)
         if a is not None and b is not None
     ]
-    ours, theirs, clusters = [a for a, _, _ in pairs], [b for _, b, _ in pairs], [c for _, _, c in pairs]
-    gained = stats.paired_difference(ours, theirs, clusters)
-    p = stats.paired_p_value(ours, theirs, clusters)
+    new_values, old_values, clusters = [a for a, _, _ in pairs], [b for _, b, _ in pairs], [c for _, _, c in pairs]
+    gained = stats.paired_difference(new_values, old_values, clusters)
+    p = stats.paired_p_value(new_values, old_values, clusters)
     return {
         "name": new.name,
         "metric": metric,

@@ -73,5 +73,5 @@ def write_questions(say: Callable[[str], None] = SAY) -> Path:
 def shipped_questions(chunks: Sequence[BaseNode]) -> list[list[str]]:
     """For each chunk the questions that come with the course, which may be none; errors as in `read_rows`."""
     rows = read_rows(_QUESTIONS, "questions")
-    known = {Span(r["document"], r["start"], r["end"]): r["questions"] for r in rows}
-    return [known.get(rag.span_of(c), []) for c in chunks]
+    by_place = {Span(r["document"], r["start"], r["end"]): r["questions"] for r in rows}
+    return [by_place.get(rag.span_of(c), []) for c in chunks]

@@ -29,15 +29,17 @@ def record(lesson: str, timings: Mapping[str, float] | None = None, **figures: A
         TypeError: a figure is nothing that JSON can hold.
     """
     path = paths.results() / f"{lesson}.json"
-    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    recorded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     profile = profiles.get()
     made_with = {"profile": profile.name, "generator": profile.generator.id, "embedder": profile.embedder.id}
-    if known.get("made_with") != made_with:
-        known = {"made_with": made_with}
-    known |= {name: stats.plain(value) for name, value in figures.items()}
+    if recorded.get("made_with") != made_with:
+        recorded = {"made_with": made_with}
+    recorded |= {name: stats.plain(value) for name, value in figures.items()}
     if timings:
-        known["timings"] = known.get("timings", {}) | {name: stats.plain(value) for name, value in timings.items()}
-    paths.write_atomic(path, json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        recorded["timings"] = recorded.get("timings", {}) | {
+            name: stats.plain(value) for name, value in timings.items()
+        }
+    paths.write_atomic(path, json.dumps(recorded, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     return path
 
 

@@ -11,7 +11,7 @@ from labkit.rag.chunking import (
     passage_of, places_of, span_of, text_of,
 )
 from labkit.rag.extraction import classify_by_asking, question_for, read_fields, read_triples, Rule, term_sheet
-from labkit.rag.grammar import TripleGrammar
+from labkit.rag.constrained_decoding import TripleGrammar
 from labkit.rag.contract_ranker import ContractRanker
 from labkit.rag.evaluation import BUDGET, evaluate, K, precision, score, score_retrieval
 from labkit.rag.graph import build_graph, InForce, KnowledgeGraph, Triple
@@ -22,8 +22,9 @@ from labkit.rag.postprocessors import Compress, EmbedderRerank, First, LLMRerank
 from labkit.rag.query_transforms import Decompose, HyDE, hypothetical_questions, MultiQuery, Rewrite
 from labkit.rag.retrieval import AutoMerging, BM25Index, fuse, Hybrid, VectorIndex
 from labkit.rag.routing import kinds_and_dates, Routed, Router, titles
-from labkit.rag.tools import combine, Found, GraphLookupTool, matrix, Plan, ReadTool, ToolPipeline
+from labkit.rag.tools import combine, DocumentValue, GraphLookupTool, matrix, Plan, ReadTool, ToolPipeline
+from labkit.rag.linking import build_linker, Linker, plain_name, subject_of
 from labkit.rag.triples import (
-    extract, ExtractedTriple, fact_chunks, gold_triples, Linker, make_linker, mentions, plain_name, REGISTER,
-    relations_of, SELF, subject_of, triple_prompts,
+    extract, ExtractedTriple, fact_chunks, gold_triples, REGISTER, relations_of, SELF, triple_prompts,
+    triples_in_reply,
 )

@@ -1,4 +1,4 @@
-"""Knowledge graph: linked triples in LlamaIndex's property graph, and retrieval from it.
+"""Knowledge graph: linked triples in LlamaIndex's property graph.
 
 Sources: Edge et al. 2024, From Local to Global (GraphRAG); Gutiérrez et al. 2024, HippoRAG.
 """
@@ -6,7 +6,7 @@ Sources: Edge et al. 2024, From Local to Global (GraphRAG); Gutiérrez et al. 20
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from labkit import paths
 from labkit.corpus import PARTY_RELATIONS, Document, Span
 from labkit.models import Embedder
-from labkit.rag.triples import ExtractedTriple, Linker, fitting, make_linker, plain_name, title_parties
+from labkit.rag.linking import Linker, build_linker, plain_name, plausible, title_parties
+from labkit.rag.triples import ExtractedTriple
 
 if TYPE_CHECKING:
     import networkx
@@ -28,7 +29,6 @@ _STEPS = ("party", "parent company", "chief executive", "finance director")
 # What kind of entity stands at the other end of a company's relations.
 _KINDS = {"parent company": "company", "party": "company", "seat": "place", "chief executive": "person",
           "finance director": "person", "former name": "name", "role": "role"}  # fmt: skip
-# ------------------------------------------------------------------------------- the graph
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Triple:
     """An edge of the graph.
 
     Attributes:
-        subject, object: ids of entities: of a document, or a name; a clause's value has an id of its own.
+        subject: id of an entity: of a document, or a name.
+        object: id of an entity; a clause's value has an id of its own.
         relation: in words.
         text: the object as it was written.
         source: where it stands.
@@ -136,18 +137,6 @@ class KnowledgeGraph:
         """The triples that begin or end at an entity."""
         return [t for t in self.triples if entity in (t.subject, t.object)]
 
-    def neighbourhood(self, entities: Iterable[str], depth: int = 1) -> list[Triple]:
-        """The triples within so many steps of any of the entities, values of other clauses left out."""
-        reached, edge = set(), set(entities)
-        found: dict[Triple, None] = {}
-        for _ in range(depth):
-            for triple in self.triples:
-                if triple.subject in edge or triple.object in edge:
-                    found[triple] = None
-            reached |= edge
-            edge = {e for t in found for e in (t.subject, t.object)} - reached
-        return list(found)
-
     def paths(self, a: str, b: str, longest: int = 4) -> list[list[Triple]]:
         """The shortest paths between two entities, of at most `longest` steps; none where they are not connected.
 
@@ -155,18 +144,11 @@ class KnowledgeGraph:
         """
         import networkx
 
-        if a not in self._network or b not in self._network or a == b:
+        network = self._network
+        if a not in network or b not in network or a == b or not networkx.has_path(network, a, b):
             return []
-        if (
-            networkx.shortest_path_length(self._network, a, b) > longest
-            if networkx.has_path(self._network, a, b)
-            else True
-        ):
-            return []
-        paths = []
-        for nodes in sorted(networkx.all_shortest_paths(self._network, a, b)):
-            paths.append([self._network.edges[u, v, 0]["triple"] for u, v in pairwise(nodes)])
-        return paths
+        found = [nodes for nodes in networkx.all_shortest_paths(network, a, b) if len(nodes) <= longest + 1]
+        return [[network.edges[u, v, 0]["triple"] for u, v in pairwise(nodes)] for nodes in sorted(found)]
 
     def parties(self, contract: str) -> list[str]:
         """The companies that a contract binds."""
@@ -255,78 +237,78 @@ class KnowledgeGraph:
         )
 
 
-def build_graph(documents: Sequence[Document], found: Sequence[ExtractedTriple]) -> KnowledgeGraph:
-    """Link mentions to entities and put them into a property graph, with the parties that titles name.
+def build_graph(documents: Sequence[Document], triples: Sequence[ExtractedTriple]) -> KnowledgeGraph:
+    """Link triples to entities and put them into a property graph, with the parties that titles name.
 
     Args:
-        documents: those that the mentions stand in; titles tell which document an amendment changes.
-        found: triples as `extract` gives them.
+        documents: those that the triples stand in; titles tell which document an amendment changes.
+        triples: as `extract` gives them.
 
     Raises:
         ValueError: there are no triples; the message says which stage gave nothing.
     """
     from llama_index.core.graph_stores import SimplePropertyGraphStore
 
-    if not found:
+    if not triples:
         raise ValueError("Extraction gave no triple: look at a reply of `triple_prompts`, or use another model.")
-    known = {d.id: d for d in documents}
-    found = fitting(found, documents)
-    said = {(m.source.document, m.relation, plain_name(m.object)) for m in found}
-    read = [
-        m for m in title_parties(documents, found) if (m.source.document, m.relation, plain_name(m.object)) not in said
-    ]
-    found = [*found, *read]
-    linker = make_linker(found, documents)
-    rows = [row for mention in found if (row := _linked(mention, linker, known)) is not None]
-    if not rows:
+    by_id = {d.id: d for d in documents}
+    extracted = plausible(triples, documents)
+    stated = {_key(t) for t in extracted}
+    extracted += [t for t in title_parties(extracted, documents) if _key(t) not in stated]
+    linker = build_linker(extracted, documents)
+    edges = [edge for triple in extracted if (edge := _linked(triple, linker, by_id)) is not None]
+    if not edges:
         raise ValueError("Linking kept no triple: none of the subjects is a document or a company that is known.")
     graph = KnowledgeGraph(SimplePropertyGraphStore())
-    _add(graph.store, [*rows, *_amends(documents)], known)
+    _add(graph.store, [*edges, *_amends(documents)], by_id)
     return graph
 
 
-_Row = tuple[Triple, str, str]
+def _key(triple: ExtractedTriple) -> tuple[str, str, str]:
+    return triple.source.document, triple.relation, plain_name(triple.object)
 
 
-def _linked(mention: ExtractedTriple, linker: Linker, documents: Mapping[str, Document]) -> _Row | None:
-    """A mention as a triple with the kinds of its two ends; None where the subject links to nothing."""
-    document, relation = mention.source.document, mention.relation
-    subject = linker.link(mention.subject, document)
+_Edge = tuple[Triple, str, str]
+
+
+def _linked(triple: ExtractedTriple, linker: Linker, documents: Mapping[str, Document]) -> _Edge | None:
+    """A triple between entities, with the kinds of its two ends; None where the subject links to nothing."""
+    document, relation = triple.source.document, triple.relation
+    subject = linker.link(triple.subject, document)
     if relation == "role":
-        subject = linker.roles.get(document, {}).get(plain_name(mention.object))
+        subject = linker.roles.get(document, {}).get(plain_name(triple.object))
     if subject is None or document not in documents:
         return None
     kind = _KINDS.get(relation, "value")
-    thing = linker.link(mention.object, document)
+    thing = linker.link(triple.object, document)
     if kind == "company":
-        thing = thing or mention.object
+        thing = thing or triple.object
     elif kind == "value" and thing is not None and thing != document:
         kind = "company"
     elif kind in ("value", "role"):
-        thing = f"{mention.object} ({document}, {relation})"
+        thing = f"{triple.object} ({document}, {relation})"
     else:
-        thing = mention.object
+        thing = triple.object
     first = _document_kind(documents[subject]) if subject in documents else "company"
-    return Triple(subject, relation, str(thing), mention.object, mention.source), first, kind
+    return Triple(subject, relation, str(thing), triple.object, triple.source), first, kind
 
 
 def _document_kind(document: Document) -> str:
     return "amendment" if document.title.startswith("Amendment") else "contract"
 
 
-def _amends(documents: Sequence[Document]) -> Iterator[_Row]:
+def _amends(documents: Sequence[Document]) -> Iterator[_Edge]:
     """Which document an amendment changes: the one whose title its own title ends with."""
     contracts = [d for d in documents if _document_kind(d) == "contract" and d.title]
     for document in documents:
         if _document_kind(document) == "amendment":
             for contract in contracts:
                 if document.title.endswith(contract.title):
-                    place = Span(document.id, 0, 0)
-                    triple = Triple(document.id, "amends", contract.id, contract.title, place)
+                    triple = Triple(document.id, "amends", contract.id, contract.title, Span(document.id, 0, 0))
                     yield triple, "amendment", "contract"
 
 
-def _add(store: SimplePropertyGraphStore, rows: Sequence[_Row], documents: Mapping[str, Document]) -> None:
+def _add(store: SimplePropertyGraphStore, rows: Sequence[_Edge], documents: Mapping[str, Document]) -> None:
     from llama_index.core.graph_stores.types import EntityNode, Relation
 
     nodes: dict[str, EntityNode] = {}

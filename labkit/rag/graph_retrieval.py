@@ -18,8 +18,8 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from labkit.corpus import COMPANY_RELATIONS, Span
 from labkit.rag.chunking import place, span_of
 from labkit.rag.graph import KnowledgeGraph, Triple
+from labkit.rag.linking import plain_name
 from labkit.rag.retrieval import Query, VectorIndex, Within, bundles, check_top_k
-from labkit.rag.triples import plain_name
 
 
 class Intent(Protocol):

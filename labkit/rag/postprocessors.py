@@ -25,13 +25,13 @@ Hits = list[NodeWithScore]
 class Stage(Protocol):
     """A stage after retrieval, on many questions at once."""
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
         """The chunks of each question as the next stage shall see them."""
 
 
-def process(stage: Stage | BaseNodePostprocessor, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+def process(stage: Stage | BaseNodePostprocessor, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
     """Run a stage of this module, or any LlamaIndex node post-processor, on copies of the chunks."""
-    copies = [[NodeWithScore(node=hit.node.model_copy(deep=True), score=hit.score) for hit in hits] for hits in found]
+    copies = [[NodeWithScore(node=hit.node.model_copy(deep=True), score=hit.score) for hit in hits] for hits in lists]
     if isinstance(stage, BaseNodePostprocessor):
         return [
             stage.postprocess_nodes(hits, query_bundle=q) if hits else []
@@ -48,14 +48,14 @@ def _by_score(hits: Hits, scores: Sequence[float]) -> Hits:
 
 
 def _vectors(
-    embedder: Embedder, queries: Sequence[QueryBundle], found: Sequence[Hits], depth: int
+    embedder: Embedder, queries: Sequence[QueryBundle], lists: Sequence[Hits], depth: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Of each question its vector and those of its first `depth` chunks, all from one embedding call."""
     texts = [
-        [q.query_str, *(indexed_text(h.node) for h in hits[:depth])] for q, hits in zip(queries, found, strict=True)
+        [q.query_str, *(indexed_text(h.node) for h in hits[:depth])] for q, hits in zip(queries, lists, strict=True)
     ]
-    every = iter(embedder.encode([text for row in texts for text in row]))
-    rows = [np.stack([next(every) for _ in row]) for row in texts]
+    vectors = iter(embedder.encode([text for row in texts for text in row]))
+    rows = [np.stack([next(vectors) for _ in row]) for row in texts]
     return [(row[0], row[1:]) for row in rows]
 
 
@@ -66,9 +66,9 @@ class First:
     count: int
     stage: Stage | BaseNodePostprocessor
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
-        ahead = process(self.stage, queries, [hits[: self.count] for hits in found])
-        return [first + hits[self.count :] for first, hits in zip(ahead, found, strict=True)]
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+        ahead = process(self.stage, queries, [hits[: self.count] for hits in lists])
+        return [first + hits[self.count :] for first, hits in zip(ahead, lists, strict=True)]
 
 
 @dataclass
@@ -86,11 +86,11 @@ class Rerank:
     reranker: Reranker
     depth: int = 20
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
-        pairs = [(q.query_str, indexed_text(h.node)) for q, hits in zip(queries, found, strict=True)
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+        pairs = [(q.query_str, indexed_text(h.node)) for q, hits in zip(queries, lists, strict=True)
                  for h in hits[: self.depth]]  # fmt: skip
         scores = iter(self.reranker.score(pairs))
-        return [_by_score(hits, [next(scores) for _ in hits[: self.depth]]) for hits in found]
+        return [_by_score(hits, [next(scores) for _ in hits[: self.depth]]) for hits in lists]
 
 
 @dataclass
@@ -105,9 +105,9 @@ class EmbedderRerank:
     embedder: Embedder
     depth: int = 20
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
-        vectors = _vectors(self.embedder, queries, found, self.depth)
-        return [_by_score(hits, (near @ asked).tolist()) for hits, (asked, near) in zip(found, vectors, strict=True)]
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+        vectors = _vectors(self.embedder, queries, lists, self.depth)
+        return [_by_score(hits, (near @ query).tolist()) for hits, (query, near) in zip(lists, vectors, strict=True)]
 
 
 @dataclass
@@ -122,14 +122,14 @@ class LLMRerank:
     generator: Generator
     depth: int = 8
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
         chats = [
             prompts.answer_messages(q.query_str, [passage_of(h.node)])
-            for q, hits in zip(queries, found, strict=True)
+            for q, hits in zip(queries, lists, strict=True)
             for h in hits[: self.depth]
         ]
         refusing = iter(self.generator.log_likelihood(chats, [prompts.REFUSAL] * len(chats)))
-        return [_by_score(hits, [-next(refusing) for _ in hits[: self.depth]]) for hits in found]
+        return [_by_score(hits, [-next(refusing) for _ in hits[: self.depth]]) for hits in lists]
 
 
 @dataclass
@@ -148,18 +148,18 @@ class MMR:
     weight: float = 0.7
     depth: int = 20
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
         from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
 
-        made = []
-        for hits, (asked, near) in zip(found, _vectors(self.embedder, queries, found, self.depth), strict=True):
+        ordered_lists = []
+        for hits, (query, near) in zip(lists, _vectors(self.embedder, queries, lists, self.depth), strict=True):
             scores, chosen = get_top_k_mmr_embeddings(
-                asked.tolist(), near.tolist(), similarity_fn=lambda a, b: float(np.dot(a, b)),
+                query.tolist(), near.tolist(), similarity_fn=lambda a, b: float(np.dot(a, b)),
                 similarity_top_k=self.depth, mmr_threshold=self.weight,
             )  # fmt: skip
             ordered = [NodeWithScore(node=hits[i].node, score=s) for s, i in zip(scores, chosen, strict=True)]
-            made.append(ordered + hits[self.depth :])
-        return made
+            ordered_lists.append(ordered + hits[self.depth :])
+        return ordered_lists
 
 
 @dataclass
@@ -176,15 +176,15 @@ class Compress:
     embedder: Embedder
     share: float = 0.5
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
         model = self.embedder.as_llama_index()
         optimizer = SentenceEmbeddingOptimizer(embed_model=model, context_before=0, context_after=0)
         # All sentences in one call; the optimizer, which asks chunk by chunk, then finds their vectors known.
-        self.embedder.encode([s for hits in found for h in hits for s in optimizer._tokenizer_fn(text_of(h.node))])
-        for query, hits in zip(queries, found, strict=True):
+        self.embedder.encode([s for hits in lists for h in hits for s in optimizer._tokenizer_fn(text_of(h.node))])
+        for query, hits in zip(queries, lists, strict=True):
             for hit in hits:
                 self._shorten(optimizer, QueryBundle(query.query_str), hit)
-        return list(found)
+        return list(lists)
 
     def _shorten(self, optimizer: SentenceEmbeddingOptimizer, query: QueryBundle, hit: NodeWithScore) -> None:
         node = hit.node
@@ -196,15 +196,15 @@ class Compress:
         optimizer.percentile_cutoff = max(self.share, 1.01 / len(sentences))
         bare = TextNode(text=node.text)
         optimizer.postprocess_nodes([NodeWithScore(node=bare, score=0.0)], query_bundle=query)
-        kept = [s for s in sentences if s in bare.text]
+        nearest = [s for s in sentences if s in bare.text]
         pieces, at, text = [], 0, node.text
-        for sentence in kept:
+        for sentence in nearest:
             at = text.index(sentence, at)
             start = (node.start_char_idx or 0) + at
             pieces.append([start, start + len(sentence)])
             at += len(sentence)
         annotate(node, kept=pieces)
-        node.set_content(" ".join(s.strip() for s in kept))
+        node.set_content(" ".join(s.strip() for s in nearest))
 
 
 class Window(MetadataReplacementPostProcessor):
@@ -220,14 +220,14 @@ class Window(MetadataReplacementPostProcessor):
         return "Window"
 
     def _postprocess_nodes(self, nodes: Hits, query_bundle: QueryBundle | None = None) -> Hits:
-        kept: Hits = []
+        windows: Hits = []
         for hit in super()._postprocess_nodes(nodes, query_bundle):
             node = hit.node
             assert isinstance(node, TextNode)
             node.start_char_idx = node.metadata.get("window_start", node.start_char_idx)
             node.end_char_idx = node.metadata.get("window_end", node.end_char_idx)
-            inside = (span_of(other.node) for other in kept)
+            inside = (span_of(other.node) for other in windows)
             if not any(s.document == node.metadata["document"] and s.start <= (node.start_char_idx or 0) < s.end
                        for s in inside):  # fmt: skip
-                kept.append(hit)
-        return kept
+                windows.append(hit)
+        return windows

@@ -42,10 +42,10 @@ def bundles(queries: Sequence[Query]) -> list[QueryBundle]:
         raise ValueError("Give a list of questions, such as [question], or use ask() of a pipeline for one.")
     if wrong := [q for q in queries if not isinstance(q, str | QueryBundle)]:
         raise ValueError(f"A question must be a text, not {type(wrong[0]).__name__}: write it in words.")
-    made = [QueryBundle(q) if isinstance(q, str) else q for q in queries]
-    if any(not q.query_str.strip() for q in made):
+    bundled = [QueryBundle(q) if isinstance(q, str) else q for q in queries]
+    if any(not q.query_str.strip() for q in bundled):
         raise ValueError("A question is empty: write one.")
-    return made
+    return bundled
 
 
 def search(
@@ -56,12 +56,12 @@ def search(
     Raises:
         ValueError: a query is empty; a LlamaIndex retriever is asked to search in certain documents only.
     """
-    asked = bundles(queries)
+    bundled = bundles(queries)
     if not isinstance(retriever, BaseRetriever):
-        return retriever.retrieve(asked, top_k, within)
+        return retriever.retrieve(bundled, top_k, within)
     if within is not None:
         raise ValueError("A LlamaIndex retriever filters by its own MetadataFilters: set them when you build it.")
-    return [retriever.retrieve(query)[:top_k] for query in asked]
+    return [retriever.retrieve(query)[:top_k] for query in bundled]
 
 
 def check_top_k(top_k: int, size: int | None = None) -> None:
@@ -107,15 +107,15 @@ class _Chunks(ABC):
                 is left to search in.
         """
         check_top_k(top_k, len(self.chunks))
-        asked = bundles(queries)
-        found = []
-        for row, names in zip(self.scores(asked), within or [None] * len(asked), strict=True):
+        bundled = bundles(queries)
+        hits = []
+        for row, names in zip(self.scores(bundled), within or [None] * len(bundled), strict=True):
             allowed = np.arange(len(row)) if names is None else np.flatnonzero(np.isin(self._documents, list(names)))
             if not len(allowed):
                 raise ValueError("The filter leaves no chunk to search in: name documents that are in the index.")
             best = allowed[np.argsort(-row[allowed], kind="stable")[:top_k]]
-            found.append([NodeWithScore(node=self.chunks[i], score=float(row[i])) for i in best])
-        return found
+            hits.append([NodeWithScore(node=self.chunks[i], score=float(row[i])) for i in best])
+        return hits
 
 
 class VectorIndex(_Chunks):
@@ -159,11 +159,13 @@ class VectorIndex(_Chunks):
         texts = [text for q in queries for text in q.embedding_strs]
         vectors = self.embedder.encode(texts)
         owner = np.repeat(np.arange(len(queries)), [len(q.embedding_strs) for q in queries])
-        asked = np.stack([vectors[owner == i].mean(axis=0) for i in range(len(queries))]) if len(queries) else vectors
-        scores = asked @ self.vectors.T
+        query_vectors = (
+            np.stack([vectors[owner == i].mean(axis=0) for i in range(len(queries))]) if len(queries) else vectors
+        )
+        scores = query_vectors @ self.vectors.T
         if len(self._also):
             # A maximum over a chunk's own text and the texts that stand for it.
-            np.maximum.at(scores.T, self._also, (asked @ self._further.T).T)
+            np.maximum.at(scores.T, self._also, (query_vectors @ self._further.T).T)
         return scores
 
     def llama_index(self) -> VectorStoreIndex:
@@ -180,8 +182,8 @@ def _vectors(chunks: Sequence[TextNode], embedder: Embedder, joined: bool, progr
     own = embedder.encode([text_of(c) for c in chunks], progress=progress)
     headers = embedder.encode([str(c.metadata.get("header", "")) for c in chunks])
     has = np.array([[float("header" in c.metadata)] for c in chunks], dtype=np.float32)
-    both = own + has * headers
-    return both / np.linalg.norm(both, axis=1, keepdims=True)
+    sums = own + has * headers
+    return sums / np.linalg.norm(sums, axis=1, keepdims=True)
 
 
 class BM25Index(_Chunks):
@@ -220,15 +222,15 @@ class BM25Index(_Chunks):
         return self._bm25
 
 
-class _Given(BaseRetriever):
+class _FixedHits(BaseRetriever):
     """Results found before, for LlamaIndex components that want a retriever."""
 
-    def __init__(self, found: Sequence[NodeWithScore]) -> None:
-        self._found = found
+    def __init__(self, hits: Sequence[NodeWithScore]) -> None:
+        self._hits = hits
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [NodeWithScore(node=hit.node, score=hit.score) for hit in self._found]
+        return [NodeWithScore(node=hit.node, score=hit.score) for hit in self._hits]
 
 
 def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithScore]:
@@ -243,10 +245,10 @@ def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithS
     if len(lists) == 1:
         return list(lists[0][:top_k])
     # A chunk that shares no word with the query has a rank all the same, for want of others.
-    held = [[hit for hit in found if hit.score != 0] for found in lists]
-    lists = held if any(held) else lists
+    scored = [[hit for hit in hits if hit.score != 0] for hits in lists]
+    lists = scored if any(scored) else lists
     fusion = QueryFusionRetriever(
-        [_Given(found) for found in lists], llm=MockLLM(), mode=FUSION_MODES.RECIPROCAL_RANK,
+        [_FixedHits(hits) for hits in lists], llm=MockLLM(), mode=FUSION_MODES.RECIPROCAL_RANK,
         similarity_top_k=top_k, num_queries=1, use_async=False,
     )  # fmt: skip
     return fusion.retrieve("fused")
@@ -275,8 +277,8 @@ class Hybrid:
         check_top_k(top_k)
         if not self.retrievers:
             raise ValueError("There is nothing to fuse: give at least one retriever.")
-        found = [search(r, queries, min(max(self.depth, top_k), _size(r, top_k)), within) for r in self.retrievers]
-        return [fuse(lists, top_k) for lists in zip(*found, strict=True)]
+        lists = [search(r, queries, min(max(self.depth, top_k), _size(r, top_k)), within) for r in self.retrievers]
+        return [fuse(row, top_k) for row in zip(*lists, strict=True)]
 
 
 def _size(retriever: Retriever | BaseRetriever, default: int) -> int:
@@ -325,8 +327,8 @@ class AutoMerging:
         check_top_k(top_k)
         depth = min(max(self.depth, top_k), len(self.index.chunks))
         merged = []
-        for query, found in zip(bundles(queries), self.index.retrieve(queries, depth, within), strict=True):
-            given: object = _Given(found)
-            merging = AutoMergingRetriever(given, self._storage, simple_ratio_thresh=self.share)  # type: ignore[arg-type]
+        for query, hits in zip(bundles(queries), self.index.retrieve(queries, depth, within), strict=True):
+            small: object = _FixedHits(hits)
+            merging = AutoMergingRetriever(small, self._storage, simple_ratio_thresh=self.share)  # type: ignore[arg-type]
             merged.append(merging.retrieve(query)[:top_k])
         return merged

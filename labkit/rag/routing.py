@@ -47,11 +47,11 @@ class Router:
         Where it goes by words alone and no header holds a word of the query, all documents are kept.
         """
         keep = min(self.keep, len(self.headers))
-        made = []
+        routes = []
         for hits in self._index.retrieve(queries, keep):
-            kept = [str(hit.node.metadata["document"]) for hit in hits if hit.score or not self.words]
-            made.append(kept or list(self.headers))
-        return made
+            names = [str(hit.node.metadata["document"]) for hit in hits if hit.score or not self.words]
+            routes.append(names or list(self.headers))
+        return routes
 
 
 @dataclass
@@ -82,9 +82,9 @@ def titles(documents: Sequence[Document]) -> dict[str, str]:
 
 def kinds_and_dates(documents: Sequence[Document]) -> dict[str, str]:
     """Kind and date by document id, for a `Router` that goes by them; documents without either are left out."""
-    known = {}
+    descriptions = {}
     for document in documents:
         kind, day = str(document.metadata.get("kind") or ""), document.metadata.get("date")
         written = f"{(at := date.fromisoformat(str(day))).day} {at:%B} {at.year}" if day else ""
-        known[document.id] = f"{kind.replace('_', ' ')} {written}".strip()
-    return {name: text for name, text in known.items() if text}
+        descriptions[document.id] = f"{kind.replace('_', ' ')} {written}".strip()
+    return {name: text for name, text in descriptions.items() if text}

@@ -26,28 +26,28 @@ class Triplet:
     wrong: str
 
 
-def triplets(questions: Sequence[Question], found: Sequence[Sequence[tuple[Span, str]]]) -> list[Triplet]:
+def triplets(questions: Sequence[Question], hits: Sequence[Sequence[tuple[Span, str]]]) -> list[Triplet]:
     """Training triplets out of what a search found: each passage with evidence against the best ones without.
 
     Args:
         questions: of the train split; those without evidence give nothing.
-        found: for each question the place and text of the passages found, best first.
+        hits: for each question the place and text of the passages found, best first.
 
     Raises:
         ValueError: the numbers differ, no passage found holds evidence, or none lacks it.
     """
-    made = [
+    examples = [
         Triplet(question, a, b)
-        for question, right, wrong in sides(questions, found)
+        for question, right, wrong in sides(questions, hits)
         for a, b in zip(right, wrong, strict=False)
     ]
-    if not made:
+    if not examples:
         raise ValueError("No passage found lacks evidence: search deeper.")
-    return made
+    return examples
 
 
 def train_embedder(
-    made: Sequence[Triplet],
+    triplets: Sequence[Triplet],
     out: Path,
     base: str | None = None,
     epochs: float = 1.0,
@@ -59,7 +59,7 @@ def train_embedder(
     """Train a LoRA adapter on triplets and save it; the base network stays as it is.
 
     Args:
-        made: from `triplets`.
+        triplets: from `triplets`.
         out: folder of the adapter.
         base: a folder or Hugging Face id of the network; the course's MiniLM by default.
         epochs, rank, learning_rate, batch_size, seed: of the training.
@@ -76,16 +76,16 @@ def train_embedder(
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
-    if not made:
+    if not triplets:
         raise ValueError("There are no triplets to train on: make some with `tune.triplets`.")
     torch.manual_seed(seed)
     network = embedder_network(base or models.minilm_path())
     network.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear"))
     rows = Dataset.from_dict(
         {
-            "anchor": [t.question for t in made],
-            "positive": [t.right for t in made],
-            "negative": [t.wrong for t in made],
+            "anchor": [t.question for t in triplets],
+            "positive": [t.right for t in triplets],
+            "negative": [t.wrong for t in triplets],
         }
     )
     with tempfile.TemporaryDirectory() as scratch:
