@@ -133,7 +133,7 @@ def stages_table(pipeline: Pipeline, question: str, evidence: Sequence[Span] = (
     found = []
     for step in pipeline.ask(question).trace:
         shown = [(h.node.metadata["title"], " ".join(rag.text_of(h.node).split())[:70], _holds(h, evidence))
-                 for h in step.hits[:rows]] or [("", text[:120], False) for text in step.went_out[:rows]]  # fmt: skip
+                 for h in step.hits[:rows]] or [("", text[:120], False) for text in step.outputs[:rows]]  # fmt: skip
         for rank, (title, text, gold) in enumerate(shown, start=1):
             found.append(
                 {"stage": step.stage, "rank": rank, "document": title, "text": text, "evidence": "yes" if gold else ""}

@@ -13,11 +13,12 @@ from labkit.rag.chunking import (
 from labkit.rag.extraction import classify_by_asking, question_for, read_fields, read_triples, Rule, term_sheet
 from labkit.rag.constrained_decoding import TripleGrammar
 from labkit.rag.contract_ranker import ContractRanker
+from labkit.rag.corrective import Corrective, judged_by
 from labkit.rag.evaluation import BUDGET, evaluate, K, precision, score, score_retrieval
 from labkit.rag.graph import build_graph, InForce, KnowledgeGraph, Triple
 from labkit.rag.graph_retrieval import GraphRetriever, Seed
 from labkit.rag.out_of_domain import Domain
-from labkit.rag.pipeline import Corrective, judged_by, Pipeline, Result, Step
+from labkit.rag.pipeline import Pipeline, Result, Step
 from labkit.rag.postprocessors import Compress, EmbedderRerank, First, LLMRerank, MMR, Rerank, Window
 from labkit.rag.query_transforms import Decompose, HyDE, hypothetical_questions, MultiQuery, Rewrite
 from labkit.rag.retrieval import AutoMerging, BM25Index, fuse, Hybrid, VectorIndex

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,10 +18,10 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from labkit.corpus import Span
 from labkit.models import Generator
-from labkit.prompts import Message, Passage, answer_messages, judge_messages
+from labkit.prompts import Message, Passage, answer_messages
 from labkit.rag import postprocessors, query_transforms, retrieval
 from labkit.rag.chunking import cost_of, count_tokens, passage_of, places_of, text_of
-from labkit.replies import Answer, parse_answer, parse_judgement
+from labkit.replies import Answer, parse_answer
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,16 @@ class Step:
 
     Attributes:
         stage: its name.
-        came_in, went_out: texts, or titles and places of chunks, as a person reads them.
+        inputs: texts, or titles and beginnings of chunks, as a person reads them.
+        outputs: the same of what the stage gave.
         tokens: of what went out, in tokens of `rag.tokenizer`.
         milliseconds: the batch's time shared out evenly.
         hits: the chunks that went out, for stages that give chunks.
     """
 
     stage: str
-    came_in: tuple[str, ...]
-    went_out: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     tokens: int
     milliseconds: float
     hits: tuple[NodeWithScore, ...] = ()
@@ -202,17 +203,17 @@ class _Traces:
         self.steps: list[list[Step]] = [[] for _ in range(questions)]
         self._top_k = top_k
 
-    def timed(self, stage: str, came_in: Sequence[Any], work: Callable[[], list[Any]]) -> list[Any]:
+    def timed(self, stage: str, inputs: Sequence[Any], work: Callable[[], list[Any]]) -> list[Any]:
         """Run a stage on the whole batch and note what it did with each question."""
         start = time.perf_counter()
-        went_out = work()
-        each = 1000 * (time.perf_counter() - start) / max(1, len(went_out))
-        for steps, before, after in zip(self.steps, came_in, went_out, strict=True):
+        outputs = work()
+        each = 1000 * (time.perf_counter() - start) / max(1, len(outputs))
+        for steps, before, after in zip(self.steps, inputs, outputs, strict=True):
             hits = tuple(h for h in after if isinstance(h, NodeWithScore))
             tokens = sum(cost_of(h.node) for h in hits[: self._top_k]) if hits else 0
             tokens = tokens or sum(count_tokens(t) for t in _shown(after))
             steps.append(Step(stage, _shown(before), _shown(after), tokens, each, hits))
-        return went_out
+        return outputs
 
 
 def _shown(items: Sequence[Any]) -> tuple[str, ...]:
@@ -225,61 +226,6 @@ def _shown(items: Sequence[Any]) -> tuple[str, ...]:
             extra = [t for t in item.embedding_strs if t != item.query_str]
             shown += [item.query_str, *extra]
     return tuple(shown)
-
-
-@dataclass
-class Corrective:
-    """Ask a first pipeline; where its answer is a refusal or is not supported, search again with a second one.
-
-    Source: in the manner of Yan et al. 2024, Corrective Retrieval Augmented Generation.
-
-    Attributes:
-        first, second: pipelines.
-        supported: judges (question, result), and by default finds every answer supported that is no refusal.
-    """
-
-    first: Pipeline
-    second: Pipeline
-    supported: Callable[[Sequence[Result]], Sequence[bool]] | None = None
-
-    def ask(self, question: str, history: Sequence[Message] = ()) -> Result:
-        """Answer one question."""
-        return self.run([question], [history])[0]
-
-    def run(
-        self,
-        questions: Sequence[str],
-        histories: Sequence[Sequence[Message]] | None = None,
-        progress: bool = False,
-    ) -> list[Result]:
-        """As `Pipeline.run`; trace and prompt tokens of a question searched for again are those of both rounds."""
-        said = list(histories or [()] * len(questions))
-        results = self.first.run(questions, said, progress)
-        judge = self.supported or (lambda rows: [not row.answer.refused for row in rows])
-        again = [i for i, supported in enumerate(judge(results)) if not supported]
-        second = self.second.run([questions[i] for i in again], [said[i] for i in again], progress) if again else []
-        for i, result in zip(again, second, strict=True):
-            tokens = results[i].prompt_tokens + result.prompt_tokens
-            results[i] = replace(result, prompt_tokens=tokens, trace=(*results[i].trace, *result.trace))
-        return results
-
-
-def judged_by(generator: Generator) -> Callable[[Sequence[Result]], list[bool]]:
-    """A judge for `Corrective`: an answer is supported when it is no refusal and the generator, reading the same
-    passages once more, does not find it wrong."""
-
-    def supported(results: Sequence[Result]) -> list[bool]:
-        chats = []
-        for result in results:
-            passages = [passage_of(h.node) for h in result.retrieved[: result.used]]
-            chats.append(judge_messages(result.question, result.answer.text or result.reply, passages))
-        replies = generator.generate(chats)
-        return [
-            not result.answer.refused and parse_judgement(reply) is not False
-            for result, reply in zip(results, replies, strict=True)
-        ]
-
-    return supported
 
 
 def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tuple[list[Message], int]:
