@@ -1,6 +1,6 @@
-"""Techniques side by side: the same questions, every metric, paired differences.
+"""Systems side by side: the same questions, every metric, paired differences.
 
-A `Run` holds what one pipeline did with all questions; tables are made of several.
+A `Run` holds what one system did with all questions; tables are made from several.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from labkit.replies import parse_answer
 
 @dataclass(frozen=True)
 class Run:
-    """One technique on all questions.
+    """What one system did with all questions.
 
     Attributes:
-        name: of the technique.
-        questions, results, answers, retrieval: one of each a question; `retrieval` is None where there is no evidence,
-            `answers` where nothing was read. evidence_recall, precision: of each question, None where there is no
-            evidence; see `measure`.
+        name: of the system.
+        questions: that were asked; the sequences below have one entry for each.
+        results: what the pipeline did.
+        answers: scores of the answers, None where nothing was read.
+        retrieval: scores of the chunks retrieved, None where a question has no evidence.
+        precision: share of the characters in the prompt that are evidence, None where a question has none.
         seconds: for the whole batch; less where replies were on disk.
     """
 
@@ -83,7 +85,7 @@ class Run:
 
 
 def only(run: Run, task: str) -> Run:
-    """A run on its questions of one task. Raises ValueError: it has none."""
+    """The part of a run with its questions of one task. Raises ValueError: it has none."""
     part = where(run, lambda q: q.task == task)
     if not part.questions:
         raise ValueError(f"{run.name!r} answered no question of the task {task!r}.")
@@ -91,7 +93,7 @@ def only(run: Run, task: str) -> Run:
 
 
 def where(run: Run, predicate: Callable[[Question], bool]) -> Run:
-    """A run on those of its questions that are wanted; its seconds shared out evenly."""
+    """The part of a run with those of its questions that meet a condition; its seconds are divided evenly."""
     places = [i for i, q in enumerate(run.questions) if predicate(q)]
 
     def take(values: Sequence[Any]) -> list[Any]:
@@ -108,9 +110,10 @@ METRICS = (f"evidence_recall_{BUDGET}", f"recall_at_{K}", "mrr", "precision_char
 
 
 def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed: int = 0) -> list[Question]:
-    """So many questions of each task about each contract, or all there are, in their order.
+    """A number of questions of each task about each contract, or all there are, in their order.
 
     Args:
+        questions: to draw from.
         per_contract: how many, by task; other tasks are left out.
         seed: decides which.
 
@@ -140,10 +143,14 @@ def measure(
     progress: bool = False,
     answer: bool = True,
 ) -> Run:
-    """Let a pipeline answer all questions and score what it did; with `answer=False` only look what it retrieves.
+    """Let a pipeline answer all questions, and score what it retrieved and answered.
 
-    Evidence recall counts what is left of a chunk after compression. Precision is the share of the characters in
-    the prompt's passages that are evidence.
+    Args:
+        name: of the system.
+        questions: to ask.
+        pipeline: that answers them.
+        progress: show a bar.
+        answer: False to score only what is retrieved, without asking the generator.
 
     Raises:
         ValueError: there are no questions.
@@ -169,7 +176,7 @@ def _only_retrieved(
     histories: Sequence[Sequence[Message]],
 ) -> list[Result]:
     if isinstance(pipeline, ToolPipeline):
-        raise ValueError("A desk gives values and ranks no chunks: measure it with answers.")
+        raise ValueError("A tool pipeline gives values and ranks no chunks: measure it with answers.")
     first = pipeline.first if isinstance(pipeline, Corrective) else pipeline
     lists = first.retrieve([q.question for q in questions], histories)
     return [
@@ -184,7 +191,7 @@ def mean(run: Run, metric: str) -> stats.Interval:
 
 
 def results_table(runs: Iterable[Run]) -> pd.DataFrame:
-    """A row a technique: its name and the mean of each metric."""
+    """A row for each system: its name and the mean of each metric."""
     rows = []
     for run in runs:
         means = {m: mean(run, m).value for m in METRICS}
@@ -193,16 +200,16 @@ def results_table(runs: Iterable[Run]) -> pd.DataFrame:
 
 
 def timings(runs: Iterable[Run]) -> dict[str, float]:
-    """Milliseconds a question, by technique."""
+    """Milliseconds per question, by system."""
     return {f"{run.name} ms": 1000 * run.seconds / len(run.questions) for run in runs}
 
 
 def versus(
     runs: Sequence[Run],
     baseline: str = "naive",
-    chosen: Sequence[str] = (f"evidence_recall_{BUDGET}", "exact_match"),
+    metrics: Sequence[str] = (f"evidence_recall_{BUDGET}", "exact_match"),
 ) -> pd.DataFrame:
-    """Paired differences of every technique from the baseline, with intervals, and p after Holm over all rows.
+    """Paired differences of every system from the baseline, with intervals, and p after Holm over all rows.
 
     Raises:
         ValueError: the baseline is not among the runs, or the runs answered different questions.
@@ -211,7 +218,7 @@ def versus(
     if baseline not in by_name:
         raise ValueError(f"There is no run {baseline!r}: compare with one of {', '.join(by_name)}.")
     old = by_name[baseline]
-    return differences([(run, old, metric) for run in runs if run.name != baseline for metric in chosen])
+    return differences([(run, old, metric) for run in runs if run.name != baseline for metric in metrics])
 
 
 def differences(pairs: Sequence[tuple[Run, Run, str]]) -> pd.DataFrame:

@@ -32,9 +32,9 @@ class Step:
         stage: its name.
         inputs: texts, or titles and beginnings of chunks, as a person reads them.
         outputs: the same of what the stage gave.
-        tokens: of what went out, in tokens of `rag.tokenizer`.
-        milliseconds: the batch's time shared out evenly.
-        hits: the chunks that went out, for stages that give chunks.
+        tokens: length of the outputs, in tokens of `chunking.tokenizer`.
+        milliseconds: the time of the whole batch, divided evenly among its questions.
+        hits: the chunks that the stage gave, if any.
     """
 
     stage: str
@@ -53,10 +53,10 @@ class Result:
         question: as asked.
         retrieved: the chunks after all stages, best first.
         used: how many of them fitted into the prompt.
-        reply: the generator's own words;
+        reply: the generator's own words.
         answer: the reply taken apart.
         prompt_tokens: length of the prompt, in the generator's tokens.
-        trace: stage by stage, what came in and what went out.
+        trace: what each stage did.
     """
 
     question: str
@@ -85,9 +85,9 @@ class Pipeline:
     Attributes:
         retriever: a VectorIndex or another retriever of this package, or a LlamaIndex retriever.
         generator: the model that answers; a LlamaIndex LLM becomes one by `models.from_llama_index`.
-        rewrite: stages before retrieval;
-        post: stages after it.
-        top_k: chunks in a prompt;
+        rewrite: stages before retrieval.
+        post: stages after retrieval.
+        top_k: chunks in a prompt.
         depth: chunks retrieved, at least `top_k`.
     """
 

@@ -159,13 +159,12 @@ class VectorIndex(_Chunks):
         texts = [text for q in queries for text in q.embedding_strs]
         vectors = self.embedder.encode(texts)
         owner = np.repeat(np.arange(len(queries)), [len(q.embedding_strs) for q in queries])
-        query_vectors = (
-            np.stack([vectors[owner == i].mean(axis=0) for i in range(len(queries))]) if len(queries) else vectors
-        )
-        scores = query_vectors @ self.vectors.T
+        if len(queries):
+            vectors = np.stack([vectors[owner == i].mean(axis=0) for i in range(len(queries))])
+        scores = vectors @ self.vectors.T
         if len(self._also):
             # A maximum over a chunk's own text and the texts that stand for it.
-            np.maximum.at(scores.T, self._also, (query_vectors @ self._further.T).T)
+            np.maximum.at(scores.T, self._also, (vectors @ self._further.T).T)
         return scores
 
     def llama_index(self) -> VectorStoreIndex:

@@ -42,7 +42,11 @@ def train_generator(
         chats: prompts with the replies wanted.
         out: folder of the adapter.
         generator: the model to train, in fp32 or bf16; the reader by default. Its weights stay as they are on disk.
-        epochs, rank, learning_rate, batch_size, seed: of the training.
+        epochs: passes over the examples.
+        rank: of the adapter's matrices.
+        learning_rate: the highest, reached after a warm-up.
+        batch_size: examples in a step.
+        seed: of the training.
 
     Returns:
         `out`, with the adapter in safetensors.

@@ -68,7 +68,11 @@ def train_reranker(
         pairs: from `pairs`.
         out: folder of the adapter.
         base: a folder or Hugging Face id of the network; the course's MiniLM by default.
-        epochs, rank, learning_rate, batch_size, seed: of the training.
+        epochs: passes over the examples.
+        rank: of the adapter's matrices.
+        learning_rate: the highest, reached after a warm-up.
+        batch_size: examples in a step.
+        seed: of the training.
 
     Returns:
         `out`, with the adapter in safetensors.
