@@ -205,9 +205,7 @@ def timings(runs: Iterable[Run]) -> dict[str, float]:
 
 
 def versus(
-    runs: Sequence[Run],
-    baseline: str = "naive",
-    metrics: Sequence[str] = (f"evidence_recall_{BUDGET}", "exact_match"),
+    runs: Sequence[Run], baseline: str = "naive", metrics: Sequence[str] = (f"evidence_recall_{BUDGET}", "exact_match")
 ) -> pd.DataFrame:
     """Paired differences of every system from the baseline, with intervals, and p after Holm over all rows.
 

@@ -5,7 +5,7 @@ Floor 2. Each step is LlamaIndex's own part where it has one, called on many que
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
-from labkit.rag.baselines import FixedRetriever, oracle, oracle_passages, random_context, read_oracle
+from labkit.rag.baselines import FixedRetriever, oracle, oracle_passages, random_context
 from labkit.rag.chunking import (
     add_headers, chunk, ClauseParser, clauses_with_headers, cost_of, count_tokens, document_headers, indexed_text,
     passage_of, places_of, span_of, text_of,

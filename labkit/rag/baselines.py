@@ -13,17 +13,11 @@ from typing import Any
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from labkit.corpus import Document, Question, Span
-from labkit.metrics import AnswerScore
-from labkit.models import Generator
 from labkit.prompts import Passage
 from labkit.rag.chunking import place
-from labkit.rag.evaluation import score
-from labkit.rag.pipeline import Pipeline
-from labkit.rag.retrieval import Query, Within, bundles, check_top_k
+from labkit.rag.retrieval import Hits, Query, Within, bundles, check_top_k
 
 Clauses = Sequence[Mapping[str, Any]]
-# More passages than the oracle ever gives.
-_ALL = 100
 
 
 def oracle_passages(
@@ -73,9 +67,7 @@ class FixedRetriever:
             for question, spans in passages.items()
         }
 
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
         """As `Retriever.retrieve`; `within` narrows nothing.
 
         Raises:
@@ -134,22 +126,3 @@ def _paragraph(document: Document, evidence: Span) -> Span:
     start = document.text.rfind("\n\n", 0, evidence.start)
     end = document.text.find("\n\n", evidence.end)
     return Span(document.id, start + 2 if start >= 0 else 0, end if end >= 0 else len(document.text))
-
-
-def read_oracle(
-    generator: Generator,
-    questions: Sequence[Question],
-    documents: Sequence[Document],
-    contracts: Clauses,
-    distractors: int = 2,
-    seed: int = 0,
-    progress: bool = False,
-) -> tuple[list[str], list[AnswerScore]]:
-    """Let the generator read the oracle's passages.
-
-    Returns:
-        Its replies and their scores, question by question.
-    """
-    retriever = oracle(questions, documents, contracts, distractors, seed)
-    results = Pipeline(retriever, generator, top_k=_ALL).run([q.question for q in questions], progress=progress)
-    return [r.reply for r in results], score(questions, results)

@@ -33,10 +33,7 @@ class Corrective:
         return self.run([question], [history])[0]
 
     def run(
-        self,
-        questions: Sequence[str],
-        histories: Sequence[Sequence[Message]] | None = None,
-        progress: bool = False,
+        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None, progress: bool = False
     ) -> list[Result]:
         """As `Pipeline.run`; trace and prompt tokens of a question searched for again are those of both rounds."""
         before = list(histories or [()] * len(questions))

@@ -19,7 +19,7 @@ from labkit.corpus import COMPANY_RELATIONS, Span
 from labkit.rag.chunking import place, span_of
 from labkit.rag.graph import KnowledgeGraph, Triple
 from labkit.rag.linking import plain_name
-from labkit.rag.retrieval import Query, VectorIndex, Within, bundles, check_top_k
+from labkit.rag.retrieval import Hits, Query, VectorIndex, Within, bundles, check_top_k
 
 
 class Intent(Protocol):
@@ -106,9 +106,7 @@ class GraphRetriever:
             return list(between)
         return list(dict.fromkeys(c for e in entities for c in self.graph.contracts(e)))
 
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
         """As `Retriever.retrieve`; no passages for a question that names nothing in the graph."""
         check_top_k(top_k)
         bundled = bundles(queries)

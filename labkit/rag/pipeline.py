@@ -103,10 +103,7 @@ class Pipeline:
         return self.run([question], [history])[0]
 
     def run(
-        self,
-        questions: Sequence[str],
-        histories: Sequence[Sequence[Message]] | None = None,
-        progress: bool = False,
+        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None, progress: bool = False
     ) -> list[Result]:
         """Answer many questions: one embedding call, one BM25 call, one batched generation.
 
@@ -123,13 +120,13 @@ class Pipeline:
 
     def retrieve(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None
-    ) -> list[list[NodeWithScore]]:
+    ) -> list[retrieval.Hits]:
         """The chunks after all stages, without asking the generator; the first `top_k` would be its passages."""
         return self._find(questions, histories, _Traces(len(questions), self.top_k))[1]
 
     def _find(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None, traces: _Traces
-    ) -> tuple[list[QueryBundle], list[list[NodeWithScore]]]:
+    ) -> tuple[list[QueryBundle], list[retrieval.Hits]]:
         """For each question the query that the generator is asked, and the chunks after every stage."""
         queries, hits = self._retrieve(questions, histories or [()] * len(questions), traces)
         first = [row[0] for row in queries]
@@ -139,7 +136,7 @@ class Pipeline:
 
     def _retrieve(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]], traces: _Traces
-    ) -> tuple[list[list[QueryBundle]], list[list[NodeWithScore]]]:
+    ) -> tuple[list[list[QueryBundle]], list[retrieval.Hits]]:
         """For each question its queries, the first of which the generator is asked, and the chunks found."""
         queries = [[query] for query in retrieval.bundles(questions)]
         for stage in self.rewrite:
@@ -152,7 +149,7 @@ class Pipeline:
         if size is not None:
             depth = min(depth, len(size))
 
-        def look() -> list[list[NodeWithScore]]:
+        def look() -> list[retrieval.Hits]:
             lists = iter(retrieval.search(self.retriever, flat, depth))
             return [retrieval.fuse([next(lists) for _ in row], depth) for row in queries]
 

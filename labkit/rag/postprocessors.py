@@ -18,8 +18,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from labkit import prompts
 from labkit.models import Embedder, Generator, Reranker
 from labkit.rag.chunking import annotate, indexed_text, passage_of, span_of, text_of
-
-Hits = list[NodeWithScore]
+from labkit.rag.retrieval import Hits
 
 
 class Stage(Protocol):

@@ -21,6 +21,8 @@ from labkit.models import Embedder
 from labkit.rag.chunking import indexed_text, text_of
 
 Query = str | QueryBundle
+# Chunks of one question with their scores, best first.
+Hits = list[NodeWithScore]
 # For each query the ids of the documents to search in, or None for all of them.
 Within = Sequence[Collection[str] | None]
 
@@ -28,7 +30,7 @@ Within = Sequence[Collection[str] | None]
 class Retriever(Protocol):
     """Anything that finds chunks for many queries at once."""
 
-    def retrieve(self, queries: Sequence[Query], top_k: int, within: Within | None = None) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int, within: Within | None = None) -> list[Hits]:
         """The `top_k` best chunks of each query, best first; fewer where `within` holds fewer."""
 
 
@@ -50,7 +52,7 @@ def bundles(queries: Sequence[Query]) -> list[QueryBundle]:
 
 def search(
     retriever: Retriever | BaseRetriever, queries: Sequence[Query], top_k: int, within: Within | None = None
-) -> list[list[NodeWithScore]]:
+) -> list[Hits]:
     """Ask a retriever of this module for all queries at once, or a LlamaIndex retriever one by one.
 
     Raises:
@@ -94,9 +96,7 @@ class _Chunks(ABC):
     def scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
         """How near each chunk is to each query, shape (queries, chunks)."""
 
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
         """The `top_k` best chunks of each query, best first.
 
         Args:
@@ -265,9 +265,7 @@ class Hybrid:
     retrievers: Sequence[Retriever | BaseRetriever]
     depth: int = 30
 
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
         """As `Retriever.retrieve`.
 
         Raises:
@@ -299,12 +297,7 @@ class AutoMerging:
     """
 
     def __init__(
-        self,
-        nodes: Sequence[TextNode],
-        embedder: Embedder,
-        share: float = 0.5,
-        depth: int = 12,
-        joined: bool = True,
+        self, nodes: Sequence[TextNode], embedder: Embedder, share: float = 0.5, depth: int = 12, joined: bool = True
     ) -> None:
         check_chunks(nodes)
         leaves = [n for n in get_leaf_nodes(list(nodes)) if isinstance(n, TextNode)]
@@ -317,9 +310,7 @@ class AutoMerging:
         """The smallest chunks."""
         return self.index.chunks
 
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
         """As `Retriever.retrieve`, on merged chunks; at least 1 of them."""
         from llama_index.core.retrievers import AutoMergingRetriever
 

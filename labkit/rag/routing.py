@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.schema import TextNode
 
 from labkit.corpus import Document, Span
 from labkit.models import Embedder
 from labkit.rag.chunking import place
-from labkit.rag.retrieval import BM25Index, Hybrid, Query, Retriever, VectorIndex, Within, check_top_k
+from labkit.rag.retrieval import BM25Index, Hits, Hybrid, Query, Retriever, VectorIndex, Within, check_top_k
 
 
 @dataclass
@@ -61,9 +61,7 @@ class Routed:
     retriever: Retriever
     router: Router
 
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
         """As `Retriever.retrieve`; `within` narrows what the router keeps, where the two meet."""
         check_top_k(top_k)
         kept: list[Collection[str]] = list(self.router.route(queries))

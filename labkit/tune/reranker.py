@@ -28,10 +28,7 @@ class Pair:
 
 
 def pairs(
-    questions: Sequence[Question],
-    hits: Sequence[Sequence[tuple[Span, str]]],
-    negatives: int = 4,
-    seed: int = 0,
+    questions: Sequence[Question], hits: Sequence[Sequence[tuple[Span, str]]], negatives: int = 4, seed: int = 0
 ) -> list[Pair]:
     """Training pairs out of what a search found: passages with evidence, and others from near the top.
 
