@@ -20,6 +20,7 @@ _SMALL = (
 ).split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _WORDS = {w: i for i, w in enumerate(_SMALL)} | {w: 10 * i for i, w in enumerate(_TENS, start=2)}
+MONTHS = tuple("January February March April May June July August September October November December".split())
 # Every word that numbers are written with.
 NUMBER_WORDS = frozenset((*_WORDS, "hundred", *_SCALES))
 

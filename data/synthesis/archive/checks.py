@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
+from labkit.values import MONTHS
 from synthesis.archive import clauses, playbook, values, world
 
 Row = dict[str, Any]
@@ -22,7 +23,7 @@ STYLES = ("classic", "us", "plain", "civil", "schedule", "letter")
 TASKS = ("lookup", "compare", "multihop", "amended", "list", "classify", "summarise", "unanswerable")
 SPLITS = ("train", "dev", "test")
 NUMBER_WORDS = [*values.UNITS, *values.TENS[2:], "hundred", "thousand", "million"]
-MONTH = "|".join(clauses.MONTHS)
+MONTH = "|".join(MONTHS)
 
 
 # ---- wordings

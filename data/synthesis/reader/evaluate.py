@@ -190,11 +190,6 @@ def reply_to(generator: models.Generator, asked: Sequence[examples.Example], pro
     return generator.generate([e.messages for e in asked], max_new_tokens=longest or None, progress=progress)
 
 
-def wrapped(model: Any, tokenizer: Any) -> models.Generator:
-    """A model that is already in memory as a generator."""
-    return models.Generator(model, tokenizer, "reader", max_length=model.config.max_position_embeddings)
-
-
 def score(
     generator: models.Generator,
     *,
@@ -202,19 +197,17 @@ def score(
     passages: int = 3,
     wording: str = "known",
     n: int = 200,
-    source: str | None = "topics",
     alike: bool = False,
-    bank: Any = None,
 ) -> dict[str, Interval]:
     """Measure a generator on `n` fresh questions of an instruction, with `passages` passages each.
 
     Prompts that do not fit into the window are left out; the intervals say how many were asked.
 
     Args:
-        source, alike, bank: of the contexts, see `examples.evaluation_groups`.
+        alike: only the title tells the passages apart.
     """
     room = generator.max_length - prompts.NEW_TOKENS.get(instruction, generator.max_new_tokens)
-    drawn = examples.evaluation(n, passages, wording, source=source, instruction=instruction, alike=alike, bank=bank)
+    drawn = examples.evaluation(n, passages, wording, instruction=instruction, alike=alike)
     asked = [e for e in drawn if generator.count_tokens(e.messages) <= room]
     return measure(instruction, reply_to(generator, asked), [e.answer for e in asked])
 
@@ -235,7 +228,6 @@ def held_out_worlds(
             cells.append((f"answer, {count} passages, {wording}", {"passages": count, "wording": wording}))
     for wording in groups.WORDINGS:
         cells.append((f"answer, 3 passages alike, {wording}", {"wording": wording, "alike": True}))
-    cells.append(("answer, 3 passages, lexicon", {"wording": "both", "source": "lexicon"}))
     for instruction in examples.INSTRUCTIONS[1:]:
         for wording in ("known", "both"):
             cells.append((f"{instruction}, {wording}", {"instruction": instruction, "wording": wording}))
