@@ -3,7 +3,7 @@
 Floor 3. `runs` compares pipelines; `arms` builds those that the test split judges.
 """
 
-from labkit.bench.graph_scores import linking_scores, shipped_triples, triple_scores, write_triples
+from labkit.bench.graph_scores import linking_scores, shipped_triples, triple_scores
 from labkit.bench.runs import (
     BUDGET,
     METRICS,
@@ -31,7 +31,6 @@ from labkit.bench.systems import (
     shipped_questions,
     shipped_replies,
     write_benchmark,
-    write_questions,
 )
 
 __all__ = [
@@ -62,6 +61,4 @@ __all__ = [
     "versus",
     "where",
     "write_benchmark",
-    "write_questions",
-    "write_triples",
 ]

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from labkit import corpus, models, paths, rag
+from labkit import corpus, paths
 from labkit.corpus import Document, Fact, Span
 from labkit.metrics import normalise
 from labkit.rag import ExtractedTriple, KnowledgeGraph
 
-SAY = partial(print, flush=True)
 ALL = "all"
-_TRIPLES = "triples.jsonl"
 
 
 def triple_scores(graph: KnowledgeGraph, facts: Sequence[Fact]) -> pd.DataFrame:
@@ -86,22 +80,6 @@ def _mentions(documents: Sequence[Document]) -> Iterator[tuple[str, str, str | N
             yield "former name", name, None, companies[company]["name"]
 
 
-# ------------------------------------------------------------------- triples of the course
-
-
-def write_triples(say: Callable[[str], None] = SAY) -> Path:
-    """Let the tuned reader extract the triples of the whole archive, and keep them with the course."""
-    documents = corpus.load_documents(kinds=("contract", "amendment", "register"))
-    chunks = rag.fact_chunks(documents)
-    say(f"{len(chunks)} chunks of {len(documents)} documents")
-    found = rag.extract(models.load_tuned(paths.adapter("extractor")), chunks)
-    rows = [[m.subject, m.relation, m.object, *asdict(m.source).values()] for m in found]
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    path = paths.write_checked(_TRIPLES, text, paths.shipped_results())
-    say(f"{len(rows)} triples in {path}")
-    return path
-
-
 def shipped_triples(documents: Sequence[Document]) -> list[ExtractedTriple]:
     """The triples that come with the course for these documents.
 
@@ -109,8 +87,6 @@ def shipped_triples(documents: Sequence[Document]) -> list[ExtractedTriple]:
         FileNotFoundError: there are none at all.
         ValueError: they do not match their checksum.
     """
-    if not (paths.shipped_results() / _TRIPLES).exists():
-        raise FileNotFoundError("The course carries no triples: extract them with `python -m labkit triples`.")
     ids = {d.id for d in documents}
-    rows = paths.read_rows(_TRIPLES, paths.shipped_results())
+    rows = paths.read_rows("triples.jsonl", paths.shipped_results())
     return [ExtractedTriple(s, r, o, Span(d, a, b)) for s, r, o, d, a, b in rows if d in ids]

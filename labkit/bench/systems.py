@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ REFERENCES_K = 8
 WINDOW_K = 16
 SAY = partial(print, flush=True)
 # Files of the results that come with the course.
-_REPORT, _REPLIES, _QUESTIONS = "benchmark.json", "benchmark_replies.jsonl", "hypothetical_questions.jsonl"
+_REPORT, _REPLIES = "benchmark.json", "benchmark_replies.jsonl"
 
 
 def naive(documents: Sequence[Document], embedder: Embedder, generator: Generator) -> Pipeline:
@@ -257,21 +257,6 @@ def shipped_replies(arm: str) -> dict[str, str]:
     return {row["id"]: row["reply"] for row in rows if row["arm"] == arm}
 
 
-# ------------------------------------------------------------------------- hypothetical questions
-
-
-def write_questions(say: Callable[[str], None] = SAY) -> Path:
-    """Let the generator write the questions that each clause of the dev archive answers, and keep them."""
-    documents = corpus.load_documents("dev")
-    chunks = rag.clauses_with_headers(documents)
-    written = rag.hypothetical_questions(models.load_generator(), chunks)
-    rows = [{**asdict(rag.span_of(c)), "questions": found} for c, found in zip(chunks, written, strict=True)]
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    path = paths.write_checked(_QUESTIONS, text, paths.shipped_results())
-    say(f"{sum(len(found) for found in written)} questions for {len(chunks)} chunks in {path}")
-    return path
-
-
 def shipped_questions(chunks: Sequence[BaseNode]) -> list[list[str]]:
     """The questions that come with the course for each chunk; none for a chunk that it has none for.
 
@@ -279,8 +264,6 @@ def shipped_questions(chunks: Sequence[BaseNode]) -> list[list[str]]:
         FileNotFoundError: there are none at all.
         ValueError: they do not match their checksum.
     """
-    if not (paths.shipped_results() / _QUESTIONS).exists():
-        raise FileNotFoundError("The course carries no such questions: write them with `python -m labkit questions`.")
-    rows = paths.read_rows(_QUESTIONS, paths.shipped_results())
+    rows = paths.read_rows("hypothetical_questions.jsonl", paths.shipped_results())
     known = {Span(r["document"], r["start"], r["end"]): r["questions"] for r in rows}
     return [known.get(rag.span_of(c), []) for c in chunks]

@@ -5,8 +5,10 @@ Floor 1.
 
 from labkit.corpus.course_data import (
     SPLITS,
+    changed_files,
     company_records,
     contract_records,
+    describe,
     load_documents,
     load_questions,
     read_checked,
@@ -31,9 +33,11 @@ __all__ = [
     "Folder",
     "Question",
     "Span",
+    "changed_files",
     "clause_relations",
     "company_records",
     "contract_records",
+    "describe",
     "gold_facts",
     "load_documents",
     "load_folder",

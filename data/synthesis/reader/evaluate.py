@@ -385,7 +385,7 @@ def table(report: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(rows).lstrip("\n")
 
 
-CARD_MARKS = ("<!-- figures: written by labkit reader card -->", "<!-- end of figures -->")
+CARD_MARKS = ("<!-- figures: written by synthesis reader card -->", "<!-- end of figures -->")
 
 
 def _cell(value: Any) -> str:
@@ -441,7 +441,8 @@ def write_card(folder: Path, n: int = 200) -> None:
         ValueError: README.md lacks the two marks between which the figures go.
     """
     readme = folder / "README.md"
-    before, mark, rest = readme.read_text(encoding="utf-8").partition(CARD_MARKS[0])
+    card = readme.read_text(encoding="utf-8") if readme.exists() else ""
+    before, mark, rest = card.partition(CARD_MARKS[0])
     _, closing, after = rest.partition(CARD_MARKS[1])
     if not mark or not closing:
         raise ValueError(f"{readme} lacks the lines {CARD_MARKS[0]!r} and {CARD_MARKS[1]!r}: put them in.")
