@@ -14,12 +14,13 @@ _UNIT = re.compile(r"\b(business day|working day|hour|day|week|month|year)s?\b",
 _CURRENCIES = {"$": "USD", "\N{EURO SIGN}": "EUR", "\N{POUND SIGN}": "GBP", "us dollar": "USD", "dollar": "USD",
                "euro": "EUR", "pound": "GBP", "swiss franc": "CHF"}  # fmt: skip
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
-_SMALL = (
+SMALL_NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
     " eighteen nineteen"
 ).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_WORDS = {w: i for i, w in enumerate(_SMALL)} | {w: 10 * i for i, w in enumerate(_TENS, start=2)}
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORDS = {w: i for i, w in enumerate(SMALL_NUMBERS)} | {w: 10 * i for i, w in enumerate(TENS, start=2)}
+MONTHS = tuple("January February March April May June July August September October November December".split())
 # Every word that numbers are written with.
 NUMBER_WORDS = frozenset((*_WORDS, "hundred", *_SCALES))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synthesis.reader import evaluate
 
 from labkit import rag
 from labkit.prompts import REFUSAL, Passage
@@ -82,17 +81,3 @@ def test_a_clause_falls_under_the_rule_whose_question_it_answers():
     assert rag.classify_by_asking(stub, [("Pay in 30 days.", rules)]) == [("Payment term", "high")]
     with pytest.raises(ValueError, match="no rules"):
         rag.classify_by_asking(stub, [("Pay in 30 days.", [])])
-
-
-def test_rules_are_found_in_every_layout():
-    page = Passage("Review guide", "Law\nAlways low.\n\n### Seat\nAlways high.")
-    assert evaluate.rules_of([page, Passage("Deposit", "Low.")]) == [
-        ("Law", "Always low."), ("Seat", "Always high."), ("Deposit", "Low.")]  # fmt: skip
-
-
-def test_the_reader_fills_a_sheet_better_one_question_at_a_time(reader):
-    asked = evaluate.parts_by_asking(reader, 12)
-    at_once = evaluate.score(reader, instruction="term_sheet", n=12)
-    assert asked["term_sheet by asking, known"]["field_f1"].value > at_once["field_f1"].value + 0.2
-    assert asked["classify by asking, known"]["category"].value >= 0.8
-    assert asked["triples by asking, known"]["f1"].n == 12

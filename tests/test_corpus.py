@@ -180,3 +180,32 @@ def test_the_courses_pdf_docx_and_html_copies_read_like_the_canonical_text():
             canonical = corpus.read_checked(f"contracts/{copy.title}.txt")
             words = set(canonical.split())
             assert len(words & set(copy.text.split())) > 0.85 * len(words)
+
+
+def test_a_result_is_written_with_its_checksum_and_approves_no_other(tmp_path):
+    for name in ("a.jsonl", "b.jsonl"):
+        paths.write_checked(name, "[1]\n", tmp_path)
+    (tmp_path / "a.jsonl").write_text("[2]\n", encoding="utf-8")
+    paths.write_checked("b.jsonl", "[3]\n", tmp_path)
+    assert paths.read_rows("b.jsonl", tmp_path) == [[3]]
+    with pytest.raises(ValueError, match="not what was shipped"):
+        paths.read_rows("a.jsonl", tmp_path)
+
+
+def test_changed_and_missing_files_are_listed(copied_data):
+    assert corpus.changed_files() == {}
+    (copied_data / "models" / "intents").mkdir(parents=True)
+    (copied_data / "playbook.md").write_text("another", encoding="utf-8")
+    (copied_data / "results" / "triples.jsonl").unlink()
+    assert corpus.changed_files(copied_data) == {
+        "playbook.md": "changed",
+        "results/triples.jsonl": "missing",
+        "models/intents/SHA256SUMS": "missing",
+    }
+
+
+def test_the_description_counts_what_is_there():
+    lines = {line.split()[0]: line.split()[1:] for line in corpus.describe().splitlines() if line.strip()}
+    asked = [row for split in corpus.SPLITS for row in paths.read_rows(f"questions/{split}.jsonl")]
+    assert int(lines["compare"][-1]) == sum(row["task"] == "compare" for row in asked)
+    assert lines["letter"] == ["0", "8", "0", "8"]

@@ -85,7 +85,7 @@ def test_vectors_of_the_dev_archive_come_with_the_plain_embedder(monkeypatch):
     live = models.load_embedder(cached=False).encode([rag.text_of(c) for c in clauses[:3]])
 
     def refuse() -> None:
-        raise AssertionError("embedded again: run `python -m labkit adapters minilm`")
+        raise AssertionError("embedded again: run `python -m synthesis adapters minilm`")
 
     monkeypatch.setattr(plain, "load", refuse)
     rag.VectorIndex(clauses, plain, joined=False)

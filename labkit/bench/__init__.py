@@ -7,7 +7,7 @@ from labkit.bench.graph_scores import linking_scores, triple_scores
 from labkit.bench.runs import (
     differences, error_table, mean, mean_by, measure, METRICS, only, results_table, Run, sample, timings, versus, where,
 )
-from labkit.bench.shipped import shipped_questions, shipped_triples, write_questions, write_triples
+from labkit.bench.shipped import shipped_questions, shipped_triples
 from labkit.bench.systems import (
     best, build_systems, dense_index, dev_questions, hybrid, naive, Systems, tuned_index,
 )

@@ -16,7 +16,6 @@ import pandas as pd
 
 from labkit import corpus, models, paths, rag, stats
 from labkit.bench.runs import Run, differences, mean, measure, only, results_table, versus, where
-from labkit.bench.shipped import SAY, read_rows, write_rows
 from labkit.bench.systems import build_systems, naive
 from labkit.corpus import Document, Question
 from labkit.models import Embedder, Generator
@@ -52,6 +51,7 @@ TASKS = {
 COLUMNS = ("exact_match", "token_f1", f"evidence_recall_{BUDGET}", f"wrong_document_rate_at_{K}", "prompt_tokens")
 # The references give all their passages: several pieces of evidence, and two distractors.
 REFERENCE_TOP_K = 8
+SAY = partial(print, flush=True)
 # Files of the results that come with the course.
 _REPORT, _REPLIES = "benchmark.json", "benchmark_replies.jsonl"
 
@@ -171,7 +171,8 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
         for run in runs
         for q, r in zip(run.questions, run.results, strict=True)
     ]
-    write_rows(_REPLIES, rows)
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    paths.write_checked(_REPLIES, lines, paths.shipped_results())
     text = json.dumps({"made_with": made_with, **stats.plain(report(runs))}, indent=1, ensure_ascii=False)
     path = paths.write_checked(_REPORT, text + "\n", paths.shipped_results())
     say(f"written to {path}\n{results_table(runs).round(3).to_string(index=False)}")
@@ -179,18 +180,12 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
 
 
 def shipped_benchmark() -> dict[str, Any]:
-    """The report that comes with the course, as `write_benchmark` made it.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it does not match its checksum.
-    """
-    if not (paths.shipped_results() / _REPORT).exists():
-        raise FileNotFoundError("The course carries no results of the benchmark: make them with `make benchmark`.")
+    """The report that comes with the course, as `write_benchmark` made it; errors as in `paths.read_checked`."""
     figures: dict[str, Any] = json.loads(paths.read_checked(_REPORT, paths.shipped_results()))
     return figures
 
 
 def shipped_replies(system: str) -> dict[str, str]:
-    """The replies of a system that come with the course, by id of the question; errors as in `shipped.read_rows`."""
-    return {row["id"]: row["reply"] for row in read_rows(_REPLIES, "benchmark") if row["system"] == system}
+    """The replies of a system that come with the course, by id of the question; errors as in `shipped_benchmark`."""
+    rows = paths.read_rows(_REPLIES, paths.shipped_results())
+    return {row["id"]: row["reply"] for row in rows if row["system"] == system}

@@ -6,7 +6,7 @@ Floor 1.
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
 from labkit.corpus.course_data import (
-    company_records, contract_records, load_documents, load_questions, read_checked, SPLITS,
+    changed_files, company_records, contract_records, describe, load_documents, load_questions, read_checked, SPLITS,
 )
 from labkit.corpus.folders import Folder, load_folder
 from labkit.corpus.gold_graph import clause_relations, COMPANY_RELATIONS, Fact, gold_facts, PARTY_RELATIONS, relation_of

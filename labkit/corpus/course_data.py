@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from labkit import paths
@@ -108,3 +109,49 @@ def _question(record: Mapping[str, Any]) -> Question:
     values["evidence"] = tuple(Span(e["document"], e["start"], e["end"]) for e in record["evidence"])
     values["documents"] = tuple(record["documents"])
     return Question(**values)
+
+
+def changed_files(folder: Path | None = None) -> dict[str, str]:
+    """Files of the data, the models and the results that are not as they were shipped.
+
+    Args:
+        folder: the data; the course's by default.
+
+    Returns:
+        What is wrong with each file, by its path below the folder: "missing" or "changed".
+    """
+    folder = folder or paths.data()
+    found = {}
+    for place in (folder, *filter(Path.is_dir, (folder / "results", *sorted((folder / "models").glob("*"))))):
+        listed = paths.checksums(place) if (place / paths.SUMS).exists() else {paths.SUMS: ""}
+        for name, digest in listed.items():
+            file = place / name
+            if not file.exists() or paths.sha256(file) != digest:
+                found[file.relative_to(folder).as_posix()] = "changed" if file.exists() else "missing"
+    return found
+
+
+def describe() -> str:
+    """Counts of contracts by split and of questions by split and half, as text."""
+    import pandas as pd
+
+    documents = pd.DataFrame(contract_records())
+    documents["words"] = [len(read_checked(f"contracts/{name}.txt").split()) for name in documents["id"]]
+    documents["clauses"] = documents["clauses"].map(len)
+    first = documents["amends"].isna()
+    asked = pd.DataFrame([row for split in SPLITS for row in paths.read_rows(f"questions/{split}.jsonl")])
+    asked["part"] = (asked["split"] + " " + asked["half"].fillna("")).str.strip()
+    asked["follow-ups"] = asked["followup"].notna()
+    sizes = [f"{kind}: {rows['words'].min()} to {rows['words'].max()} words, {rows['clauses'].min()} to "
+             f"{rows['clauses'].max()} clauses" for kind, rows in
+             (("Contracts", documents[first]), ("Amendments", documents[~first]))]  # fmt: skip
+    blocks = [f"{len(company_records())} companies, {first.sum()} contracts, {(~first).sum()} amendments", *sizes]
+    for table, part, names in (
+        (documents[first], "split", ("kind", "style")),
+        (asked, "part", ("task", "stratum", "reference")),
+    ):
+        for name in names:
+            counts = pd.crosstab(table[name].fillna("none"), table[part], margins=True, margins_name="all")
+            blocks.append(f"\n{counts.to_string()}")
+    blocks.append(f"\n{asked.groupby('part')[['ambiguous', 'follow-ups']].sum().to_string()}")
+    return "\n".join(blocks)

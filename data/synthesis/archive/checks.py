@@ -1,4 +1,4 @@
-"""Checks of the wordings and of `data/`: flaws, leaks, spans, sizes; and a description in numbers."""
+"""Checks of the wordings and of `data/`: flaws, leaks, spans, sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import paths
+from labkit import corpus, paths
+from labkit.values import MONTHS, NUMBER_WORDS
 from synthesis.archive import clauses, playbook, values, world
 
 Row = dict[str, Any]
@@ -21,8 +22,7 @@ GENERATED = ("companies.jsonl", "contracts", "contracts.jsonl", "feedback", "pdf
 STYLES = ("classic", "us", "plain", "civil", "schedule", "letter")
 TASKS = ("lookup", "compare", "multihop", "amended", "list", "classify", "summarise", "unanswerable")
 SPLITS = ("train", "dev", "test")
-NUMBER_WORDS = [*values.UNITS, *values.TENS[2:], "hundred", "thousand", "million"]
-MONTH = "|".join(clauses.MONTHS)
+MONTH = "|".join(MONTHS)
 
 
 # ---- wordings
@@ -276,8 +276,8 @@ def verify(data: Path) -> list[str]:
     data = Path(data)
     missing = [name for name in (*GENERATED, *BY_HAND, "SHA256SUMS") if not (data / name).exists()]
     if missing:
-        return [f"{data} lacks {', '.join(missing)}: run `python -m labkit data build`."]
-    found = [*_check_sums(data), *_check_folders(data)]
+        return [f"{data} lacks {', '.join(missing)}: run `python -m synthesis data build`."]
+    found = _check_sums(data)
     try:
         documents, companies = read(data / "contracts.jsonl"), read(data / "companies.jsonl")
         asked = {split: read(data / "questions" / f"{split}.jsonl") for split in SPLITS}
@@ -293,45 +293,12 @@ def verify(data: Path) -> list[str]:
     return found
 
 
-def edited(data: Path) -> list[str]:
-    """Files that are made to be changed and were."""
-    expected, actual = paths.checksums(data), digests(data)
-    return [name for name in EDITABLE if name in actual and actual[name] != expected.get(name)]
-
-
 def _check_sums(data: Path) -> list[str]:
-    expected = paths.checksums(data)
-    actual = digests(data)
-    found = [f"{name} differs from SHA256SUMS: restore it or build data again."
-             for name, digest in expected.items()
-             if actual.get(name, digest) != digest and name not in EDITABLE]  # fmt: skip
-    found += [
-        f"{name} is listed in SHA256SUMS but missing: build data again."
-        for name in sorted(expected.keys() - actual.keys())
-    ]
-    return found + [f"{name} is not listed in SHA256SUMS: remove it or build data again."
-                    for name in sorted(actual.keys() - expected.keys())]  # fmt: skip
-
-
-def _check_folders(data: Path) -> list[str]:
-    """Files of results and models against the SHA256SUMS of their folder; a folder that is not there is fine."""
-    found = []
-    for folder in (data / "results", *sorted((data / "models").glob("*"))):
-        if folder.is_dir():
-            found += [f"{line}: restore it with `git checkout data`." for line in _check_folder(data, folder)]
-    return found
-
-
-def _check_folder(data: Path, folder: Path) -> list[str]:
-    place = folder.relative_to(data).as_posix()
-    if not (folder / paths.SUMS).exists():
-        return [f"{place} holds no SHA256SUMS"]
-    expected = paths.checksums(folder)
-    gone = sorted(name for name in expected if not (folder / name).exists())
-    changed = [n for n in expected if n not in gone and paths.sha256(folder / n) != expected[n]]
-    return [f"{place}/{name} is listed in its folder's SHA256SUMS but missing" for name in gone] + [
-        f"{place}/{name} differs from its folder's SHA256SUMS" for name in changed
-    ]
+    """Files that are missing or changed, but for those made to be edited, and files that no checksum covers."""
+    wrong = {n: what for n, what in corpus.changed_files(data).items() if n not in EDITABLE or what == "missing"}
+    found = [f"{name} is {what}: restore it or build the data again." for name, what in wrong.items()]
+    return found + [f"{name} is not listed in SHA256SUMS: remove it or build the data again."
+                    for name in sorted(digests(data).keys() - paths.checksums(data).keys())]  # fmt: skip
 
 
 def _check_documents(documents: list[Row], texts: dict[str, str]) -> list[str]:
@@ -444,64 +411,3 @@ def _check_feedback(pairs: list[Row], train: list[Row]) -> list[str]:
               for row in pairs if row["question"] not in known]  # fmt: skip
     found += [f"The judgement {row['id']} is not marked as simulated." for row in pairs if row["simulated"] is not True]
     return found
-
-
-# ---- description
-
-
-def _table(title: str, rows: list[list[object]]) -> str:
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
-    lines = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-             for row in cells]  # fmt: skip
-    return "\n".join([title, *(line.rstrip() for line in lines)])
-
-
-def _cross(title: str, rows: Iterable[tuple[str, str]], columns: Sequence[str]) -> str:
-    counts = Counter(rows)
-    names = sorted({row for row, _ in counts})
-    body = [
-        [name, *(counts[name, column] for column in columns), sum(counts[name, c] for c in columns)] for name in names
-    ]
-    return _table(title, [["", *columns, "all"], *body])
-
-
-def describe(data: Path) -> str:
-    """Counts of everything in `data`, as text."""
-    data = Path(data)
-    documents, companies = read(data / "contracts.jsonl"), read(data / "companies.jsonl")
-    texts = _texts(data, documents, companies)
-    contracts = [row for row in documents if not row["amends"]]
-    sizes = sorted(len(texts[row["id"]].split()) for row in contracts)
-    held = sorted(len(row["clauses"]) for row in contracts)
-    changes = sorted(len(texts[row["id"]].split()) for row in documents if row["amends"])
-    asked = [row for split in SPLITS for row in read(data / "questions" / f"{split}.jsonl")]
-    part = {id(row): f"{row['split']} {row['half'] or ''}".strip() for row in asked}
-    parts = ["train", "dev", "test new", "test seen"]
-    lines = [
-        f"Companies: {len(companies)}; contracts: {len(contracts)}; amendments: {len(documents) - len(contracts)}",
-        f"Words per contract: {sizes[0]} to {sizes[-1]}, mean {sum(sizes) / len(sizes):.0f}; "
-        f"per amendment: {changes[0]} to {changes[-1]}",
-        f"Clause categories per contract: {held[0]} to {held[-1]}, mean {sum(held) / len(held):.1f}",
-    ]
-    wordings = defaultdict(set)
-    for row in contracts:
-        for clause in row["clauses"]:
-            wordings[clause["wording"]].add(row["split"])
-    alone = sum(splits == {"test"} for splits in wordings.values())
-    lines.append(f"Clause wordings in use: {len(wordings)}, of which only in test contracts: {alone}")
-    shares: list[list[object]] = [["", "questions", "ambiguous", "follow-ups"]]
-    for name in parts:
-        rows = [row for row in asked if part[id(row)] == name]
-        shares.append([name, len(rows), f"{sum(r['ambiguous'] for r in rows) / len(rows):.0%}",
-                       sum(r["followup"] is not None for r in rows)])  # fmt: skip
-    blocks = [
-        "\n".join(lines),
-        _cross("Contracts by kind", ((row["kind"], row["split"]) for row in contracts), SPLITS),
-        _cross("Contracts by style", ((row["style"], row["split"]) for row in contracts), SPLITS),
-        _cross("Questions by task", ((row["task"], part[id(row)]) for row in asked), parts),
-        _cross("Questions by stratum", ((row["stratum"], part[id(row)]) for row in asked), parts),
-        _cross("Questions by reference", ((row["reference"] or "none", part[id(row)]) for row in asked), parts),
-        _table("Questions by split", shares),
-    ]
-    return "\n\n".join(blocks)

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from labkit.values import MONTHS
 from synthesis.archive import values, world
 from synthesis.archive.values import Value
 
@@ -46,7 +47,6 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
 SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}('s\b|')?")
 OPTIONAL = re.compile(r"\{\?(\w+)\}(.*?)\{/\}", re.DOTALL)
 SENTENCE = re.compile(r"(?<=[.;?!])\s+(?=[\"“(]?[A-Z])")
-MONTHS = ("January February March April May June July August September October November December").split()
 
 
 @dataclass

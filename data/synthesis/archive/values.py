@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
-UNITS += ["seventeen", "eighteen", "nineteen"]
-TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+from labkit.values import SMALL_NUMBERS, TENS
+
 CURRENCIES = {"USD": "US dollars", "EUR": "euros", "GBP": "pounds sterling", "CHF": "Swiss francs"}
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 # A month counts 30 days and a year 12 months wherever two durations are compared.
@@ -38,13 +37,13 @@ class Value:
 def words(number: int) -> str:
     """Spell a whole number from 0 to 999,999,999 in British English."""
     if number < 20:
-        return UNITS[number]
+        return SMALL_NUMBERS[number]
     if number < 100:
         tens, rest = divmod(number, 10)
-        return TENS[tens] + (f"-{UNITS[rest]}" if rest else "")
+        return TENS[tens - 2] + (f"-{SMALL_NUMBERS[rest]}" if rest else "")
     if number < 1000:
         hundreds, rest = divmod(number, 100)
-        return f"{UNITS[hundreds]} hundred" + (f" and {words(rest)}" if rest else "")
+        return f"{SMALL_NUMBERS[hundreds]} hundred" + (f" and {words(rest)}" if rest else "")
     for size, name in ((1_000_000, "million"), (1000, "thousand")):
         if number >= size:
             head, rest = divmod(number, size)
@@ -240,7 +239,7 @@ def figure(number: float) -> str:
 def _percent_words(amount: float) -> str:
     whole, fraction = f"{amount:g}".split(".") if amount != int(amount) else (f"{amount:g}", "")
     spelled = words(int(whole))
-    return f"{spelled} point {' '.join(UNITS[int(d)] for d in fraction)}" if fraction else spelled
+    return f"{spelled} point {' '.join(SMALL_NUMBERS[int(d)] for d in fraction)}" if fraction else spelled
 
 
 def _duration(amount: int, unit: str, kind: str) -> Value:

@@ -256,7 +256,7 @@ def judge(generator: models.Generator, by_answering: bool = False) -> dict[str, 
             truth.append("yes" if right else "no")
             clusters.append(question.cluster)
     if by_answering:
-        replies = ["yes" if right else "no" for right in judge.judge_by_answering(generator, rows)]
+        replies = ["yes" if right else "no" for right in judging.judge_by_answering(generator, rows)]
     else:
         replies = generator.generate([prompts.judge_messages(q, a, passages) for q, passages, a in rows])
     return worlds.measure("judge", replies, truth, clusters)

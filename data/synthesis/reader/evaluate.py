@@ -190,11 +190,6 @@ def reply_to(generator: models.Generator, asked: Sequence[examples.Example], pro
     return generator.generate([e.messages for e in asked], max_new_tokens=longest or None, progress=progress)
 
 
-def wrapped(model: Any, tokenizer: Any) -> models.Generator:
-    """A model that is already in memory as a generator."""
-    return models.Generator(model, tokenizer, "reader", max_length=model.config.max_position_embeddings)
-
-
 def score(
     generator: models.Generator,
     *,
@@ -202,19 +197,17 @@ def score(
     passages: int = 3,
     wording: str = "known",
     n: int = 200,
-    source: str | None = "topics",
     alike: bool = False,
-    bank: Any = None,
 ) -> dict[str, Interval]:
     """Measure a generator on `n` fresh questions of an instruction, with `passages` passages each.
 
     Prompts that do not fit into the window are left out; the intervals say how many were asked.
 
     Args:
-        source, alike, bank: of the contexts, see `examples.evaluation_groups`.
+        alike: only the title tells the passages apart.
     """
     room = generator.max_length - prompts.NEW_TOKENS.get(instruction, generator.max_new_tokens)
-    drawn = examples.evaluation(n, passages, wording, source=source, instruction=instruction, alike=alike, bank=bank)
+    drawn = examples.evaluation(n, passages, wording, instruction=instruction, alike=alike)
     asked = [e for e in drawn if generator.count_tokens(e.messages) <= room]
     return measure(instruction, reply_to(generator, asked), [e.answer for e in asked])
 
@@ -235,7 +228,6 @@ def held_out_worlds(
             cells.append((f"answer, {count} passages, {wording}", {"passages": count, "wording": wording}))
     for wording in groups.WORDINGS:
         cells.append((f"answer, 3 passages alike, {wording}", {"wording": wording, "alike": True}))
-    cells.append(("answer, 3 passages, lexicon", {"wording": "both", "source": "lexicon"}))
     for instruction in examples.INSTRUCTIONS[1:]:
         for wording in ("known", "both"):
             cells.append((f"{instruction}, {wording}", {"instruction": instruction, "wording": wording}))
@@ -393,7 +385,7 @@ def table(report: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(rows).lstrip("\n")
 
 
-CARD_MARKS = ("<!-- figures: written by labkit reader card -->", "<!-- end of figures -->")
+CARD_MARKS = ("<!-- figures: written by synthesis reader card -->", "<!-- end of figures -->")
 
 
 def _cell(value: Any) -> str:
@@ -449,7 +441,8 @@ def write_card(folder: Path, n: int = 200) -> None:
         ValueError: README.md lacks the two marks between which the figures go.
     """
     readme = folder / "README.md"
-    before, mark, rest = readme.read_text(encoding="utf-8").partition(CARD_MARKS[0])
+    card = readme.read_text(encoding="utf-8") if readme.exists() else ""
+    before, mark, rest = card.partition(CARD_MARKS[0])
     _, closing, after = rest.partition(CARD_MARKS[1])
     if not mark or not closing:
         raise ValueError(f"{readme} lacks the lines {CARD_MARKS[0]!r} and {CARD_MARKS[1]!r}: put them in.")

@@ -22,7 +22,7 @@ from synthesis.reader.names import KINDS, Names
 
 BANK = Path(__file__).resolve().parent / "bank"
 TOPIC_FILES = ("topics_a.toml", "topics_b.toml", "plain.toml")
-# Topics that the reader was never trained on: it is taught them with few or many wordings, see `breadth`.
+# Topics in twenty wordings each, on which the shipped reader was not trained.
 NEW_TOPICS = ("new_topics.toml",)
 # Further wordings of topics of those files; all of them are trained on.
 MORE_FILES = ("more_1.toml", "more_2.toml", "more_3.toml", "more_4.toml")
@@ -187,7 +187,7 @@ class Wordings:
         return str(rng.choice(self.prompts[instruction][held]))
 
     def texts(self) -> list[str]:
-        """Every wording but the instructions, for the tokenizer and for the separation test."""
+        """Every wording but the instructions, for the separation test."""
         found: list[str] = []
         for rows in (row for both in self.lists.values() for half in both for row in half):
             found += [rows] if isinstance(rows, str) else [rows["text"]] if isinstance(rows, dict) else list(rows)

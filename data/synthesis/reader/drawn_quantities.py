@@ -1,4 +1,4 @@
-"""Values that can be compared: periods, shares, sums, numbers and dates, each with its size and its text.
+"""Drawing values that can be compared: periods, shares, sums, numbers and dates, each with its size and its text.
 
 A year counts as 12 months, a month as 30 days and a week as 7 days; business days are compared with
 business days only.
@@ -11,7 +11,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synthesis.reader.names import CURRENCIES, MONTHS, Names, words
+from labkit.values import MONTHS
+from synthesis.archive.values import words
+from synthesis.reader.names import CURRENCIES, Names
 
 PERIODS = {"hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.0, "year": 360.0, "business day": 1.0}
 _AMOUNTS: dict[str, Sequence[int]] = {

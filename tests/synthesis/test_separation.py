@@ -6,7 +6,7 @@ import json
 
 import pytest
 from synthesis.archive import checks
-from synthesis.reader import course_dev, examples, lexicon, separation, worlds
+from synthesis.reader import course_dev, examples, separation, worlds
 
 from labkit import paths, prompts
 
@@ -34,11 +34,10 @@ def _slots(masked):
 @pytest.fixture(scope="module")
 def bank_side():
     """Every wording of the bank, slots included: (texts, questions)."""
-    bank, words = worlds.load_bank(strict=True), lexicon.load_lexicon()
-    assert words is not None
+    bank = worlds.load_bank(strict=True)
     new = worlds.load_bank(strict=True, files=worlds.NEW_TOPICS)
     further = worlds.load_wordings().texts()
-    return bank.texts() + new.texts() + words.texts() + further, bank.questions() + new.questions() + further
+    return bank.texts() + new.texts() + further, bank.questions() + new.questions() + further
 
 
 def measure(bank_side, data_side, more_bank=(), more_questions=()):
@@ -69,7 +68,9 @@ def test_no_everyday_question_is_in_the_bank(bank_side):
 
 
 def test_what_is_generated_from_the_bank_shares_no_wording_either(data_side):
-    made = [examples.group(99, i, level) for level in examples.LEVELS[1:3] for i in range(600)]
+    made = [
+        examples.group(99, i, level) for level in (examples.SEVERAL_PASSAGES, examples.FULL_WINDOW) for i in range(600)
+    ]
     texts = [p.text for g in made for p in g.passages]
     questions = [q for g in made for q, _ in g.turns]
     found = separation.overlap(texts, data_side[0], bank_questions=questions, data_questions=data_side[1])
@@ -85,3 +86,20 @@ def test_planted_overlaps_are_caught(bank_side, data_side):
     planted = measure(bank_side, data_side, more_bank=[f"As agreed, {sentence}"])
     assert planted.shared_eight > 0 and not planted.holds()
     assert measure(bank_side, data_side, more_bank=documents[:20]).five_share > 0.02
+
+
+def test_separation_finds_planted_overlap():
+    bank = ["{a} hands the keys of the house to {b} before {v} without asking for a receipt."]
+    clean = ["Invoices fall due within 30 days of receipt by the buyer, who may object in writing."]
+    planted = ["Norvex hands the keys of the house to Halden before May 2021 without asking for a receipt."]
+
+    def mask(text: str) -> str:
+        return separation.mask_names(text, ["Norvex", "Halden"])
+
+    assert separation.overlap(bank, clean, mask).holds()
+    found = separation.overlap(bank, planted, mask)
+    assert found.shared_eight > 0 and found.five_share == 1.0 and not found.holds()
+    asked = separation.overlap([], [], mask, bank_questions=["Who pays {a}?"], data_questions=["Who pays Norvex?"])
+    assert asked.equal_questions == 1
+    freed = separation.overlap(bank, planted, mask, exempt=planted)
+    assert freed.shared_eight == 0
