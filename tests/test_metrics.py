@@ -1,9 +1,6 @@
-import math
-
-import numpy as np
 import pytest
 
-from labkit import metrics, stats
+from labkit import metrics
 from labkit.corpus import Question, Span
 from labkit.replies import parse_answer
 
@@ -161,46 +158,6 @@ def test_questions_without_evidence_have_no_retrieval_score():
 def test_nothing_retrieved_scores_zero():
     score = metrics.score_retrieval([make_question()], [[]], [[]])[0]
     assert score is not None and score.recall_at_k == 0 and score.wrong_document_rate == 1
-
-
-def test_intervals_cover_and_clustering_widens_them():
-    rng = np.random.default_rng(0)
-    clustered, naive, covered = [], [], 0
-    for seed in range(60):
-        effect = rng.normal(0, 1, 16)
-        values = np.repeat(effect, 10) + rng.normal(0, 0.1, 160)
-        names = [str(i) for i in np.repeat(np.arange(16), 10)]
-        interval = stats.mean_interval(list(values), names, resamples=300, seed=seed)
-        covered += interval.low <= 0 <= interval.high
-        clustered.append(interval.high - interval.low)
-        alone = stats.mean_interval(list(values), [str(i) for i in range(160)], resamples=300, seed=seed)
-        naive.append(alone.high - alone.low)
-    # 95 % nominal; percentile intervals of 16 clusters, as in dev, hold about 92 %.
-    assert 50 <= covered <= 60
-    assert np.mean(clustered) > 2.5 * np.mean(naive)
-
-
-def test_an_a_a_comparison_is_zero_and_a_shift_is_found():
-    rng = np.random.default_rng(1)
-    values = list(rng.random(200))
-    names = [str(i // 5) for i in range(200)]
-    same = stats.paired_difference(values, values, names)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
-    shifted = stats.paired_difference([v + 0.1 for v in values], values, names)
-    assert shifted.low == pytest.approx(0.1)
-
-
-def test_bootstrap_is_repeatable_and_one_cluster_has_no_interval():
-    values, names = [0.0, 1.0, 1.0, 0.0, 1.0], list("aabbc")
-    assert stats.mean_interval(values, names) == stats.mean_interval(values, names)
-    single = stats.mean_interval([0.0, 1.0], ["a", "a"])
-    assert single.value == 0.5 and math.isnan(single.low)
-    assert math.isnan(stats.mean_interval([None], ["a"]).value)
-
-
-def test_paired_comparison_of_different_questions_is_refused():
-    with pytest.raises(ValueError, match="same questions"):
-        stats.paired_difference([1.0], [1.0, 0.0], ["a", "b"])
 
 
 def test_refusal_f1():

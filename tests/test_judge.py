@@ -34,6 +34,8 @@ SAME = [
     ("5% ; 6 %", "5% [1]; 6% [2]"),
     (prompts.REFUSAL, prompts.REFUSAL),
 ]
+
+
 OTHER = [
     ("30 days", "30 weeks [2]"),
     ("EUR 5 million", "EUR 5 [1]"),
