@@ -107,7 +107,8 @@ def read_checked(name: str, folder: Path | None = None) -> bytes:
     """Content of a file of the course's data, its checksum verified.
 
     Args:
-        name: the file below `folder`; folder: one that holds a SHA256SUMS, by default the data.
+        name: the file, below `folder`.
+        folder: one that holds a SHA256SUMS, by default the data.
 
     Raises:
         FileNotFoundError: the file is missing.

@@ -38,13 +38,15 @@ class Profile:
 
     Attributes:
         name: what `LABKIT_PROFILE` names.
-        generator, embedder: the models.
+        generator: the model that answers.
+        embedder: the model that searches.
         dtype: "fp32", "fp16", "bf16", or "auto" (bf16 where the processor has it, else fp32).
         quantization: None, "int8" or "nf4" (bitsandbytes).
         max_length: longest prompt plus answer, in tokens.
         max_new_tokens: longest answer, in tokens.
         batch_size: prompts generated together.
-        lora_rank, epochs: for the fine-tuning lessons.
+        lora_rank: of adapters, in the fine-tuning lessons.
+        epochs: of training, in the fine-tuning lessons.
         sample: questions a lesson evaluates, None for all of them.
         tried: where somebody has run it, empty when nobody has.
         minutes: what a lesson takes, roughly, on that machine; None when nobody has measured it.

@@ -71,7 +71,8 @@ class Intents:
     comparison say.
 
     Attributes:
-        embedder: whose vectors it was trained on. mask: takes names out of a question, writing "the company".
+        embedder: whose vectors it was trained on.
+        mask: takes names out of a question, writing "the company".
     """
 
     def __init__(self, embedder: Embedder, relation: Head, kind: Head, mask: Callable[[str], str] = str) -> None:
@@ -113,10 +114,12 @@ def load_intents(folder: Path, embedder: Embedder, mask: Callable[[str], str] = 
     """The classifier that `Intents.save` wrote.
 
     Args:
-        embedder: that it was trained with. mask: writes "the company" for names.
+        embedder: that it was trained with.
+        mask: writes "the company" for names.
 
     Raises:
-        FileNotFoundError: there is none. ValueError: a file does not match its checksum.
+        FileNotFoundError: there is none.
+        ValueError: a file does not match its checksum.
     """
     from safetensors.numpy import load_file
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from small import (
-    GRAPH_DOCUMENTS,
-    PAPERS,
-    TRIPLES,
-)
+from small import GRAPH_DOCUMENTS, PAPERS, TRIPLES
 
 from labkit import rag
 
