@@ -1,7 +1,4 @@
-"""The command line: everything the Makefile does, also where there is no make.
-
-Floor 4.
-"""
+"""The command line: everything the Makefile does, also where there is no make."""
 
 from __future__ import annotations
 

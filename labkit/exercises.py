@@ -1,6 +1,6 @@
 """Exercises: `check` judges an answer; each judge takes one and returns a hint, or None when it is right.
 
-Floor 6. What is expected is computed from the course's data, never written down here.
+What is expected is computed from the course's data, never written down here.
 """
 
 from __future__ import annotations

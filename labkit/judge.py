@@ -1,6 +1,6 @@
 """Feedback: which answers are right, and which of two is better, as a model judges it.
 
-Floor 2. The prompts `judge` and `prefer` ask for a verdict in one word. A small model gives better verdicts when it
+The prompts `judge` and `prefer` ask for a verdict in one word. A small model gives better verdicts when it
 first answers the question itself, and a program then compares its answer with the one to be judged.
 """
 

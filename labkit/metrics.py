@@ -1,6 +1,6 @@
 """Metrics: how good are an answer and the passages retrieved for it?
 
-Floor 2. The intervals of their means are in `labkit.stats`.
+The intervals of their means are in `labkit.stats`.
 """
 
 from __future__ import annotations

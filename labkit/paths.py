@@ -1,6 +1,6 @@
 """Where things live: the course's data, what a run leaves behind, caches.
 
-Floor 0. The data stands beside the package in a checkout (`data/`) and inside it in a wheel
+The data stands beside the package in a checkout (`data/`) and inside it in a wheel
 (`labkit/data/`). What a run writes goes to `build/` under the working folder.
 """
 

@@ -1,6 +1,6 @@
 """Profiles: which models run here, and at what size.
 
-Floor 0. `embedded` is the default everywhere: it needs no key, no network and no GPU, and the
+`embedded` is the default everywhere: it needs no key, no network and no GPU, and the
 numbers in the lessons are its numbers. Another profile is chosen by one setting, `LABKIT_PROFILE`
 or `profiles.get("cpu")`; any model replaces the generator or the embedder through `LABKIT_MODEL`
 and `LABKIT_EMBEDDER` (a Hugging Face id or a local folder).

@@ -1,6 +1,6 @@
 """The course's prompts, one place for every model.
 
-Floor 0. A prompt is a list of chat messages; the model's own chat template turns it into text.
+A prompt is a list of chat messages; the model's own chat template turns it into text.
 The reader was trained on these messages; a large model reads them as plain instructions.
 """
 

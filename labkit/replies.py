@@ -1,6 +1,6 @@
 """Replies, taken apart: answers with citations and refusals, lines, triples, verdicts, fields.
 
-Floor 0. The prompts that ask for them are in `labkit.prompts`.
+The prompts that ask for them are in `labkit.prompts`.
 """
 
 from __future__ import annotations

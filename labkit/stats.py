@@ -1,6 +1,6 @@
 """Statistics: how sure are we of a mean or a difference?
 
-Floor 1. Intervals come from a bootstrap clustered by contract: questions about one contract share its wording and its
+Intervals come from a bootstrap clustered by contract: questions about one contract share its wording and its
 traps, so they are not independent.
 """
 

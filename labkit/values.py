@@ -1,6 +1,6 @@
 """Quantities in contracts: periods, amounts, rates and numbers, parsed so that code can compare them.
 
-Floor 1. A year counts as 12 months, a month as 30 days, a week as 7 days, as the course's playbook has it; business
+A year counts as 12 months, a month as 30 days, a week as 7 days, as the course's playbook has it; business
 days are compared with business days alone, an amount with one of the same currency.
 """
 

@@ -1,6 +1,6 @@
 """Widgets of the lessons: things to move and click, each with a table where there is no screen.
 
-Floor 4. They work with ipywidgets 7 and 8. What a widget shows comes from plain functions of this
+They work with ipywidgets 7 and 8. What a widget shows comes from plain functions of this
 module, so that a table, a test and the screen agree.
 """
 
@@ -23,10 +23,10 @@ _MARK = "background:#ffe08a;color:#000;text-decoration:underline"
 
 
 class Explorer:
-    """A box of ipywidgets beside a table that says the same without a screen.
+    """A widget, and a table that says the same without a screen.
 
     Attributes:
-        box: the widget.
+        box: the widget, a container of ipywidgets.
         table: what it shows first, as a table.
     """
 
@@ -267,7 +267,7 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
 
 
 def sentence(document: Document, span: Span, words: int = 25) -> str:
-    """The text around a span, cut at line breaks and to so many words on either side, as HTML with the span marked."""
+    """The text around a span, at most `words` words on either side, as HTML with the span marked."""
     before = " ".join(document.text[: span.start].rsplit("\n\n", 1)[-1].split(" ")[-words:])
     after = " ".join(document.text[span.end :].split("\n\n", 1)[0].split(" ")[:words])
     start = span.start - len(before)

@@ -48,7 +48,7 @@ def good_lesson() -> nbformat.NotebookNode:
         new_markdown_cell("## You will learn\n\nWhat a [chunk](GLOSSARY.md#chunk) is, with a 95 % interval."),
         code("score = 1\nprint(score)", printed("1\n")),
         new_markdown_cell("Is it so? `k1=0.9` is a setting, and so is a temperature of 0.7. <!-- fixed -->"),
-        code("figure.show()", picture(**{"image/png": {"alt": "A bar for each arm."}})),
+        code("figure.show()", picture(**{"image/png": {"alt": "A bar for each system."}})),
         new_markdown_cell("## Exercises\n\n### 01.1\n\nHow many?"),
         code('labkit.check("01.1", ...)', printed("01.1: not answered yet.\n")),
         new_markdown_cell("### 01.2\n\nWhich?"),

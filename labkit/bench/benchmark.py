@@ -40,7 +40,7 @@ PREDICTION_BY_TASK = {
     "compare": "tools look up better than naive, interval above 0",
     "list": "set F1 of tools look up at least 0.80",
 }
-# Tasks of the systems that are made for some only.
+# The tasks of those systems that are made for some tasks only.
 TASKS = {
     "graph": ("multihop",),
     "graph + text": ("multihop",),
@@ -65,7 +65,7 @@ def benchmark(
 ) -> list[Run]:
     """Every system: random context, naive, best and oracle on all questions, those of lessons 05 and 06 on their tasks.
 
-    Replies are kept on disk, so a run that was stopped goes on where it was.
+    Replies are kept on disk, so a run that was stopped continues where it was.
 
     Raises:
         ValueError: there are no questions.

@@ -1,4 +1,4 @@
-"""The knowledge graph against the gold graph: triples, links, and the triples that come with the course."""
+"""The knowledge graph against the gold graph: how many triples and links are right?"""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ _TRIPLES = "triples.jsonl"
 
 
 def triple_scores(graph: KnowledgeGraph, facts: Sequence[Fact]) -> pd.DataFrame:
-    """Precision, recall and F1 of the graph's triples, by relation, the whole in the last row.
+    """Precision, recall and F1 of the graph's triples, by relation, all together in the last row.
 
-    A triple is right when document, subject, relation and object agree with a fact that no other triple took; the
-    object may be any accepted spelling, or link to the company that the fact means.
+    A triple is right when document, subject, relation and object agree with a fact that no other triple has matched.
+    The object may be any accepted spelling, or link to the company that the fact means.
 
     Args:
+        graph: to score.
         facts: the gold graph, `corpus.gold_facts` of the documents that the graph was made from.
     """
     names = {r["id"]: r["name"] for r in corpus.company_records()}
@@ -54,11 +55,12 @@ def _scored(relation: str, right: int, extracted: int, gold: int) -> dict[str, o
 
 
 def linking_scores(graph: KnowledgeGraph, documents: Sequence[Document]) -> pd.DataFrame:
-    """How often a mention links to the company that is meant, by kind of mention, the whole in the last row.
+    """How often a mention links to the company that is meant, by kind of mention, all together in the last row.
 
     Args:
-        documents: contracts and register extracts whose mentions are tried: names, short names and roles of parties,
-            former names of companies that are parties.
+        graph: whose linker is tried.
+        documents: contracts and register extracts that mention companies: by the names, short names and roles of
+            parties, and by former names of companies that are parties.
     """
     links: dict[str, list[bool]] = {"name": [], "short name": [], "role": [], "former name": []}
     for kind, mention, document, company in _mentions(documents):

@@ -30,7 +30,7 @@ class Run:
         name: of the system.
         questions: that were asked; the sequences below have one entry for each.
         results: what the pipeline did.
-        answers: scores of the answers, None where nothing was read.
+        answers: scores of the answers, None where the generator was not asked.
         retrieval: scores of the chunks retrieved, None where a question has no evidence.
         precision: share of the characters in the prompt that are evidence, None where a question has none.
         seconds: for the whole batch; less where replies were on disk.
@@ -45,14 +45,14 @@ class Run:
     seconds: float
 
     def clusters(self) -> list[str]:
-        """The contract that each question counts to."""
+        """The contract that each question belongs to."""
         return [q.cluster for q in self.questions]
 
     def error_counts(self) -> dict[str, int]:
         """How many answers are in each error category.
 
         Raises:
-            ValueError: nothing was read.
+            ValueError: the generator was not asked.
         """
         return error_analysis.count(self.error_categories())
 
@@ -254,12 +254,12 @@ def _difference(new: Run, old: Run, metric: str) -> dict[str, Any]:
 
 
 def error_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Error categories by system: a row a system, a column a category."""
+    """How many answers of each system are in each error category."""
     return pd.DataFrame({run.name: run.error_counts() for run in runs}).T
 
 
 def mean_by(run: Run, key: Callable[[Question], str], metric: str = "exact_match") -> Mapping[str, float]:
-    """The mean of a metric by task, half, stratum or anything that a question tells."""
+    """The mean of a metric by task, half, stratum or anything else that a question has."""
     groups: dict[str, list[float]] = {}
     for question, value in zip(run.questions, run.values(metric), strict=True):
         if value is not None:

@@ -1,7 +1,4 @@
-"""Corpus: the course's documents and questions, and any folder of your own.
-
-Floor 1.
-"""
+"""Corpus: the course's documents and questions, and any folder of your own."""
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off

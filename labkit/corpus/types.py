@@ -65,14 +65,14 @@ class Document:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its known answer and the known place of it.
+    """A question with its known answer, and where that stands.
 
     Attributes:
         answer: None where the corpus does not hold one; then a refusal is right.
         aliases: further accepted spellings.
         items: gold set of a `list` question, each member as its accepted spellings.
         fields: accepted values by field, for `summarise` and `classify`.
-        evidence: the spans that prove the answer;
+        evidence: the spans that prove the answer.
         documents: ids, the first names the cluster.
         half: "new" or "seen" in the test split, else None.
         stratum: "known", "held-out wording" or "held-out style".

@@ -1,7 +1,4 @@
-"""The machinery of the lessons: recorded figures, plots, running every lesson.
-
-Floor 6.
-"""
+"""The machinery of the lessons: recorded figures, plots, running every lesson."""
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off

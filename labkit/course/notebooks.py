@@ -1,4 +1,4 @@
-"""Running every lesson without a screen."""
+"""Lessons run without a screen, and what this machine offers."""
 
 from __future__ import annotations
 

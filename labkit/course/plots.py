@@ -33,7 +33,7 @@ def show(figure: Any, alt: str) -> None:
     display({"text/html": folded, "text/plain": alt}, raw=True)
 
 
-# Okabe and Ito's colours, told apart also by those who are colour-blind.
+# Okabe and Ito's colours, which colour-blind readers can distinguish.
 COLOURS = ("#009E73", "#0072B2", "#56B4E9", "#CC79A7", "#F0E442", "#E69F00", "#D55E00")
 
 
@@ -41,7 +41,7 @@ def show_shares(table: Any, label: str) -> None:
     """Show the rows of a table as stacked bars: what share of a row each column holds.
 
     Args:
-        table: a DataFrame of counts, a row a bar, at most seven columns.
+        table: a DataFrame of counts with a row for each bar and at most seven columns.
         label: of the axis.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Recorded figures of the lessons: one JSON file a lesson, and all of them as one table."""
+"""Recorded figures: one JSON file for each lesson, and all of them as one table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def record(lesson: str, timings: Mapping[str, float] | None = None, **figures: A
         The file.
 
     Raises:
-        TypeError: a figure is nothing that JSON can hold.
+        TypeError: JSON cannot hold a figure.
     """
     path = paths.results() / f"{lesson}.json"
     recorded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

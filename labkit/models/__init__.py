@@ -1,6 +1,6 @@
 """Models: everything that is loaded and run. Generator, embedder, reranker, adapters, the classifier of intents.
 
-Floor 1. All load what labkit carries, any Hugging Face id, or a local folder. Everything that changes from release to
+All load what labkit carries, any Hugging Face id, or a local folder. Everything that changes from release to
 release of transformers, sentence-transformers, PEFT and bitsandbytes is called here and nowhere else, training aside.
 """
 

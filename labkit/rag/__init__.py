@@ -1,6 +1,6 @@
 """Retrieval-augmented generation, step by step: chunk, rewrite, retrieve, post-process, answer.
 
-Floor 2. Each step is LlamaIndex's own part where it has one, called on many questions at once.
+Each step is LlamaIndex's own component where it has one, called with many questions at once.
 """
 
 # The names that the room offers; where each is defined is where it is documented.

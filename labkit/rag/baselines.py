@@ -1,5 +1,4 @@
-"""References for every comparison: the oracle above, given the gold passage among hard distractors, and random context
-below.
+"""References for every comparison: above, the oracle reads the gold passages; below, random context has none of them.
 
 Both measure reading apart from retrieval.
 """
@@ -23,18 +22,18 @@ Clauses = Sequence[Mapping[str, Any]]
 def oracle_passages(
     question: Question, documents: Sequence[Document], contracts: Clauses, distractors: int = 2, seed: int = 0
 ) -> tuple[list[Passage], list[Span]]:
-    """The paragraphs that hold the evidence, shuffled among hard distractors.
+    """The paragraphs that hold the evidence, in random order among hard distractors.
 
     A distractor is a clause of the same category from another contract: only the document's title
-    tells it from the right one. Where a question cannot be answered, a clause about something else
+    distinguishes it from the right one. Where a question cannot be answered, a clause about something else
     from the contract it names takes the gold passage's place.
 
     Args:
         question: with evidence in contracts, or without any.
-        documents: of the corpus;
+        documents: of the corpus.
         contracts: `corpus.contract_records()`.
-        distractors: how many;
-        seed: which ones, together with the question's id.
+        distractors: how many.
+        seed: decides which, together with the question's id.
 
     Returns:
         The passages, and where each stands.
@@ -68,7 +67,7 @@ class FixedRetriever:
         }
 
     def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
-        """As `Retriever.retrieve`; `within` narrows nothing.
+        """As `Retriever.retrieve`; `within` has no effect.
 
         Raises:
             ValueError: a question is empty, its passages are not known, or `top_k` is below 1.
@@ -87,7 +86,7 @@ def oracle(
     distractors: int = 2,
     seed: int = 0,
 ) -> FixedRetriever:
-    """The ceiling of reading, as a retriever: of each question the gold passages among hard distractors."""
+    """The upper reference, as a retriever: for each question the gold passages among hard distractors."""
     passages = {q.question: oracle_passages(q, documents, contracts, distractors, seed)[1] for q in questions}
     return FixedRetriever(passages, documents)
 
@@ -99,19 +98,19 @@ def random_context(
     distractors: int = 2,
     seed: int = 0,
 ) -> FixedRetriever:
-    """The floor, as a retriever: each question gets the oracle's passages of a question about another contract.
+    """The lower reference, as a retriever: each question gets the oracle's passages for another contract.
 
     Raises:
         ValueError: all questions are about the same contract.
     """
     if len({q.cluster for q in questions}) < 2:
-        raise ValueError("All questions are about one contract: give questions about two contracts at least.")
+        raise ValueError("All questions are about one contract: give questions about at least two contracts.")
     passages = {}
     for i, question in enumerate(questions):
         after = (questions[(i + k) % len(questions)] for k in range(1, len(questions)))
         other = next(q for q in after if q.cluster != question.cluster)
         spans = oracle_passages(other, documents, contracts, distractors, seed)[1]
-        # A distractor of the one may hold the evidence of the other.
+        # A distractor of one question may hold the evidence of another.
         passages[question.question] = [s for s in spans if not any(s.overlap(e) for e in question.evidence)]
     return FixedRetriever(passages, documents)
 

@@ -20,7 +20,7 @@ from labkit.prompts import Passage
 
 @cache
 def tokenizer() -> Callable[[str], list[int]]:
-    """LlamaIndex's default tokenizer: the course's one measure of a text's length.
+    """LlamaIndex's default tokenizer: the course's only measure of a text's length.
 
     It does not depend on the generator, so that token budgets compare across models.
     """
@@ -48,12 +48,12 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
         HierarchicalNodeParser level by level, those of a SentenceWindowNodeParser with the place of their window.
 
     Raises:
-        ValueError: there are no documents, what was given is no list of them, two have the same id, they hold no
-            text, or a chunk is not found in its document.
+        ValueError: there are no documents, `documents` is not a list of them, two have the same id, they hold no text,
+            or a chunk is not found in its document.
     """
     _check_documents(documents)
     parser = splitter or SentenceSplitter(chunk_size=tokens, chunk_overlap=0, include_metadata=False)
-    # LlamaIndex prints a line a document where chunks are small.
+    # LlamaIndex prints a line for each document where chunks are small.
     with redirect_stdout(StringIO()):
         nodes = parser.get_nodes_from_documents([d.to_llama_index() for d in documents])
     chunks = [n for n in nodes if isinstance(n, TextNode) and n.text.strip()]
@@ -80,14 +80,14 @@ def _check_documents(documents: Sequence[Document]) -> None:
         raise ValueError("There are no documents to cut: load some first.")
     [(name, times)] = Counter(d.id for d in documents).most_common(1)
     if times > 1:
-        raise ValueError(f"Two documents have the id {name!r}: give each an id of its own, for chunks go by it.")
+        raise ValueError(f"Two documents have the id {name!r}: give each an id of its own, for chunks refer to it.")
 
 
 def _locate(node: TextNode, document: Document, after: int) -> int:
-    """Set a chunk's document and place; its start.
+    """Set a chunk's document and place, and give its start.
 
     LlamaIndex looks for a chunk from the start of the document, which finds the wrong place for a
-    text that occurs twice; we look on from the chunk before, then from the start.
+    text that occurs twice; we search from the previous chunk on, then from the start.
     """
     start = document.text.find(node.text, after)
     if start < 0:
@@ -211,9 +211,10 @@ def clauses(text: str) -> list[str]:
 
 
 def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[TextNode]:
-    """Copies of the chunks with a contextual header: what their document is, for index and prompt.
+    """Copies of the chunks with a contextual header, for the index, that says what their document is.
 
     Args:
+        chunks: to copy.
         headers: by document id, as `document_headers` makes them or as an LLM wrote them.
 
     Raises:

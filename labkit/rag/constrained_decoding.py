@@ -24,7 +24,7 @@ class TripleGrammar:
     An object is copied from the passage and ends where a word or number ends.
 
     Args:
-        generator: whose tokens.
+        generator: the model, whose tokens these are.
         passage: that objects are copied from.
         relations: those that may be used.
         subject: what every line begins with.

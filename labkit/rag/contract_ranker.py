@@ -18,14 +18,14 @@ from labkit.rag.retrieval import bundles
 
 
 class ContractRanker:
-    """Which contracts is a question about? By the words of their openings, the companies, and their clauses.
+    """Ranks contracts by how well their opening words, their companies and their clauses fit a question.
 
     Args:
         documents: contracts among them are the candidates.
         retriever: knows the companies and indexes the clauses.
         opening: words from the start of a contract that describe it.
-        nearness: weight of meaning.
-        names: of companies.
+        nearness: weight of the nearest clause, by meaning.
+        names: weight of the companies named.
     """
 
     def __init__(
@@ -58,7 +58,9 @@ class ContractRanker:
         """The contracts that each question is about, best first.
 
         Args:
-            counts: how many contracts each question names, 1 or 2. among: candidates of each question, all where empty.
+            questions: to rank contracts for.
+            counts: how many contracts each question is about, 1 or 2.
+            candidates: for each question the contracts to choose from, all where empty.
         """
         scores = self.retriever.index.scores(bundles(questions))
         rankings = []

@@ -27,12 +27,12 @@ def error_category(question: Question, result: Result, score: AnswerScore) -> st
     """The category of one answer.
 
     - *right*: exact match, or a refusal where one is due.
-    - *should have refused*: the corpus holds no answer, and one was given.
-    - *wrong document*: no passage of a document that holds evidence was given to the generator.
+    - *should have refused*: the corpus holds no answer, and the generator gave one.
+    - *wrong document*: the prompt held no passage of a document with evidence.
     - *evidence not retrieved*: the right document, but not every piece of the evidence.
-    - *wrong version*: the evidence was given, but an older or newer state of the contract was cited.
-    - *refused wrongly*: the evidence was given, and the generator did not answer.
-    - *misread*: the evidence was given, and the answer is wrong.
+    - *wrong version*: the evidence was in the prompt, but an older or newer state of the contract was cited.
+    - *refused wrongly*: the evidence was in the prompt, and the generator did not answer.
+    - *misread*: the evidence was in the prompt, and the answer is wrong.
     """
     if score.exact_match == 1:
         return "right"

@@ -1,4 +1,4 @@
-"""Evaluation: how good is what a pipeline retrieved and answered, question by question and in the mean?
+"""Evaluation: scores of what a pipeline retrieved and answered, question by question and on average.
 
 Of a compressed chunk only what is left counts: the places of the sentences kept, and their tokens.
 """
@@ -12,7 +12,7 @@ from labkit.corpus import Question
 from labkit.rag.chunking import cost_of, places_of
 from labkit.rag.pipeline import Result
 
-# Default cut-off of recall, and token budget of evidence recall.
+# Cut-off of recall at k, and token budget of evidence recall.
 K = 5
 BUDGET = 1000
 

@@ -52,10 +52,12 @@ class Triple:
 
 @dataclass(frozen=True)
 class InForce:
-    """The value of a clause that holds, and those that it replaced, the oldest first.
+    """The value of a clause that is in force, and those that it replaced.
 
     Attributes:
-        contested: two amendments of the same day set different values; that with the higher number was taken.
+        value: that holds.
+        replaced: earlier values, the oldest first.
+        contested: two amendments of the same day set different values; the one with the higher number was taken.
     """
 
     value: Triple
@@ -64,7 +66,7 @@ class InForce:
 
 
 class KnowledgeGraph:
-    """Entities and triples in LlamaIndex's property graph store, with what the course asks of them.
+    """Entities and triples in LlamaIndex's property graph store, with the queries that the course needs.
 
     Args:
         store: such as `build_graph` fills.
@@ -126,7 +128,7 @@ class KnowledgeGraph:
         return str(self.store.graph.nodes[entity].properties.get("text", entity))
 
     def entities(self, kind: str | None = None) -> list[str]:
-        """Ids of the entities, of one kind or all, in order of the alphabet."""
+        """Ids of the entities, of one kind or all, in alphabetical order."""
         return sorted(i for i, node in self.store.graph.nodes.items() if kind in (None, node.label))
 
     def of(self, entity: str, relation: str | None = None) -> list[Triple]:

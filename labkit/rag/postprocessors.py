@@ -1,4 +1,4 @@
-"""After retrieval: the chunks found are ordered anew, shortened or replaced before the generator reads them.
+"""After retrieval: chunks are reordered, shortened or replaced before the generator reads them.
 
 A stage takes the lists of many questions at once. Any LlamaIndex node post-processor can stand in,
 one question at a time.
@@ -25,7 +25,7 @@ class Stage(Protocol):
     """A stage after retrieval, on many questions at once."""
 
     def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
-        """The chunks of each question as the next stage shall see them."""
+        """The chunks of each question as the next stage gets them."""
 
 
 def process(stage: Stage | BaseNodePostprocessor, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
@@ -138,7 +138,7 @@ class MMR:
     Source: Carbonell and Goldstein 1998; LlamaIndex's `get_top_k_mmr_embeddings`.
 
     Attributes:
-        embedder: for both nearnesses.
+        embedder: for both similarities.
         weight: 1 looks at the question alone, 0 at the other chunks alone.
         depth: chunks to order; those below follow as they were.
     """
@@ -168,7 +168,7 @@ class Compress:
     LlamaIndex's SentenceEmbeddingOptimizer chooses the sentences.
 
     Attributes:
-        embedder: for the nearness.
+        embedder: for the similarity.
         share: of a chunk's sentences that are kept, at least one.
     """
 
@@ -178,7 +178,7 @@ class Compress:
     def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
         model = self.embedder.as_llama_index()
         optimizer = SentenceEmbeddingOptimizer(embed_model=model, context_before=0, context_after=0)
-        # All sentences in one call; the optimizer, which asks chunk by chunk, then finds their vectors known.
+        # All sentences in one call: the optimizer, which asks chunk by chunk, then finds their vectors cached.
         self.embedder.encode([s for hits in lists for h in hits for s in optimizer._tokenizer_fn(text_of(h.node))])
         for query, hits in zip(queries, lists, strict=True):
             for hit in hits:
@@ -207,8 +207,10 @@ class Compress:
 
 
 class Window(MetadataReplacementPostProcessor):
-    """LlamaIndex's MetadataReplacementPostProcessor for sentence windows, which also moves a chunk's place; a window
-    that starts inside one above it is left out."""
+    """LlamaIndex's MetadataReplacementPostProcessor for sentence windows, which also updates a chunk's place.
+
+    A window that starts inside one above it is left out.
+    """
 
     def __init__(self) -> None:
         super().__init__(target_metadata_key="window")

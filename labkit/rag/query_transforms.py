@@ -1,8 +1,8 @@
-"""Before retrieval: what is searched for, when it is not the question as asked.
+"""Before retrieval: what is searched for, where it is not the question itself.
 
-A stage takes LlamaIndex's QueryBundles and gives for each one or several: `query_str` is what is
+A stage takes LlamaIndex's QueryBundles and returns one or several for each: `query_str` is what is
 searched for by words and asked of the generator, `custom_embedding_strs` what is searched for by
-meaning. Any LlamaIndex query transform can stand in for one of these.
+meaning. Any LlamaIndex query transform can be used in place of one of these.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from labkit.prompts import Message
 from labkit.rag.chunking import passage_of
 
 History = Sequence[Message]
-# Prompts with one passage or none are short and their replies long: so many of them take no more memory than a few
-# prompts of answers, and are faster together.
+# Prompts with one passage or none are short, their replies long: this many take no more memory than a few prompts that
+# ask for answers, and are faster together.
 TOGETHER = 32
 
 
@@ -30,7 +30,7 @@ class Transform(Protocol):
     """A stage before retrieval, on many questions at once."""
 
     def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
-        """For each query one or several, the first of which is asked of the generator."""
+        """One query or several for each, the first of which the generator is asked."""
 
 
 def transform(
@@ -118,6 +118,8 @@ def hypothetical_questions(generator: Generator, chunks: Sequence[BaseNode], tok
     The same is known as reverse HyDE; LlamaIndex's QuestionsAnsweredExtractor does it one chunk at a time.
 
     Args:
+        generator: the model that writes.
+        chunks: to write questions for.
         tokens: longest reply, in the generator's tokens.
     """
     chats = [prompts.questions_messages(passage_of(c)) for c in chunks]
@@ -142,7 +144,7 @@ def keywords(question: str) -> str:
 
 @dataclass
 class MultiQuery:
-    """Search in several ways for the same thing: as asked, by keywords, and by a made-up passage.
+    """Search in several ways for the same thing: by the question, by its keywords, and by a made-up passage.
 
     The lists are fused by reciprocal rank. LlamaIndex's QueryFusionRetriever asks an LLM for paraphrases
     instead; the course's reader cannot paraphrase.

@@ -1,7 +1,7 @@
 """Retrieval: which chunks are nearest to a question, by meaning, by words, or by both?
 
 Everything here searches for many questions at once: `retrieve(queries, top_k)` gives a list of
-scored chunks for each. Any LlamaIndex retriever can stand in, one question at a time.
+scored chunks for each. Any LlamaIndex retriever can be used instead, one question at a time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def bundles(queries: Sequence[Query]) -> list[QueryBundle]:
     """Queries as LlamaIndex's QueryBundle.
 
     Raises:
-        ValueError: a query is empty or no text, or a single one was given instead of a list.
+        ValueError: a query is empty or not a text, or a single one was given instead of a list.
     """
     if isinstance(queries, str | QueryBundle):
         raise ValueError("Give a list of questions, such as [question], or use ask() of a pipeline for one.")
@@ -53,7 +53,7 @@ def bundles(queries: Sequence[Query]) -> list[QueryBundle]:
 def search(
     retriever: Retriever | BaseRetriever, queries: Sequence[Query], top_k: int, within: Within | None = None
 ) -> list[Hits]:
-    """Ask a retriever of this module for all queries at once, or a LlamaIndex retriever one by one.
+    """Search with a retriever of this module for all queries at once, or with a LlamaIndex retriever one by one.
 
     Raises:
         ValueError: a query is empty; a LlamaIndex retriever is asked to search in certain documents only.
@@ -122,7 +122,7 @@ class VectorIndex(_Chunks):
     """Chunks and their vectors, searched by meaning for many questions at once.
 
     One embedding call and one matrix product serve all questions; LlamaIndex's in-memory store
-    walks through the chunks anew for each. `llama_index()` gives the same chunks as a
+    goes through the chunks once for each. `llama_index()` gives the same chunks as a
     VectorStoreIndex, for any LlamaIndex component.
 
     Args:
@@ -135,7 +135,7 @@ class VectorIndex(_Chunks):
         progress: show a bar while embedding.
 
     Raises:
-        ValueError: there are no chunks, what was given is no chunk, or `also` has another length.
+        ValueError: there are no chunks, something else was given, or `also` has another length.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class BM25Index(_Chunks):
         chunks: made by `rag.chunk`.
 
     Raises:
-        ValueError: there are no chunks, what was given is no chunk, or the chunks hold no words.
+        ValueError: there are no chunks, something else was given, or the chunks hold no words.
     """
 
     def __init__(self, chunks: Sequence[TextNode]) -> None:
@@ -243,7 +243,7 @@ def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithS
 
     if len(lists) == 1:
         return list(lists[0][:top_k])
-    # A chunk that shares no word with the query has a rank all the same, for want of others.
+    # BM25 ranks chunks that share no word with the query, at score 0, when nothing else is left: drop them.
     scored = [[hit for hit in hits if hit.score != 0] for hits in lists]
     lists = scored if any(scored) else lists
     fusion = QueryFusionRetriever(
@@ -291,7 +291,7 @@ class AutoMerging:
     Args:
         nodes: every level, from `rag.chunk(documents, HierarchicalNodeParser...)`.
         embedder: for the smallest chunks.
-        share: of a chunk's parts that must be found, so that it takes their place.
+        share: of a chunk's parts that must be found for it to replace them.
         depth: small chunks that are searched before merging.
         joined: as in `VectorIndex`.
     """

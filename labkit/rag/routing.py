@@ -20,8 +20,8 @@ class Router:
 
     Attributes:
         headers: what describes each document, by id: its title, or `document_headers`.
-        embedder: for the meaning; None to go by words alone.
-        words: go by words as well.
+        embedder: compares the meaning; None to compare words alone.
+        words: compare words as well.
         keep: documents that are kept for a question.
     """
 
@@ -44,7 +44,7 @@ class Router:
     def route(self, queries: Sequence[Query]) -> list[list[str]]:
         """The ids of the documents kept for each query, likeliest first.
 
-        Where it goes by words alone and no header holds a word of the query, all documents are kept.
+        Where only words are compared and no header holds a word of the query, all documents are kept.
         """
         keep = min(self.keep, len(self.headers))
         routes = []
@@ -62,7 +62,7 @@ class Routed:
     router: Router
 
     def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
-        """As `Retriever.retrieve`; `within` narrows what the router keeps, where the two meet."""
+        """As `Retriever.retrieve`; `within` narrows what the router keeps, unless nothing would be left."""
         check_top_k(top_k)
         kept: list[Collection[str]] = list(self.router.route(queries))
         if within is not None:
@@ -74,12 +74,12 @@ class Routed:
 
 
 def titles(documents: Sequence[Document]) -> dict[str, str]:
-    """Titles by document id, for a `Router` that goes by names."""
+    """Titles by document id, for a `Router`."""
     return {d.id: d.title for d in documents}
 
 
 def kinds_and_dates(documents: Sequence[Document]) -> dict[str, str]:
-    """Kind and date by document id, for a `Router` that goes by them; documents without either are left out."""
+    """Kind and date by document id, for a `Router`; documents without either are left out."""
     descriptions = {}
     for document in documents:
         kind, day = str(document.metadata.get("kind") or ""), document.metadata.get("date")

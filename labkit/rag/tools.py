@@ -38,7 +38,7 @@ class DocumentValue:
     Attributes:
         document: id of the document that was asked.
         relation: that was asked for.
-        text: the value as written, None where the document gives none.
+        text: the value as written, None where the document states none.
         source: where it stands.
         replaced: earlier values, the oldest first.
         tokens: that a generator read for it.

@@ -60,8 +60,8 @@ def fact_chunks(documents: Sequence[Document]) -> list[TextNode]:
 def relations_of(node: TextNode) -> list[tuple[str, ...]]:
     """The relations that the course asks of a chunk, prompt by prompt.
 
-    Of a register extract each one by itself; of the start of a contract parties and roles; of all of a contract what
-    clauses state.
+    A register extract is asked for one relation at a time, the start of a contract for parties and roles as well, and
+    every part of a contract for what clauses state.
     """
     if title_of(node).startswith(REGISTER):
         return [(relation,) for relation in COMPANY_RELATIONS]

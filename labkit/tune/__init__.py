@@ -1,7 +1,4 @@
-"""Training: embedder, reranker, generator and the classifier of intents. What is trained is loaded by `labkit.models`.
-
-Floor 4, beside `rag` and `feedback`: they never import one another.
-"""
+"""Training: embedder, reranker, generator and the classifier of intents. What is trained is loaded by `labkit.models`."""
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off

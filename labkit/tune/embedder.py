@@ -1,4 +1,4 @@
-"""An embedder of one's own: LoRA on the embedder's network, trained so that questions lie near their evidence.
+"""Training the embedder: LoRA on the embedder's network, trained so that questions lie near their evidence.
 
 Sources: Karpukhin et al. 2020, Dense Passage Retrieval (the other passages of a batch are negatives); Hu et al.
 2021, LoRA. sentence-transformers trains and loads it, PEFT holds the adapter.
@@ -19,7 +19,7 @@ from labkit.tune.settings import arguments, save_adapter, sides
 
 @dataclass(frozen=True)
 class Triplet:
-    """A question, a passage that holds its evidence, and one that the search found and that does not."""
+    """A question, a passage that holds its evidence, and one that was found but does not."""
 
     question: str
     right: str

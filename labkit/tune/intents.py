@@ -56,7 +56,7 @@ def train_intents(
     labelled = [(q.question, label) for q in questions if q.followup is None and (label := labels(q)) is not None]
     kinds, relations = [_KIND.get(o, "list") for _, (o, _) in labelled], [r for _, (_, r) in labelled]
     if len(set(kinds)) < 2 or len(set(relations)) < 2:
-        raise ValueError("There is nothing to tell apart: give questions of several tasks and relations.")
+        raise ValueError("There is only one class to learn: give questions of several tasks and relations.")
     masked = [mask(question) for question, _ in labelled]
     vectors = embedder.encode([without_quantities(m) for m in masked])
     further = embedder.encode([without_quantities(text) for text, _ in texts])

@@ -1,4 +1,4 @@
-"""A cross-encoder of one's own: LoRA on the embedder's network, trained on questions and their evidence.
+"""Training a cross-encoder: LoRA on the embedder's network, trained on questions and their evidence.
 
 Sources: Nogueira and Cho 2019, Passage Re-ranking with BERT; Hu et al. 2021, LoRA. sentence-transformers
 trains and loads it, PEFT holds the adapter.

@@ -56,15 +56,15 @@ def test_a_run_leaves_notebooks_report_and_figures(tmp_path: Path, build: Path, 
 
 
 def test_a_failing_lesson_is_named_and_the_others_are_kept(tmp_path: Path, build: Path):
-    lesson(tmp_path / "nb", "00_a", "print('before')", "raise ValueError('no such arm')", "print('after')")
+    lesson(tmp_path / "nb", "00_a", "print('before')", "raise ValueError('no such system')", "print('after')")
     lesson(tmp_path / "nb", "01_b", "print('still', 'run')")
-    with pytest.raises(RuntimeError, match="00_a: ValueError: no such arm") as failure:
+    with pytest.raises(RuntimeError, match="00_a: ValueError: no such system") as failure:
         course.run(tmp_path / "nb")
     assert "01_b" not in str(failure.value)
     assert (build / "course" / "00_a.ipynb").exists()
     assert nbformat.read(build / "course" / "01_b.ipynb", as_version=4).cells[0].outputs[0].text == "still run\n"
     report = (build / "course" / "course.html").read_text(encoding="utf-8")
-    assert "no such arm" in report and "still run" in report
+    assert "no such system" in report and "still run" in report
 
 
 @pytest.mark.parametrize("fault", ["import os; os._exit(1)", "import time; time.sleep(60)"], ids=["died", "too slow"])

@@ -58,11 +58,11 @@ def test_a_rerun_writes_the_same_bytes():
 
 
 def test_intervals_tables_and_rows_become_plain(build: Path):
-    table = pd.DataFrame({"arm": ["naive"], "score": [0.5]})
+    table = pd.DataFrame({"system": ["naive"], "score": [0.5]})
     course.record("01", em=Interval(0.5, 0.25, 0.75, 40, 8), table=table, rows=({"k": (1, 2)},))
     assert load(build / "results" / "01.json") == {
         "em": {"value": 0.5, "low": 0.25, "high": 0.75, "n": 40, "clusters": 8},
-        "table": [{"arm": "naive", "score": 0.5}],
+        "table": [{"system": "naive", "score": 0.5}],
         "rows": [{"k": [1, 2]}],
     }
 
@@ -73,7 +73,7 @@ def test_nothing_measured_becomes_null():
 
 
 @pytest.mark.parametrize("figure", [object(), {1, 2}, b"bytes", [object()], {"deep": {"er": object()}}])
-def test_what_json_cannot_hold_is_refused_and_harms_nothing(figure: Any):
+def test_what_json_cannot_hold_is_refused_and_hsystems_nothing(figure: Any):
     path = course.record("01", a=1)
     with pytest.raises(TypeError, match="cannot be recorded"):
         course.record("01", b=2, bad=figure)
@@ -96,12 +96,12 @@ def test_an_interrupted_write_leaves_the_old_file(monkeypatch: pytest.MonkeyPatc
 
 def test_the_table_of_figures_shows_every_figure():
     interval = Interval(0.5, 0.25, 0.75, 40, 8)
-    course.record("01", em=interval, arms=[{"name": "naive", "f1": 0.125}], note="text", none=math.nan)
+    course.record("01", em=interval, systems=[{"name": "naive", "f1": 0.125}], note="text", none=math.nan)
     course.record("02", timings={"total": 3.0}, unknown=Interval(0.5, math.nan, math.nan, 1, 1))
     rows = [line.split() for line in course.figures_table().splitlines()]
     assert rows[0][:3] == ["lesson", "figure", "value"]
     assert ["01", "em", "0.500", "0.250", "to", "0.750"] in rows
-    assert ["01", "arms.naive.f1", "0.125"] in rows
+    assert ["01", "systems.naive.f1", "0.125"] in rows
     assert ["01", "note", "text"] in rows
     assert ["01", "none", "-"] in rows
     assert ["02", "timings.total", "3.000"] in rows

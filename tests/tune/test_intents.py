@@ -24,5 +24,5 @@ def test_intents_are_learned_saved_and_loaded(embedder, tmp_path):
     assert loaded([]) == []
     with pytest.raises(FileNotFoundError, match="train some"):
         models.load_intents(tmp_path / "none", embedder)
-    with pytest.raises(ValueError, match="nothing to tell apart"):
+    with pytest.raises(ValueError, match="only one class"):
         tune.train_intents([], embedder)
