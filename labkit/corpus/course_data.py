@@ -35,15 +35,15 @@ def load_documents(
     Args:
         split: only contracts and amendments of "train", "dev" or "test"; all of them by default,
             as in a real archive. Register extracts and playbook belong to every split.
-        kinds: which sorts of document.
+        kinds: which kinds of document.
 
     Raises:
-        ValueError: an unknown split or sort, a single sort instead of a list, or a file that does not match its
+        ValueError: an unknown split or kind, a single kind instead of a list, or a file that does not match its
             checksum.
         FileNotFoundError: a file is missing.
     """
     if isinstance(kinds, str):
-        raise ValueError(f"Give a list of sorts of documents: write kinds=[{kinds!r}] for a single one.")
+        raise ValueError(f"Give a list of kinds of documents: write kinds=[{kinds!r}] for a single one.")
     if split is not None and split not in SPLITS:
         raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
     makers: dict[str, Callable[[], list[Document]]] = {
@@ -53,7 +53,7 @@ def load_documents(
         "playbook": lambda: [Document("playbook", "The house's playbook", read_checked("playbook.md"), {})],
     }
     if unknown := [k for k in kinds if k not in makers]:
-        raise ValueError(f"There are no documents of sort {unknown[0]!r}: choose among {', '.join(makers)}.")
+        raise ValueError(f"There are no documents of the kind {unknown[0]!r}: choose among {', '.join(makers)}.")
     return [document for kind in kinds for document in makers[kind]()]
 
 

@@ -37,7 +37,7 @@ PARTY_RELATIONS = ("party", "role")
 
 
 def clause_relations() -> tuple[str, ...]:
-    """What clauses state, one relation a category: the rules of the playbook, in small letters, in its order."""
+    """What clauses state, one relation for each category: the rules of the playbook, in lower case, in its order."""
     return tuple(name.lower() for name in re.findall(r"^### (.+)$", read_checked("playbook.md"), re.MULTILINE))
 
 

@@ -1,4 +1,4 @@
-"""Training: embedder, reranker, generator and the classifier of intents. What is trained is loaded by `labkit.models`."""
+"""Training: embedder, reranker, generator and the classifier of intents; `labkit.models` loads what was trained."""
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off

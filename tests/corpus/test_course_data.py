@@ -35,7 +35,7 @@ def test_splits_select_contracts():
         corpus.load_documents(kinds=("emails",))
 
 
-def test_a_single_sort_in_place_of_a_list_is_refused():
+def test_a_single_kind_in_place_of_a_list_is_refused():
     with pytest.raises(ValueError, match="write kinds="):
         corpus.load_documents(kinds="contract")
 
