@@ -204,9 +204,7 @@ def header_and_clause_as_one_text(answer: Any) -> str | None:
         return None
     if _near(answer, _mean(lookups, _dense())):
         return "That is the figure of headers and clauses embedded apart: leave out joined=False."
-    return (
-        "Index the clauses with headers by rag.VectorIndex(headed, embedder), and average over the lookups of `asked`."
-    )
+    return "Index the clauses with headers by rag.VectorIndex(headed, embedder); average over the lookups of `asked`."
 
 
 @exercise("02.3")
@@ -266,12 +264,8 @@ def length_of_a_compressed_prompt(answer: Any) -> str | None:
 
 @exercise("04.2")
 def depth_of_a_reranker(answer: Any) -> str | None:
-    deep, shallow = (
-        _mean(
-            _reading(), _hybrid(), rag.EmbedderRerank(_tuned_index().embedder, depth=k), metric=f"recall_at_{bench.K}"
-        )
-        for k in (20, 5)
-    )
+    rerankers = [rag.EmbedderRerank(_tuned_index().embedder, depth) for depth in (20, 5)]
+    deep, shallow = (_mean(_reading(), _hybrid(), r, metric=f"recall_at_{bench.K}") for r in rerankers)
     if _near(answer, deep):
         return None
     if _near(answer, shallow):
@@ -323,9 +317,7 @@ def relation_of_lowest_recall(answer: Any) -> str | None:
     clauses = rows[rows.relation.isin(corpus.clause_relations()) & (rows.gold >= 10)]
     if str(answer).strip() in set(clauses[clauses.recall == clauses.recall.min()].relation):
         return None
-    return (
-        "Keep the rows of scores whose relation is in corpus.clause_relations() and gold is 10 or more; sort by recall."
-    )
+    return "Keep the rows of scores with a relation of corpus.clause_relations() and 10 gold facts; sort by recall."
 
 
 @exercise("06.1")
