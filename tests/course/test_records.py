@@ -73,7 +73,7 @@ def test_nothing_measured_becomes_null():
 
 
 @pytest.mark.parametrize("figure", [object(), {1, 2}, b"bytes", [object()], {"deep": {"er": object()}}])
-def test_what_json_cannot_hold_is_refused_and_hsystems_nothing(figure: Any):
+def test_what_json_cannot_hold_is_refused_and_harms_nothing(figure: Any):
     path = course.record("01", a=1)
     with pytest.raises(TypeError, match="cannot be recorded"):
         course.record("01", b=2, bad=figure)
