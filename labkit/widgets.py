@@ -37,12 +37,9 @@ class Explorer:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """The widget for JupyterLab and Colab; a table for GitHub, a report or a printout."""
         shown = self.table()
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
         return {
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.box.model_id,
-            },
+            "application/vnd.jupyter.widget-view+json": view,
             "text/html": shown.to_html(index=False),
             "text/plain": shown.to_string(index=False),
         }
@@ -75,15 +72,9 @@ def chunk_table(document: Document, tokens: int, evidence: Sequence[Span] = ()) 
     rows = []
     for number, node in enumerate(rag.chunk([document], tokens=tokens), start=1):
         held = sum(rag.span_of(node).overlap(s) for s in own)
-        rows.append(
-            {
-                "chunk": number,
-                "tokens": rag.count_tokens(node.text),
-                "begins": " ".join(node.text.split())[:60],
-                "evidence": f"{held / total:.0%}" if total and held else "",
-            }
-        )
-    return pd.DataFrame(rows)
+        share = f"{held / total:.0%}" if total and held else ""
+        rows.append((number, rag.count_tokens(node.text), " ".join(node.text.split())[:60], share))
+    return pd.DataFrame(rows, columns=["chunk", "tokens", "begins", "evidence"])
 
 
 def chunk_html(document: Document, tokens: int, evidence: Sequence[Span] = ()) -> str:
@@ -94,11 +85,13 @@ def chunk_html(document: Document, tokens: int, evidence: Sequence[Span] = ()) -
     blocks = [f"<p>{len(table)} chunks{'; evidence in ' + ' and '.join(held) if held else ''}</p>"]
     for number, node in enumerate(rag.chunk([document], tokens=tokens), start=1):
         inside = highlighted(node.text, rag.span_of(node).start, own)
-        blocks.append(
-            f'<div style="background:{_SHADES[number % 2]};padding:4px 8px"><b>{number}</b> '
-            f'<span style="color:#555">({rag.count_tokens(node.text)} tokens)</span><br>{inside}</div>'
-        )
+        tokens_here = f'<span style="color:#555">({rag.count_tokens(node.text)} tokens)</span>'
+        blocks.append(_block(number, f"<b>{number}</b> {tokens_here}<br>{inside}"))
     return f'<div style="{_STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
+
+
+def _block(number: int, html: str) -> str:
+    return f'<div style="background:{_SHADES[number % 2]};padding:4px 8px">{html}</div>'
 
 
 def chunk_explorer(
@@ -135,10 +128,8 @@ def stages_table(pipeline: Pipeline, question: str, evidence: Sequence[Span] = (
         shown = [(h.node.metadata["title"], " ".join(rag.text_of(h.node).split())[:70], _holds(h, evidence))
                  for h in step.hits[:rows]] or [("", text[:120], False) for text in step.outputs[:rows]]  # fmt: skip
         for rank, (title, text, gold) in enumerate(shown, start=1):
-            found.append(
-                {"stage": step.stage, "rank": rank, "document": title, "text": text, "evidence": "yes" if gold else ""}
-            )
-    return pd.DataFrame(found)
+            found.append((step.stage, rank, title, text, "yes" if gold else ""))
+    return pd.DataFrame(found, columns=["stage", "rank", "document", "text", "evidence"])
 
 
 def _holds(hit: Any, evidence: Sequence[Span]) -> bool:
@@ -205,16 +196,11 @@ def answer_html(run: bench.Run, question: Question) -> str:
               f"<br>reply: {escape(result.reply)}</p>"]  # fmt: skip
     for number, hit in enumerate(result.retrieved[: result.used], start=1):
         span = rag.span_of(hit.node)
-        own = [s for s in question.evidence if s.document == span.document]
-        body = (
-            highlighted(rag.text_of(hit.node), span.start, own)
-            if "kept" not in hit.node.metadata
-            else escape(rag.text_of(hit.node))
-        )
-        blocks.append(
-            f'<div style="background:{_SHADES[number % 2]};padding:4px 8px"><b>[{number}] '
-            f"{escape(str(hit.node.metadata['title']))}</b><br>{body}</div>"
-        )
+        # Of a compressed chunk it is not known where in its text the evidence stands.
+        whole = "kept" not in hit.node.metadata
+        own = [s for s in question.evidence if whole and s.document == span.document]
+        body = highlighted(rag.text_of(hit.node), span.start, own)
+        blocks.append(_block(number, f"<b>[{number}] {escape(str(hit.node.metadata['title']))}</b><br>{body}"))
     return f'<div style="{_STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
 
 
@@ -276,15 +262,10 @@ def sentence(document: Document, span: Span, words: int = 25) -> str:
 
 def triples_table(graph: rag.KnowledgeGraph, entity: str) -> pd.DataFrame:
     """The triples that begin or end at an entity, with the document that each was taken from."""
-    rows = [
-        {
-            "subject": graph.title(t.subject),
-            "relation": t.relation,
-            "object": graph.title(t.object) if graph.kind(t.object) != "value" else t.text,
-            "from": t.source.document,
-        }
-        for t in graph.about(entity)
-    ]
+    rows = []
+    for triple in graph.about(entity):
+        thing = triple.text if graph.kind(triple.object) == "value" else graph.title(triple.object)
+        rows.append((graph.title(triple.subject), triple.relation, thing, triple.source.document))
     return pd.DataFrame(rows, columns=["subject", "relation", "object", "from"])
 
 

@@ -243,14 +243,8 @@ def _difference(new: Run, old: Run, metric: str) -> dict[str, Any]:
     new_values, old_values, clusters = [a for a, _, _ in pairs], [b for _, b, _ in pairs], [c for _, _, c in pairs]
     gained = stats.paired_difference(new_values, old_values, clusters)
     p = stats.paired_p_value(new_values, old_values, clusters)
-    return {
-        "name": new.name,
-        "metric": metric,
-        "difference": gained.value,
-        "low": gained.low,
-        "high": gained.high,
-        "p": p,
-    }
+    interval = {"difference": gained.value, "low": gained.low, "high": gained.high}
+    return {"name": new.name, "metric": metric, **interval, "p": p}
 
 
 def error_table(runs: Sequence[Run]) -> pd.DataFrame:
