@@ -14,7 +14,7 @@ from typing import Any
 
 from labkit import paths
 from labkit.models.device import device
-from labkit.models.embedder import Embedder, minilm_path
+from labkit.models.embedder import MINILM_WIDTH, Embedder, minilm_path
 from labkit.models.generator import Generator, load_generator
 from labkit.models.reranker import Reranker
 from labkit.models.store import digest
@@ -109,7 +109,7 @@ def load_tuned_embedder(adapter: Path, base: str | None = None) -> Embedder:
             network[0].auto_model = merged.merge_and_unload()
         return network.eval()
 
-    return Embedder(load, name, shipped=adapter)
+    return Embedder(load, name, shipped=adapter, width=None if base else MINILM_WIDTH)
 
 
 def load_tuned_reranker(adapter: Path, base: str | None = None) -> Reranker:

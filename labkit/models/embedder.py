@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from labkit import paths, profiles
 from labkit.models.device import bf16_products, device, native_bf16, quiet_loading, unreachable
+from labkit.models.store import Store, remembered
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
 VECTORS = "vectors.safetensors"
+# Length of a vector of all-MiniLM-L6-v2, known without loading it.
+MINILM_WIDTH = 384
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Embedder:
         load: gives the network of sentence-transformers, or one with its methods; called when it is first needed.
         name: says which weights, for the cache. batch_size: texts embedded together. cached: keep vectors on disk.
         shipped: folder with a `vectors.safetensors` from `save_vectors`; its texts are not embedded again.
+        width: length of a vector, where it is known before the network is loaded.
     """
 
     load: Callable[[], Any] = field(repr=False)
@@ -42,18 +43,18 @@ class Embedder:
     batch_size: int = 32
     cached: bool = True
     shipped: Path | None = None
-    _known: dict[bytes, np.ndarray] | None = field(default=None, repr=False)
+    width: int | None = None
+    _known: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False)
 
     @cached_property
     def model(self) -> Any:
         """The network; use it freely."""
         return self.load()
 
-    @property
+    @cached_property
     def dimension(self) -> int:
         """Length of a vector."""
-        known = next(chain(self._shipped.values(), self._load_cache().values()), None)
-        return len(known) if known is not None else int(self.model.get_embedding_dimension())
+        return self.width or int(self.model.get_embedding_dimension())
 
     def encode(self, texts: Sequence[str], progress: bool = False) -> np.ndarray:
         """Embed texts in one batched call.
@@ -68,21 +69,33 @@ class Embedder:
             raise ValueError("Give a list of texts to embed: write [text] for a single one.")
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        known, shipped = self._load_cache(), self._shipped
-        keys = [self._key(t) for t in texts]
-        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in known}
-        if missing:
+        keys, shipped = [self._key(t) for t in texts], self._shipped
+        new = {k: t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in self._known}
+        waiting = list(new.values())
+
+        def compute(missing: list[int]) -> list[np.ndarray]:
             with bf16_products():
                 vectors = self.model.encode(
-                    list(missing.values()),
+                    [waiting[i] for i in missing],
                     batch_size=self.batch_size,
                     normalize_embeddings=True,
                     show_progress_bar=progress,
                     convert_to_numpy=True,
                 )
-            known.update(zip(missing, np.asarray(vectors, dtype=np.float32), strict=True))
-            self._save_cache(known)
-        return np.stack([shipped[k] if k in shipped else known[k] for k in keys])
+            return list(np.asarray(vectors, dtype=np.float32))
+
+        if new:
+            store = Store("vectors", f"{self.name} {native_bf16()}") if self.cached else None
+            self._known.update(
+                zip(new, remembered(store, waiting, compute, self._read, np.ndarray.tobytes), strict=True)
+            )
+        return np.stack([shipped[k] if k in shipped else self._known[k] for k in keys])
+
+    def _read(self, value: bytes) -> np.ndarray:
+        vector = np.frombuffer(value, dtype=np.float32)
+        if len(vector) != self.dimension:
+            raise ValueError("This vector is another network's.")
+        return vector
 
     def save_vectors(self, folder: Path, texts: Sequence[str]) -> None:
         """Write the vectors of texts to `vectors.safetensors` of a folder, in half precision, to be shipped."""
@@ -116,21 +129,6 @@ class Embedder:
     def _key(self, text: str) -> bytes:
         return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
 
-    def _file(self) -> Path:
-        tag = hashlib.blake2b(f"{self.name} {native_bf16()}".encode(), digest_size=8).hexdigest()
-        return paths.cache() / "embeddings" / f"{tag}.npz"
-
-    def _load_cache(self) -> dict[bytes, np.ndarray]:
-        if self._known is None:
-            self._known = {}
-            if self.cached and self._file().exists():
-                try:
-                    with np.load(self._file()) as stored:
-                        self._known = {k.tobytes(): v for k, v in zip(stored["keys"], stored["vectors"], strict=True)}
-                except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-                    self._known = {}  # a damaged cache is only a cache: embed again
-        return self._known
-
     @cached_property
     def _shipped(self) -> dict[bytes, np.ndarray]:
         """Apart from the cache: what was rounded for shipping must not come back where it was not asked for."""
@@ -142,16 +140,6 @@ class Embedder:
         vectors = stored["vectors"].astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return {k.tobytes(): v for k, v in zip(stored["keys"], vectors, strict=True)}
-
-    def _save_cache(self, known: dict[bytes, np.ndarray]) -> None:
-        if not self.cached:
-            return
-        path = self._file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
-        keys = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(len(known), 16)
-        np.savez(temporary, keys=keys, vectors=np.stack(list(known.values())))
-        temporary.replace(path)
 
 
 def load_embedder(
@@ -178,7 +166,7 @@ def load_embedder(
         wanted = profiles.Model(str(wanted))
     name = f"{wanted.id}@{wanted.revision}"
     if wanted.id == profiles.MINILM:
-        return Embedder(partial(_load_network, wanted), name, cached=cached, shipped=shipped)
+        return Embedder(partial(_load_network, wanted), name, cached=cached, shipped=shipped, width=MINILM_WIDTH)
     # Another may not be there: better said now than when the first text comes.
     network = _load_network(wanted)
     # A local folder may change under its name, so only pinned models keep their vectors.

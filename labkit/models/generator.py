@@ -177,6 +177,8 @@ class Generator:
             lambda missing: self._generate(
                 [texts[i] for i in missing], new, size, progress, [bound[i] for i in missing]
             ),
+            read=bytes.decode,
+            write=str.encode,
         )
 
     def _store(self, task: str) -> Store | None:
@@ -240,9 +242,11 @@ class Generator:
         found = remembered(
             self._store("likelihood"),
             texts,
-            lambda missing: [repr(v) for v in self._likelihoods([pairs[i] for i in missing], size)],
+            lambda missing: self._likelihoods([pairs[i] for i in missing], size),
+            read=float,
+            write=lambda value: repr(value).encode(),
         )
-        return np.array([float(value) for value in found])
+        return np.array(found)
 
     def _likelihoods(self, pairs: Sequence[tuple[str, str]], size: int) -> list[float]:
         import torch
