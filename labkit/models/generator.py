@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -88,6 +92,42 @@ def _check_chats(prompts: Sequence[Sequence[Message]]) -> None:
         raise ValueError("Give a list of chats, each of them a list of messages: write [messages] for a single chat.")
 
 
+def _at_least_one(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} is {value!r}: choose a whole number of 1 or more.")
+    return int(value)
+
+
+def _render(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], ready: bool) -> str:
+    """A chat as the template writes it, with thinking off where the template has a switch for it."""
+    switches = {"enable_thinking": False, "thinking": False}
+    return str(
+        tokenizer.apply_chat_template(list(chat), tokenize=False, add_generation_prompt=ready, **cast(Any, switches))
+    )
+
+
+@lru_cache(maxsize=8)
+def _has_system_role(tokenizer: PreTrainedTokenizerBase, template: str) -> bool:
+    """Some templates (Gemma's) refuse a system message, others drop it without a word."""
+    chats = [[{"role": "system", "content": s}, {"role": "user", "content": "u"}] for s in ("one", "two")]
+    try:
+        return _render(tokenizer, chats[0], True) != _render(tokenizer, chats[1], True)
+    except Exception:
+        return False
+
+
+@lru_cache(maxsize=8)
+def _control_tokens(tokenizer: PreTrainedTokenizerBase, template: str) -> re.Pattern[str]:
+    """What a text must not hold, lest it be read as the end of a message or as another role: the special tokens, and
+    what the template writes in brackets around messages."""
+    chat = [{"role": role, "content": "x"} for role in ("user", "assistant", "user")]
+    marks = re.findall(r"<{1,2}[^\s<>]+>{1,2}|\[[^\s\[\]]+\]", _render(tokenizer, chat, True))
+    special = [t.content for t in tokenizer.added_tokens_decoder.values() if t.special]
+    marks += [token for token in special if len(token) > 2 and not token.isalnum()]
+    longest_first = sorted(set(marks), key=lambda token: (-len(token), token))
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.IGNORECASE)
+
+
 @dataclass
 class Generator:
     """A causal language model with its tokenizer and chat template.
@@ -119,21 +159,31 @@ class Generator:
         return float(self.model.get_memory_footprint()) / 1e6
 
     def text(self, messages: Sequence[Message]) -> str:
-        """Messages as the model's own chat template writes them, ready for its answer."""
-        chat = list(messages)
-        if chat and chat[0]["role"] == "system" and not self._has_system_role():
-            first = {"role": "user", "content": f"{chat[0]['content']}\n\n{chat[1]['content']}"}
-            chat = [first, *chat[2:]]
-        return str(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+        """Messages as the model's own chat template writes them, ready for its answer.
 
-    def _has_system_role(self) -> bool:
-        """Some templates (Gemma's) refuse a system message; then it goes in front of the question."""
-        probe = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
-        try:
-            self.tokenizer.apply_chat_template(probe, tokenize=False)
-        except Exception:
-            return False
-        return True
+        Where the template has no system role, the system message goes in front of the question. Control tokens of the
+        template inside a message are broken by a space, so that they stay text.
+        """
+        return _render(self.tokenizer, self._chat(messages), True)
+
+    def _chat(self, messages: Sequence[Message]) -> list[Message]:
+        key = self.tokenizer, str(self.tokenizer.chat_template)
+        control = _control_tokens(*key)
+        chat = [m | {"content": control.sub(lambda t: f"{t[0][0]} {t[0][1:]}", m["content"])} for m in messages]
+        if chat and chat[0]["role"] == "system" and not _has_system_role(*key):
+            texts = [m["content"] for m in chat[:2] if m["role"] in ("system", "user")]
+            chat = [{"role": "user", "content": "\n\n".join(texts)}, *chat[len(texts) :]]
+        return chat
+
+    def reply_text(self, messages: Sequence[Message], reply: str) -> str:
+        """A reply with its end, as the template writes it behind `text(messages)`."""
+        prompt, end = self.text(messages), self.tokenizer.eos_token or ""
+        chat = self._chat([*messages, {"role": "assistant", "content": reply}])
+        whole, plain = _render(self.tokenizer, chat, False), chat[-1]["content"].strip()
+        written = whole.removeprefix(prompt).rstrip()
+        if not whole.startswith(prompt) or plain not in written:
+            return f"{plain}{end}"
+        return f"{written}{end}" if written.endswith(plain) else written
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Length of a prompt in the model's own tokens."""
@@ -164,12 +214,13 @@ class Generator:
             The replies, in the order of the prompts, without special tokens.
 
         Raises:
-            ValueError: a prompt does not fit into the window, or a single chat was given instead of a list.
+            ValueError: a prompt does not fit into the window, a number is not at least 1, or a single chat was given
+                instead of a list.
         """
         _check_chats(prompts)
-        new = max_new_tokens or self.max_new_tokens
+        new = _at_least_one("max_new_tokens", self.max_new_tokens if max_new_tokens is None else max_new_tokens)
+        size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
         texts = [self.text(p) for p in prompts]
-        size = batch_size or self.batch_size
         bound = list(grammars) if grammars is not None else [None] * len(texts)
         return remembered(
             self._store(f"generate {new}"),
@@ -231,14 +282,13 @@ class Generator:
             float64 array of shape (len(prompts),): mean natural-log likelihood a token of the reply, its end included.
 
         Raises:
-            ValueError: a prompt with its reply does not fit into the window, or a single chat was given instead of a
-                list.
+            ValueError: a prompt with its reply does not fit into the window, `batch_size` is not at least 1, or a
+                single chat was given instead of a list.
         """
         _check_chats(prompts)
-        end = self.tokenizer.eos_token or ""
-        pairs = [(self.text(p), f" {r}{end}") for p, r in zip(prompts, replies, strict=True)]
+        size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
+        pairs = [(self.text(p), self.reply_text(p, r)) for p, r in zip(prompts, replies, strict=True)]
         texts = ["\x00".join(pair) for pair in pairs]
-        size = batch_size or self.batch_size
         found = remembered(
             self._store("likelihood"),
             texts,
@@ -259,10 +309,15 @@ class Generator:
         self._check_window([len(row) for row in rows], 0)
         order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
         found = [0.0] * len(rows)
+        network: Any = getattr(self.model, "get_base_model", lambda: self.model)()
+        placed = "position_ids" in inspect.signature(network.forward).parameters
         for start in range(0, len(order), size):
             batch = order[start : start + size]
             padded = self.tokenizer.pad({"input_ids": [rows[i] for i in batch]}, return_tensors="pt")
             inputs = {k: padded[k].to(self.model.device) for k in ("input_ids", "attention_mask")}
+            if placed:
+                # Counted from the first token, not from the padding before it.
+                inputs["position_ids"] = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
             longest = max(len(tails[i]) for i in batch)
             with torch.inference_mode():
                 logits = cast(Any, self.model)(**inputs, logits_to_keep=longest + 1).logits.float()
