@@ -6,17 +6,16 @@ release of transformers, sentence-transformers, PEFT and bitsandbytes is called 
 
 from labkit.models.adapters import load_tuned, load_tuned_embedder, load_tuned_reranker
 from labkit.models.device import device, native_bf16
-from labkit.models.embedder import VECTORS, Embedder, embedder_from_llama_index, load_embedder, minilm_path
+from labkit.models.embedder import VECTORS, Embedder, load_embedder, minilm_path
 from labkit.models.generator import (
     DTYPES,
     QUANTIZATIONS,
     Generator,
     Grammar,
-    LlamaIndexGenerator,
-    from_llama_index,
     load_generator,
 )
 from labkit.models.intents import Intent, Intents, load_intents
+from labkit.models.llama_index import LlamaIndexGenerator, embedder_from_llama_index, from_llama_index
 from labkit.models.reranker import Reranker, load_reranker
 from labkit.models.store import Store, digest
 

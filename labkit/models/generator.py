@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from labkit import paths, profiles
+from labkit.models.chat_template import prompt_text, reply_text
 from labkit.models.device import device, native_bf16, quiet_loading, unreachable
 from labkit.models.store import Store, remembered
 from labkit.prompts import Message
@@ -86,7 +85,7 @@ def _allowed(grammars: Sequence[Grammar | None], prompt: int) -> Callable[[int, 
     return allowed
 
 
-def _check_chats(prompts: Sequence[Sequence[Message]]) -> None:
+def check_chats(prompts: Sequence[Sequence[Message]]) -> None:
     """Raise a ValueError where a chat stands in place of a list of chats."""
     if isinstance(prompts, str) or any(isinstance(chat, str | Mapping) for chat in prompts):
         raise ValueError("Give a list of chats, each of them a list of messages: write [messages] for a single chat.")
@@ -96,36 +95,6 @@ def _at_least_one(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{name} is {value!r}: choose a whole number of 1 or more.")
     return int(value)
-
-
-def _render(tokenizer: PreTrainedTokenizerBase, chat: Sequence[Message], ready: bool) -> str:
-    """A chat as the template writes it, with thinking off where the template has a switch for it."""
-    switches = {"enable_thinking": False, "thinking": False}
-    return str(
-        tokenizer.apply_chat_template(list(chat), tokenize=False, add_generation_prompt=ready, **cast(Any, switches))
-    )
-
-
-@lru_cache(maxsize=8)
-def _has_system_role(tokenizer: PreTrainedTokenizerBase, template: str) -> bool:
-    """Some templates (Gemma's) refuse a system message, others drop it without a word."""
-    chats = [[{"role": "system", "content": s}, {"role": "user", "content": "u"}] for s in ("one", "two")]
-    try:
-        return _render(tokenizer, chats[0], True) != _render(tokenizer, chats[1], True)
-    except Exception:
-        return False
-
-
-@lru_cache(maxsize=8)
-def _control_tokens(tokenizer: PreTrainedTokenizerBase, template: str) -> re.Pattern[str]:
-    """What a text must not hold, lest it be read as the end of a message or as another role: the special tokens, and
-    what the template writes in brackets around messages."""
-    chat = [{"role": role, "content": "x"} for role in ("user", "assistant", "user")]
-    marks = re.findall(r"<{1,2}[^\s<>]+>{1,2}|\[[^\s\[\]]+\]", _render(tokenizer, chat, True))
-    special = [t.content for t in tokenizer.added_tokens_decoder.values() if t.special]
-    marks += [token for token in special if len(token) > 2 and not token.isalnum()]
-    longest_first = sorted(set(marks), key=lambda token: (-len(token), token))
-    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.IGNORECASE)
 
 
 @dataclass
@@ -159,31 +128,12 @@ class Generator:
         return float(self.model.get_memory_footprint()) / 1e6
 
     def text(self, messages: Sequence[Message]) -> str:
-        """Messages as the model's own chat template writes them, ready for its answer.
-
-        Where the template has no system role, the system message goes in front of the question. Control tokens of the
-        template inside a message are broken by a space, so that they stay text.
-        """
-        return _render(self.tokenizer, self._chat(messages), True)
-
-    def _chat(self, messages: Sequence[Message]) -> list[Message]:
-        key = self.tokenizer, str(self.tokenizer.chat_template)
-        control = _control_tokens(*key)
-        chat = [m | {"content": control.sub(lambda t: f"{t[0][0]} {t[0][1:]}", m["content"])} for m in messages]
-        if chat and chat[0]["role"] == "system" and not _has_system_role(*key):
-            texts = [m["content"] for m in chat[:2] if m["role"] in ("system", "user")]
-            chat = [{"role": "user", "content": "\n\n".join(texts)}, *chat[len(texts) :]]
-        return chat
+        """Messages as the model's own chat template writes them, ready for its answer; see `prompt_text`."""
+        return prompt_text(self.tokenizer, messages)
 
     def reply_text(self, messages: Sequence[Message], reply: str) -> str:
         """A reply with its end, as the template writes it behind `text(messages)`."""
-        prompt, end = self.text(messages), self.tokenizer.eos_token or ""
-        chat = self._chat([*messages, {"role": "assistant", "content": reply}])
-        whole, plain = _render(self.tokenizer, chat, False), chat[-1]["content"].strip()
-        written = whole.removeprefix(prompt).rstrip()
-        if not whole.startswith(prompt) or plain not in written:
-            return f"{plain}{end}"
-        return f"{written}{end}" if written.endswith(plain) else written
+        return reply_text(self.tokenizer, messages, reply)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Length of a prompt in the model's own tokens."""
@@ -217,7 +167,7 @@ class Generator:
             ValueError: a prompt does not fit into the window, a number is not at least 1, or a single chat was given
                 instead of a list.
         """
-        _check_chats(prompts)
+        check_chats(prompts)
         new = _at_least_one("max_new_tokens", self.max_new_tokens if max_new_tokens is None else max_new_tokens)
         size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
         texts = [self.text(p) for p in prompts]
@@ -285,7 +235,7 @@ class Generator:
             ValueError: a prompt with its reply does not fit into the window, `batch_size` is not at least 1, or a
                 single chat was given instead of a list.
         """
-        _check_chats(prompts)
+        check_chats(prompts)
         size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
         pairs = [(self.text(p), self.reply_text(p, r)) for p, r in zip(prompts, replies, strict=True)]
         texts = ["\x00".join(pair) for pair in pairs]
@@ -401,72 +351,6 @@ def _fingerprint(model: profiles.Model, dtype: str, quantization: str | None) ->
     """What the replies of a model depend on; None where the weights may change under their name."""
     weights = paths.checksums(paths.reader())["model.safetensors"] if model.id == profiles.READER else model.revision
     return f"{model.id} {weights} {dtype} {quantization} {device()}" if weights else None
-
-
-@dataclass
-class LlamaIndexGenerator:
-    """A LlamaIndex LLM with the interface of `Generator`, asked one prompt at a time.
-
-    Attributes:
-        llm: any LlamaIndex LLM. max_length, max_new_tokens: window and longest answer, in tokens of
-            LlamaIndex's default tokenizer.
-    """
-
-    llm: LLM
-    max_length: int = 4096
-    max_new_tokens: int = 256
-
-    @property
-    def name(self) -> str:
-        """What the LLM calls itself."""
-        return str(self.llm.metadata.model_name)
-
-    def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Length of a prompt, in tokens of LlamaIndex's default tokenizer."""
-        from llama_index.core.utils import get_tokenizer
-
-        return sum(len(get_tokenizer()(m["content"])) for m in messages)
-
-    def room(self) -> int:
-        """Tokens a prompt may have so that an answer still fits into the window."""
-        return self.max_length - self.max_new_tokens
-
-    def generate(
-        self,
-        prompts: Sequence[Sequence[Message]],
-        max_new_tokens: int | None = None,
-        batch_size: int | None = None,
-        progress: bool = False,
-        grammars: Sequence[Grammar] | None = None,
-    ) -> list[str]:
-        """Answer many prompts; the LLM's own settings decide how, grammars do not reach it.
-
-        Raises:
-            ValueError: a single chat was given instead of a list.
-        """
-        _check_chats(prompts)
-        from llama_index.core.base.llms.types import ChatMessage
-        from tqdm.auto import tqdm
-
-        chats = [[ChatMessage(role=m["role"], content=m["content"]) for m in p] for p in prompts]
-        bar = tqdm(chats, desc="answering", unit="question", disable=not progress)
-        return [str(self.llm.chat(chat).message.content or "").strip() for chat in bar]
-
-    def log_likelihood(
-        self, prompts: Sequence[Sequence[Message]], replies: Sequence[str], batch_size: int | None = None
-    ) -> np.ndarray:
-        """Not to be had from a LlamaIndex LLM.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("A LlamaIndex LLM does not tell likelihoods: rerank with a cross-encoder instead.")
-
-
-def from_llama_index(llm: LLM) -> Generator:
-    """Any LlamaIndex LLM as a generator of this package."""
-    window = int(llm.metadata.context_window or 4096)
-    return cast(Generator, LlamaIndexGenerator(llm, max_length=window, max_new_tokens=min(256, window // 4)))
 
 
 def _load_causal(

@@ -8,26 +8,21 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from labkit import paths
 
 FILE = "store.sqlite"
+_SCHEMA = "CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, value BLOB, crc INTEGER)"
 # Keys in one query; older SQLite takes at most 999.
 _BATCH = 900
 # What says that the file is there and fine, but not to be used now: locked, read-only, the disk full.
-_UNUSABLE = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_PROTOCOL,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-}
+_UNUSABLE = (
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR,
+)  # fmt: skip
 
 T = TypeVar("T")
 
@@ -92,16 +87,14 @@ class Store:
                 path = paths.cache() / FILE
                 before = path.stat().st_ino if path.exists() else None
                 with closing(sqlite3.connect(path, timeout=self.wait, isolation_level="IMMEDIATE")) as connection:
-                    connection.execute(
-                        "CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, value BLOB, crc INTEGER)"
-                    )
+                    connection.execute(_SCHEMA)
                     with connection:
                         return work(connection)
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, ValueError) as error:
                 cause = error
                 # The low byte is the kind of error; the rest says more.
                 kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-                if isinstance(error, OSError) or kind in _UNUSABLE or not _set_aside(path, before):
+                if not isinstance(error, sqlite3.Error) or kind in _UNUSABLE or not _set_aside(path, before):
                     break
         warnings.warn(f"Results are computed and not kept, for the store cannot be used: {cause}.", stacklevel=2)
         return None
@@ -112,13 +105,10 @@ def _set_aside(path: Path, inode: int | None) -> bool:
     mark = time.time_ns()
     try:
         if path.stat().st_ino == inode:
-            for part in path.parent.glob(f"{path.name}*"):
-                if part.name in (path.name, f"{path.name}-journal", f"{path.name}-wal", f"{path.name}-shm"):
-                    part.rename(part.with_name(f"damaged-{mark}-{part.name}"))
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
+            for part in (path, *path.parent.glob(f"{path.name}-*")):
+                part.rename(part.with_name(f"damaged-{mark}-{part.name}"))
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
     return True
 
 
@@ -138,12 +128,10 @@ def remembered(
         write: makes of a result what is put on disk.
     """
     known: dict[str, T] = {}
-    for content, value in zip(contents, store.get(contents) if store else [None] * len(contents), strict=True):
+    for content, value in zip(contents, store.get(contents) if store else (), strict=False):
         if value is not None:
-            try:
+            with suppress(ValueError):
                 known[content] = read(value)
-            except ValueError:
-                continue
     first: dict[str, int] = {}
     for i, content in enumerate(contents):
         if content not in known:

@@ -58,7 +58,7 @@ class InForce:
     """The value of a clause that holds, and those that it replaced, the oldest first.
 
     Attributes:
-        contested: two amendments of the same day set different values; that with the higher number was taken.
+        contested: amendments of the same day set different values; that with the highest number was taken.
     """
 
     value: Triple
@@ -197,7 +197,7 @@ class KnowledgeGraph:
         return chain
 
     def amendments(self, contract: str) -> list[str]:
-        """The amendments of a contract, the oldest first; of one day, in the order of their ids."""
+        """The amendments of a contract, the oldest first; of one day, in the order of their ids (A2 before A10)."""
         return list(self._amendments.get(contract, []))
 
     @cached_property
@@ -206,7 +206,7 @@ class KnowledgeGraph:
         for triple in self.triples:
             if triple.relation == "amends":
                 made.setdefault(triple.object, set()).add(triple.subject)
-        return {contract: sorted(found, key=lambda a: (self._day(a), a)) for contract, found in made.items()}
+        return {contract: sorted(found, key=lambda a: (self._day(a), _natural(a))) for contract, found in made.items()}
 
     def _day(self, document: str) -> str:
         """The date of a document, as year-month-day; empty where it is not known."""
@@ -222,9 +222,9 @@ class KnowledgeGraph:
         stated = [(d, t) for d in (contract, *self.amendments(contract)) for t in self.of(d, relation)[:1]]
         if not stated:
             return None
-        days = [self._day(d) for d, _ in stated]
-        contested = len(stated) > 2 and days[-1] == days[-2] and stated[-1][1].text != stated[-2][1].text
-        return InForce(stated[-1][1], tuple(t for _, t in stated[:-1]), contested)
+        last = self._day(stated[-1][0])
+        values = {t.text for d, t in stated if d != contract and self._day(d) == last}
+        return InForce(stated[-1][1], tuple(t for _, t in stated[:-1]), contested=len(values) > 1)
 
     def save(self, folder: Path) -> Path:
         """Write the graph to `folder` in LlamaIndex's format, in one step."""
@@ -256,6 +256,11 @@ class KnowledgeGraph:
         return PropertyGraphIndex.from_existing(
             property_graph_store=self.store, llm=MockLLM(), embed_model=embedder.as_llama_index(), embed_kg_nodes=False
         )
+
+
+def _natural(name: str) -> list[str | int]:
+    """Sorts names with numbers as a person does: texts and numbers in turn."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]
 
 
 def build_graph(documents: Sequence[Document], found: Sequence[ExtractedTriple]) -> KnowledgeGraph:
@@ -397,12 +402,16 @@ class GraphRetriever:
 
     def seeds(self, question: str) -> list[Seed]:
         """The entities that a question names, in order; each word counts once, the longest name first."""
-        text, taken, found = question.lower(), [False] * len(question), []
+        text, found = question.lower(), []
+        # Small letters may be more than the capital was: where each of them stands in the question.
+        places = [i for i, letter in enumerate(question) for _ in letter.lower()]
+        taken = [False] * len(text)
         for words, entity, how in self._names:
             for match in re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", text):
                 if not any(taken[match.start() : match.end()]):
                     taken[match.start() : match.end()] = [True] * len(words)
-                    found.append((match.start(), Seed(question[match.start() : match.end()], entity, how)))
+                    named = question[places[match.start()] : places[match.end() - 1] + 1]
+                    found.append((match.start(), Seed(named, entity, how)))
         return [seed for _, seed in sorted(found, key=lambda pair: pair[0])]
 
     def masked(self, question: str) -> str:
