@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 _WORD = re.compile(r"\d+(?:\.\d+)+|\w+")
@@ -12,18 +12,19 @@ _NUMBER = re.compile(r"[^\W_]|\d+(?:\.\d+)*")
 
 
 @cache
-def _stop_words() -> frozenset[str]:
-    """bm25s's English stop words without the negations."""
+def _tools() -> tuple[Any, frozenset[str]]:
+    """The stemmer, and bm25s's English stop words without the negations."""
+    import Stemmer
     from bm25s.stopwords import STOPWORDS_EN
 
-    return frozenset(STOPWORDS_EN) - {"no", "not"}
+    return Stemmer.Stemmer("english"), frozenset(STOPWORDS_EN) - {"no", "not"}
 
 
-@cache
-def _stemmer() -> Any:
-    import Stemmer
-
-    return Stemmer.Stemmer("english")
+@lru_cache(maxsize=100_000)
+def _stem(word: str) -> str:
+    """A word without its ending; empty for a stop word."""
+    stemmer, stop_words = _tools()
+    return "" if word in stop_words else str(stemmer.stemWord(word))
 
 
 def search_words(text: str) -> list[str]:
@@ -37,12 +38,11 @@ def search_words(text: str) -> list[str]:
     words: list[str] = []
     before, end = "", 0
     for match in _WORD.finditer(text):
-        word, stem = match[0], str(_stemmer().stemWord(match[0].lower()))
-        stop = word.lower() in _stop_words()
-        if not stop:
+        word, stem = match[0], _stem(match[0].lower())
+        if stem:
             words.append(stem)
         # A small "a" is the article.
-        if before and text[end : match.start()].isspace() and _NUMBER.fullmatch(word) and word != "a":
-            words.append(f"{before} {stem}")
-        before, end = "" if stop or not word.isalpha() or len(word) < 2 else stem, match.end()
+        if before and _NUMBER.fullmatch(word) and word != "a" and text[end : match.start()].isspace():
+            words.append(f"{before} {word.lower()}")
+        before, end = stem if word.isalpha() and len(word) > 1 else "", match.end()
     return words
