@@ -110,8 +110,7 @@ class Embedder:
                 convert_to_numpy=True,
             )
         rows = np.split(np.asarray(vectors, dtype=np.float32), np.cumsum([len(row) for row in parts])[:-1])
-        means = [row.mean(axis=0) for row in rows]
-        return [mean if len(row) == 1 else mean / np.linalg.norm(mean) for row, mean in zip(rows, means, strict=True)]
+        return [row[0] if len(row) == 1 else (mean := row.mean(axis=0)) / np.linalg.norm(mean) for row in rows]
 
     def _parts(self, texts: Sequence[str], prompt: str) -> list[list[str]]:
         """Each text in as many parts of equal length as the network's window asks for; mostly one."""

@@ -69,7 +69,7 @@ class LlamaIndexGenerator:
     def log_likelihood(
         self, prompts: Sequence[Sequence[Message]], replies: Sequence[str], batch_size: int | None = None
     ) -> np.ndarray:
-        """Not to be had from a LlamaIndex LLM.
+        """A LlamaIndex LLM gives no likelihoods.
 
         Raises:
             NotImplementedError: always.

@@ -50,7 +50,7 @@ class Store:
     wait = 5.0
 
     def __init__(self, name: str, tag: str) -> None:
-        self._tag = hashlib.sha256(f"{name} {tag}".encode()).digest()
+        self._tag = hashlib.sha256(f"{name}\0{tag}".encode()).digest()
 
     def _key(self, content: str) -> bytes:
         return hashlib.blake2b(content.encode("utf-8"), digest_size=16, key=self._tag).digest()
