@@ -104,11 +104,7 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
 
 def _lead(generator: Generator) -> str:
     """What the chat template writes between the prompt and a reply: a space, or nothing."""
-    prompt = [{"role": "user", "content": "u"}]
-    reply = [*prompt, {"role": "assistant", "content": "reply"}]
-    whole = str(generator.tokenizer.apply_chat_template(reply, tokenize=False))
-    before = whole[len(generator.text(prompt)) :] if whole.startswith(generator.text(prompt)) else ""
-    return before.split("reply", 1)[0] if "reply" in before else ""
+    return generator.reply_text([{"role": "user", "content": "u"}], "reply").split("reply")[0]
 
 
 def _stream(tokenizer: Any, text: str) -> tuple[list[int], list[bool]]:

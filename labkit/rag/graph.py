@@ -6,6 +6,7 @@ Sources: Edge et al. 2024, From Local to Global (GraphRAG); Gutiérrez et al. 20
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -57,7 +58,7 @@ class InForce:
     Attributes:
         value: that holds.
         replaced: earlier values, the oldest first.
-        contested: two amendments of the same day set different values; the one with the higher number was taken.
+        contested: amendments of the same day set different values; the one with the highest number was taken.
     """
 
     value: Triple
@@ -177,7 +178,7 @@ class KnowledgeGraph:
         return chain
 
     def amendments(self, contract: str) -> list[str]:
-        """The amendments of a contract, the oldest first; of one day, in the order of their ids."""
+        """The amendments of a contract, the oldest first; of one day, in the order of their ids (A2 before A10)."""
         return list(self._amendments.get(contract, []))
 
     @cached_property
@@ -186,7 +187,9 @@ class KnowledgeGraph:
         for triple in self.triples:
             if triple.relation == "amends":
                 amendments.setdefault(triple.object, set()).add(triple.subject)
-        return {contract: sorted(ids, key=lambda a: (self._day(a), a)) for contract, ids in amendments.items()}
+        return {
+            contract: sorted(ids, key=lambda a: (self._day(a), _natural(a))) for contract, ids in amendments.items()
+        }
 
     def _day(self, document: str) -> str:
         """The date of a document, as year-month-day; empty where it is not known."""
@@ -202,9 +205,9 @@ class KnowledgeGraph:
         stated = [(d, t) for d in (contract, *self.amendments(contract)) for t in self.of(d, relation)[:1]]
         if not stated:
             return None
-        days = [self._day(d) for d, _ in stated]
-        contested = len(stated) > 2 and days[-1] == days[-2] and stated[-1][1].text != stated[-2][1].text
-        return InForce(stated[-1][1], tuple(t for _, t in stated[:-1]), contested)
+        last = self._day(stated[-1][0])
+        values = {t.text for d, t in stated if d != contract and self._day(d) == last}
+        return InForce(stated[-1][1], tuple(t for _, t in stated[:-1]), contested=len(values) > 1)
 
     def save(self, folder: Path) -> Path:
         """Write the graph to `folder` in LlamaIndex's format, in one step."""
@@ -237,6 +240,11 @@ class KnowledgeGraph:
         return PropertyGraphIndex.from_existing(
             property_graph_store=self.store, llm=MockLLM(), embed_model=embedder.as_llama_index(), embed_kg_nodes=False
         )
+
+
+def _natural(name: str) -> list[str | int]:
+    """Sorts names with numbers as a person does: texts and numbers in turn."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]
 
 
 def build_graph(documents: Sequence[Document], triples: Sequence[ExtractedTriple]) -> KnowledgeGraph:

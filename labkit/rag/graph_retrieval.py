@@ -69,12 +69,16 @@ class GraphRetriever:
 
     def seeds(self, question: str) -> list[Seed]:
         """The entities that a question names, in order; each word counts once, the longest name first."""
-        text, taken, seeds = question.lower(), [False] * len(question), []
+        text, seeds = question.lower(), []
+        # Small letters may be more than the capital was: where each of them stands in the question.
+        places = [i for i, letter in enumerate(question) for _ in letter.lower()]
+        taken = [False] * len(text)
         for words, entity, how in self._names:
             for match in re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", text):
                 if not any(taken[match.start() : match.end()]):
                     taken[match.start() : match.end()] = [True] * len(words)
-                    seeds.append((match.start(), Seed(question[match.start() : match.end()], entity, how)))
+                    named = question[places[match.start()] : places[match.end() - 1] + 1]
+                    seeds.append((match.start(), Seed(named, entity, how)))
         return [seed for _, seed in sorted(seeds, key=lambda pair: pair[0])]
 
     def masked(self, question: str) -> str:

@@ -49,13 +49,11 @@ def _by_score(hits: Hits, scores: Sequence[float]) -> Hits:
 def _vectors(
     embedder: Embedder, queries: Sequence[QueryBundle], lists: Sequence[Hits], depth: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each question its vector and those of its first `depth` chunks, all from one embedding call."""
-    texts = [
-        [q.query_str, *(indexed_text(h.node) for h in hits[:depth])] for q, hits in zip(queries, lists, strict=True)
-    ]
-    vectors = iter(embedder.encode([text for row in texts for text in row]))
-    rows = [np.stack([next(vectors) for _ in row]) for row in texts]
-    return [(row[0], row[1:]) for row in rows]
+    """Of each question its vector and those of its first `depth` chunks."""
+    texts = [[indexed_text(h.node) for h in hits[:depth]] for hits in lists]
+    every = embedder.encode([text for row in texts for text in row])
+    rows = np.split(every, np.cumsum([len(row) for row in texts], dtype=int))
+    return list(zip(embedder.encode([q.query_str for q in queries], query=True), rows, strict=False))
 
 
 @dataclass

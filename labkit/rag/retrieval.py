@@ -19,6 +19,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from labkit.models import Embedder
 from labkit.rag.chunking import indexed_text, text_of
+from labkit.rag.search_words import search_words
 
 Query = str | QueryBundle
 # Chunks of one question with their scores, best first.
@@ -157,7 +158,10 @@ class VectorIndex(_Chunks):
 
     def scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
         texts = [text for q in queries for text in q.embedding_strs]
-        vectors = self.embedder.encode(texts)
+        vectors = self.embedder.encode(texts, query=True)
+        # A made-up passage (HyDE) is embedded as a passage.
+        if written := [i for i, text in enumerate(texts) if text not in {q.query_str for q in queries}]:
+            vectors[written] = self.embedder.encode([texts[i] for i in written])
         owner = np.repeat(np.arange(len(queries)), [len(q.embedding_strs) for q in queries])
         if len(queries):
             vectors = np.stack([vectors[owner == i].mean(axis=0) for i in range(len(queries))])
@@ -186,7 +190,7 @@ def _vectors(chunks: Sequence[TextNode], embedder: Embedder, joined: bool, progr
 
 
 class BM25Index(_Chunks):
-    """Chunks searched by words: LlamaIndex's BM25Retriever (bm25s, stemmed), asked for many questions at once.
+    """Chunks searched by words (`search_words`) for many questions at once, with bm25s, as LlamaIndex's BM25Retriever.
 
     Source: Robertson and Zaragoza 2009, The Probabilistic Relevance Framework; Lù 2024, BM25S.
 
@@ -198,27 +202,36 @@ class BM25Index(_Chunks):
     """
 
     def __init__(self, chunks: Sequence[TextNode]) -> None:
-        from llama_index.retrievers.bm25 import BM25Retriever
+        from bm25s import BM25
 
         super().__init__(chunks)
-        if not any(any(c.isalnum() for c in indexed_text(node)) for node in self.chunks):
-            raise ValueError("The chunks hold no words: check what was loaded.")
-        self._bm25 = BM25Retriever.from_defaults(nodes=self.chunks, similarity_top_k=1)
+        words = [search_words(indexed_text(node)) for node in self.chunks]
+        if not any(words):
+            raise ValueError("The chunks hold no words to search for: check what was loaded.")
+        self._bm25 = BM25()
+        self._bm25.index(words, show_progress=False)
 
     def scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
-        import bm25s
-
-        words = bm25s.tokenize(
-            [q.query_str for q in queries], stopwords="en", stemmer=self._bm25.stemmer,
-            token_pattern=self._bm25.token_pattern, return_ids=False, show_progress=False,
-        )  # fmt: skip
-        empty = np.zeros(len(self.chunks), dtype=np.float32)
-        return np.stack([self._bm25.bm25.get_scores(w) if w else empty for w in words]) if words else empty[None][:0]
+        rows = np.zeros((len(queries), len(self.chunks)), dtype=np.float32)
+        for row, query in zip(rows, queries, strict=True):
+            if known := [w for w in search_words(query.query_str) if w in self._bm25.vocab_dict]:
+                row[:] = self._bm25.get_scores(known)
+        return rows
 
     def llama_index(self, top_k: int = 5) -> BaseRetriever:
         """The same index as a LlamaIndex retriever."""
-        self._bm25.similarity_top_k = top_k
-        return self._bm25
+        return _OneByOne(self, top_k)
+
+
+class _OneByOne(BaseRetriever):
+    """An index of this module as a LlamaIndex retriever."""
+
+    def __init__(self, index: _Chunks, top_k: int) -> None:
+        self._index, self._top_k = index, top_k
+        super().__init__()
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return self._index.retrieve([query_bundle], min(self._top_k, len(self._index.chunks)))[0]
 
 
 class _FixedHits(BaseRetriever):
@@ -241,8 +254,8 @@ def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithS
     from llama_index.core.retrievers import QueryFusionRetriever
     from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
 
-    if len(lists) == 1:
-        return list(lists[0][:top_k])
+    if len(lists) < 2:
+        return [hit for hits in lists for hit in hits[:top_k]]
     # BM25 ranks chunks that share no word with the query, at score 0, when nothing else is left: drop them.
     scored = [[hit for hit in hits if hit.score != 0] for hits in lists]
     lists = scored if any(scored) else lists

@@ -88,9 +88,6 @@ def train_generator(
 
 def _row(chat: Chat, generator: models.Generator) -> dict[str, Any]:
     """Tokens of prompt and reply as they follow each other at inference; the mask marks the reply."""
-    whole = [*chat.messages, {"role": "assistant", "content": chat.reply}]
-    prompt = generator.text(chat.messages)
-    text = str(generator.tokenizer.apply_chat_template(whole, tokenize=False))
-    reply = text[len(prompt) :] if text.startswith(prompt) else f"{chat.reply}{generator.tokenizer.eos_token}"
+    prompt, reply = generator.text(chat.messages), generator.reply_text(chat.messages, chat.reply)
     ids = [generator.tokenizer(part, add_special_tokens=False)["input_ids"] for part in (prompt, reply)]
     return {"input_ids": ids[0] + ids[1], "completion_mask": [0] * len(ids[0]) + [1] * len(ids[1])}
