@@ -24,66 +24,130 @@ class Answer:
     refused: bool
 
 
-_CITATION = re.compile(r"[ \t]*\[(\d+(?:\s*[,;]\s*\d+)*)\]")
-# Ways to refuse. What is silent are the passages: "the contract contains no ..." answers a question about the contract,
-# and so may "the document contains no ...", but not "the document does not say".
-_GIVEN = r"(?:(?:provided|given|numbered|above|retrieved|available|relevant) )*"
-_SOURCE = rf"{_GIVEN}(?:passages?|contexts?|excerpts?|sources?)(?: (?:provided|given|above))?"
-_THE_SOURCE = rf"(?:(?:the|these|those|this|your) )?{_SOURCE}"
-_DOES_NOT = r"(?:do not|does not|don'?t|doesn'?t)(?: \w+ly)?"
-_IS_NOT = r"(?:(?:'s| is| was)? ?not|(?: isn'?t| wasn'?t))(?: \w+ly)?"
-_SAYS = r"(?:says?|states?|mentions?|specif(?:y|ies)|indicates?|tells?)"
-_HOLDS = rf"(?:{_SAYS}|contains?|provides?(?! for)|includes?|gives?|answers?|address(?:es)?|covers?)"
-_WAYS = (
-    r"I (?:don'?t|do not) (?:know|see|find)\b",
-    r"I (?:don'?t|do not) have (?:(?:enough|sufficient|the|that|this|any) )*information\b",
-    r"I(?: am|'m) (?:unable|not able) to (?:find|answer|determine|tell|say)\b",
-    r"I (?:can'?t|cannot|can not|could not|couldn'?t) (?:find|answer|determine|tell|say)\b",
-    rf"(?:it|this|that|(?:the|this|that) (?:answer|information))?{_IS_NOT} (?:stated|specified|mentioned)\b",
-    rf"(?:the|this|that) (?:answer|information){_IS_NOT} (?:given|provided|available|contained|included|found|known)\b",
-    r"(?:(?:it|this|that|the answer) )?(?:cannot|can'?t|can not) be (?:determined|answered)\b",
-    rf"{_THE_SOURCE} {_DOES_NOT} {_HOLDS}\b",
-    rf"(?:the|this) {_GIVEN}(?:documents?|texts?) {_DOES_NOT} {_SAYS}\b",
-    rf"(?:none|neither) of {_THE_SOURCE} (?:\w+ly )?{_HOLDS}\b",
-    rf"(?:no|neither) {_SOURCE} (?:\w+ly )?{_HOLDS}\b",
-    r"there(?: is|'s) no (?:information|mention|answer)\b",
-    rf"no (?:information|mention|answer) (?:is |was )?(?:given|provided|available|found|in {_THE_SOURCE})\b",
-    r"(?:unknown|unspecified|not known|not found)\W*$",
+_THOUGHT = r"(?:think(?:ing)?|reason(?:ing)?|thoughts?|reflection|scratchpad|analysis)"
+_LABEL = r"(?:passages?|sources?|documents?|docs?|excerpts?|contexts?|references?|refs?|citations?)\.?:?\s*"
+_NUMBERS = rf"#?\d{{1,2}}(?:\s*(?:,|;|&|and|to|[-\u2013\u2014])\s*(?i:{_LABEL})?#?\d{{1,2}})*"
+# No citation where a unit follows or a currency or a clause precedes: [30] days, USD [50], clause [7].
+_BRACKETS = re.compile(
+    r"(?<!\b[A-Z]{3} )(?<![$\u20ac\u00a3])(?<!(?i:clause) )(?<!(?i:section|article) )(?<!(?i:schedule) )"
+    rf"(?:\[\[?\s*\^?(?i:{_LABEL})?({_NUMBERS})\s*\]?\](?:\(#?[^)\s]*\))?|\u3010({_NUMBERS})(?:\u2020[^\u3011]*)?\u3011)"
+    r"(?!\s*(?:%|per ?cent|(?:business |working |calendar )?(?:hour|day|week|month|year)s?\b))"
 )
-_BEFORE = (
-    rf"(?:(?:i'm |i am )?sorry[,.]? |unfortunately,? |but |answer: |(?:based on|according to|from) {_THE_SOURCE},? )*"
+_IN_PROSE = re.compile(rf"\b{_LABEL}\[?({_NUMBERS})\b(?![.,]\d|%)", re.IGNORECASE)
+_IN_PARENTHESES = re.compile(
+    rf"\((?:(?:see|cf\.?|from|in|per|as per|according to|also)\s*)*(?:{_LABEL}(?:{_NUMBERS})?)?[\s,;]*\)", re.IGNORECASE
 )
-# A refusal opens the reply: "not mentioned" in the middle of an answer is part of the answer.
-_REFUSED = re.compile(rf"\W*{_BEFORE}(?:{'|'.join(_WAYS)})", re.IGNORECASE)
-# "I don't know whether ..., but 30 days", "not stated in the annex: 30 days": an answer after all, unless what follows
-# speaks of the passages or refuses once more.
-_TURN = re.compile(r"(?:[^.!?\n]|\.(?=\d))*?\b(?:but|however),? ", re.IGNORECASE)
-_COLON = re.compile(r"[^.!?\n:]*: ")
-_STILL = re.compile(
-    r"(?:(?:the|these|those|other) )*(?:passages?|contexts?|excerpts?|sources?|documents?|texts?)\b"
-    r"|(?:they|there|this|that|I|we|you|no|none|not|only|neither|unknown)\b|it (?:does|mentions?|says|states|refers)\b",
+
+
+def _said(reply: str) -> str:
+    """A reply without reasoning, closed or cut off, without markup, and without the words "Answer:" before it."""
+    reply = reply.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    reply = re.sub(rf"<{_THOUGHT}>.*?(?:</{_THOUGHT}>|\Z)|\A.*</{_THOUGHT}>", "", reply, flags=re.IGNORECASE | re.DOTALL)
+    reply = re.sub(r"</?(?:answer|response|output|final)>|<\|?\w+\|>|\*\*|__|^#+\s+|`", "", reply, flags=re.MULTILINE)
+    reply = re.sub(r"\\boxed\{([^{}]*)\}", r"\1", reply).strip()
+    return re.sub(r"\A(?:final |short |the )*answer(?: is)?\s*:\s*", "", reply, flags=re.IGNORECASE)
+
+
+def _numbers(text: str) -> list[int]:
+    """The numbers of a citation: "1, 3-5" is 1, 3, 4, 5."""
+    cited: list[int] = []
+    for first, last in re.findall(r"(\d+)(?:\s*(?:to|[-\u2013\u2014])\s*#?(\d+))?", text):
+        cited += range(int(first), int(last or first) + 1)
+    return cited
+
+
+# What is silent are the passages: "the contract contains no ..." answers a question about the contract.
+_GIVEN = r"(?:provided|given|above|supplied|retrieved|available|shared|requested|necessary|needed|required)"
+_NOUN = r"(?:texts?|documents?|information|sources?|materials?|content|details?)"
+_SOURCES = (
+    rf"(?:(?:passages?(?! of)(?: \d+)?|contexts?|excerpts?|snippets?)\b|{_GIVEN} {_NOUN}\b"
+    rf"|{_NOUN} (?:that )?(?:you(?:'ve| have)? |was |were |I have )?(?:been )?{_GIVEN}\b(?! by| to))"
+)
+_NOT = (
+    r"(?:\b(?:no|not|none|nothing|neither|never|cannot|dont|unable|lacks?|insufficient|silent|unclear|fails?|impossible|absent|"
+    r"missing)\b|n't\b)"
+)
+_SAY = r"(?:say|state|mention|specify|specifie|indicate|tell|detail|clarify|define|disclose|reveal|identify|list)s?\b"
+_KNOWN = (
+    r"(?:stated|specified|mentioned|given|provided|available|contained|included|found|known|answered|determined|present|said|"
+    r"disclosed|indicated|clear|addressed|covered|listed|identified|possible)\b"
+)
+_IS = r"(?: is| are| was| were|'s| can| could|)"
+_REFUSES = re.compile(
+    # The passages do not ..., nothing in the passages, not in the passages, not what the passages cover, the text doesn't say
+    rf"(?:[^,]*?{_SOURCES}(?: (?!that\b|which\b|states?\b|says?\b|sets?\b|specif)[\w,']+){{0,8}}? ?{_NOT}|[^,]*?{_SOURCES} \w+ (?:no|nothing)\b"
+    rf"|(?!.*\b(?:as|accord))[^,]*?{_NOT}.{{0,60}}? (?:in|by|within|from|among|on|using|with|of) (?:\w+ ){{0,3}}?{_SOURCES}"
+    rf"|(?:no|neither|(?:none|nothing) (?:of|in)) (?:\w+ ){{0,2}}?{_SOURCES}|[^,]*?{_NOT}[^,]{{0,40}} {_SOURCES} (?:cover|mention|address|say|contain|discuss|include|provide)"
+    rf"|(?:(?:the|this|that|these) (?:document|text|source|agreement|contract|clause)s?|it|they|which|neither|none|)"
+    rf"(?: ?(?:do|does|did)(?: not|n't)(?: \w+ly)?|(?<=neither)|(?<=none)) {_SAY}"
+    r"|the (?:(?:agreement|contract|clause)s? (?:is|are) silent|(?:text|document)s? (?:provides?|gives?|contains?|has) (?:no|nothing))\b"
+    # I do not know, I have no idea, I looked but cannot find
+    r"|(?:I|we)\b(?! (?:do not|don't) (?:think|believe|have to))[^,]{0,40}?"
+    rf"(?:{_NOT}|\bunsure\b|\bneed (?:more|the|additional)\b|\black\b)|(?:do not|don't) know\b|dont know\b"
+    # it is not stated, no such clause is mentioned, the answer is unknown, no information
+    rf"|(?:it|this|that|(?:the|this|that|such|a|an) [\w' -]{{1,60}}?)?{_IS} ?(?:not|n't|cannot)(?: be| been)?(?: \w+ly)? "
+    rf"(?:{_KNOWN}(?=\W*$| (?:(?:in|from|by|within) the (?:text|document|contract)s?\b|here|anywhere|for this)|.* (?:whether|which|who|what|how|when|if)\b)|clear\b)"
+    rf"|(?:found|saw) (?:no|nothing)\b|(?:(?:could|can|did)(?: not|n't)|(?:un|not )able to) (?:find|locate|determine|see|answer|say)\b"
+    rf"|(?:no|nothing)(?: (?!may|shall|must|should)\w+){{0,5}}?{_IS} (?:be )?{_KNOWN}(?=\W*$| (?:about|on|regarding|here))"
+    rf"|(?:it|the \w+)(?:{_IS}| remains) ?(?:impossible to|unclear|unknown|not possible to)\b"
+    rf"|(?:there(?: is|'s|'re| are| was)? )?(?:no|nothing|not enough|isn't any|is not any|(?:doesn't|does not|don't) (?:appear|seem) to be (?:any|enough)|isn't enough|is not enough|insufficient)"
+    rf" (?:\w+ )?(?:information|info|mention|answer|details?|indication|reference|data|context|evidence|idea)\b"
+    rf"(?=\W*$| (?:about|on|regarding|of|to|is|was|as|can|that|here)\b(?! (?:be )?(?:disclosed|confidential)))"
+    rf"|(?:unknown|unspecified|unanswerable|n/?a|not applicable|unclear|can(?:not|'t) (?:say|tell|answer))\W*$)",
+    re.IGNORECASE,
+)
+_LEAD = (
+    r"(?:(?:(?:i'm |i am |my )?(?:sorry|afraid|apologies)|unfortunately|regrettably|i apolog|based on|according to|from|given|"
+    r"looking|after|having|as|without|in the|hence|therefore|thus|while|upon|regarding)\b[^,.:]*?(?:[,.]\s*|(?<=afraid )(?:that )?)|"
+    r"(?:but|however|so|although|though|and|because|since|therefore|hence|thus|unfortunately|regrettably|sorry),?\s+|"
+    r"[a-z']+(?: [a-z']+){0,3},\s+)*"
+)
+# What a refusal is wrapped in: regrets, offers of help, and what the passages speak of instead.
+_WRAPPING = re.compile(
+    rf"(?:\W*$|(?:(?:the |these |\w+ )?{_SOURCES}|they|it) (?:only|just|does|do|mentions?|discuss|covers?|describes?|talks?|refers?|relates?|"
+    r"focus|concerns?|address|deals?|outlines?|contains?|is about|are about)|only\b|please|if you|"
+    r"i(?:'d| would|'ll| will| can| need| have|'ve| apolog|'m (?:sorry|happy|afraid)| am sorry| recommend| suggest)\b|you\b|"
+    r"(?:could|would|can) you|let me|feel free|thank|(?:great|good) question|sure\b|certainly|of course|hello|hmm|well\b|result\W*$|for (?:more|further)|more |further |additional |to (?:answer|determine|provide)|"
+    r"we (?:would|need)|unfortunately|sorry|based on|looking at|after |as an|(?:therefore|hence|so|thus|the|final|,| )*answer(?: is)?"
+    r"\W*$|(?:note|explanation|reason(?:ing)?|sources?)\W*$|without|(?:my )?apolog|i regret\W*$)",
+    re.IGNORECASE,
+)
+_CLAUSES = re.compile(
+    r"(?<=[.!?])\s+|\n+|\s*[;:\u2014]\s+|,?\s+(?=(?:but|however|although|though|yet|so|then|whereas)\b)|,\s+(?=(?:it|passage|which) )",
     re.IGNORECASE,
 )
 
 
 def _refuses(text: str) -> bool:
-    """Whether a text opens with a refusal and gives no answer in the same sentence."""
-    opening = _REFUSED.match(text)
-    if opening is None:
-        return False
-    turn = _TURN.match(text, opening.end())
-    if turn is None and opening[0].lower().startswith("not "):
-        turn = _COLON.match(text, opening.end())
-    return turn is None or _STILL.match(text, turn.end()) is not None
+    """Whether a reply says that it has no answer, and then gives none after all."""
+    refused = hedged = False
+    for clause in _CLAUSES.split(text):
+        plain = " ".join(_BRACKETS.sub("", clause).split()).strip(" \t\"'-*\u2022.[]()")
+        core = re.sub(rf"\A{_LEAD}", "", plain, flags=re.IGNORECASE).strip()
+        if _REFUSES.match(core) or re.match(r"(?:but|and) (?:not|nothing) (?:the|about|on|when|how|who|what)\b", plain):
+            refused, hedged = True, re.search(r"\b(?:direct|explicit|express)ly\b", core) is not None
+            continue
+        answers = re.search(r"\d|^(?:it|this|that|the answer) (?:is|was|would|appears|seems)\b", core, re.IGNORECASE)
+        turns = re.match(r"(?:but|however|so|then|though)\b", plain, re.IGNORECASE)
+        wrapped = _WRAPPING.match(core) or _WRAPPING.match(plain)
+        if (answers and hedged) or (not wrapped and (answers or turns or not refused)):
+            return False
+    return refused or not re.search(r"\w", text)
 
 
 def parse_answer(reply: str) -> Answer:
-    """Take a reply apart into answer, citations and refusal; line breaks stay, they part a term sheet's fields."""
-    cited = [int(n) for group in _CITATION.findall(reply) for n in re.findall(r"\d+", group)]
-    citations = tuple(dict.fromkeys(cited))
-    text = re.sub(r"[ \t]+", " ", _CITATION.sub("", reply)).strip()
-    refused = not text or _refuses(text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
-    return Answer(text=text, citations=citations, refused=refused)
+    """Take a reply apart into answer, citations and refusal; line breaks stay, they part a term sheet's fields.
+
+    Reasoning is left out. Citations are read in brackets, in parentheses and in prose ("passage 2"), ranges too; those in
+    prose stay in the text.
+    """
+    said = _said(reply)
+    places = [(m.start(), m[1] or m[2]) for m in _BRACKETS.finditer(said)]
+    places += [(m.start(), m[1]) for m in _IN_PROSE.finditer(said)]
+    citations = tuple(dict.fromkeys(n for _, numbers in sorted(places) for n in _numbers(numbers)))
+    text = _IN_PARENTHESES.sub("", _BRACKETS.sub("", said))
+    text = re.sub(r"[ \t]+(?=[.,;)](?:\s|$)|\n)", "", re.sub(r"[ \t]+", " ", text)).strip()
+    return Answer(text=text, citations=citations, refused=_refuses(said))
 
 
 def parse_lines(reply: str) -> list[str]:
