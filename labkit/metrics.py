@@ -6,60 +6,67 @@ Floor 2. The intervals of their means are in `labkit.stats`.
 from __future__ import annotations
 
 import re
-import string
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
 from labkit.corpus import Question, Span
 from labkit.replies import Answer
-from labkit.stats import Interval, clustered_bootstrap, mean_interval
+from labkit.stats import Interval, mean_interval
+from labkit.values import Value, parse_value, plain, scan
 
 _T = TypeVar("_T")
-
-# ------------------------------------------------------------------------------------ answers
+_PART = "\N{PILCROW SIGN}"  # parts the members of a set; no letter, so that normalisation leaves it alone
 
 
 def normalise(text: str) -> str:
-    """Lower case, no articles, no punctuation that carries no meaning, single spaces.
+    """Lower case, values in one way of writing, no articles and no punctuation but what carries meaning, single spaces.
 
-    After SQuAD's normalisation (Rajpurkar et al. 2016), but a decimal point, the percent sign and the minus of
-    a number stay: `1.5 %`, `15` and `-15` are different answers, `.5` is `0.5`, and the hyphen of `10-20` is
-    no minus. Digits lose their thousands separators.
+    After SQuAD's normalisation (Rajpurkar et al. 2016), but "twelve (12) months" and "1 year" become the same, as do
+    "1 May 2024" and "2024-05-01" (`labkit.values`), and signs, letters and symbols stay: "-5 %", "C#", "> 30 days" and
+    "Schedule A" are not "5 %", "C", "< 30 days" and "Schedule".
     """
-    text = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("\N{NO-BREAK SPACE}", " ")
-    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
-    text = re.sub(r"\s*%", "%", text)
-    text = re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)
-    text = re.sub(r"(?<!\d)\.|\.(?!\d)", " ", text)
-    # The true minus sign is none of string.punctuation; after a number, a % or a bracket it is a hyphen or a dash.
-    text = re.sub(r"(?<![\w%)\]])-(?=\d)", "\N{MINUS SIGN}", text)
-    text = "".join(" " if c in string.punctuation and c not in ".%" else c for c in text)
-    return " ".join(w for w in text.split() if w not in {"a", "an", "the"}).replace("\N{MINUS SIGN}", "-")
+    text, words, at = plain(text), list[str](), 0
+    for start, end, value in scan(text):
+        words += [_words(text[at:start]), _written(value)]
+        at = end
+    return " ".join(" ".join([*words, _words(text[at:])]).split())
+
+
+def _words(text: str) -> str:
+    text = re.sub(r"\b((?:[^\W\d_]{1,2}\.){2,})", lambda m: m[1].replace(".", ""), text)  # B.V., S.p.A.
+    text = re.sub(r"(?m)^#+\s|^\s*[-*\u2022]\s|(?<=\d)\.(?=\s|$)", " ", text).replace("&", " and ")
+    # "A" is an article at the start of a text or in small letters before a word, but not in "Schedule A".
+    text = re.sub(r"\b(?:(?i:an|the)\b|\Aa\b|a(?= (?!and\b|or\b)\w))|\AA(?= \w)", " ", text)
+    return re.sub(r"\.(?=\W|$)|[,;:!?\"'()\[\]{}*_|~-]|(?<!\d)/|/(?!\d)", " ", text).lower()
+
+
+def _written(value: Value) -> str:
+    kind = value.kind if value.kind in ("date", "ordinal") else ""
+    return f" {value.bound} {kind} {'-'.join(map(str, value.numbers))} {value.unit} {value.per} "
+
+
+def _key(text: str) -> str:
+    return normalise(text) or plain(text).strip()
 
 
 def _several(values: Iterable[_T]) -> list[_T]:
-    """What stands for a list of spellings, or of members; a text would be taken letter by letter.
-
-    Raises:
-        ValueError: a single text was given.
-    """
+    """What stands for a list of spellings, or of members; a text, to be taken letter by letter, is a ValueError."""
     if isinstance(values, str):
         raise ValueError(f"Give a list of accepted spellings: write [{values!r}] for a single one.")
     return list(values)
 
 
 def exact_match(answer: str, accepted: Iterable[str]) -> float:
-    """1.0 when the answer equals one of the accepted spellings after normalisation, else 0.0.
+    """1.0 when the answer equals one of the accepted spellings after normalisation, values as values, else 0.0.
 
     Raises:
         ValueError: a single spelling was given instead of a list.
     """
-    given = normalise(answer)
-    return float(any(given == normalise(a) for a in _several(accepted)))
+    return float(_key(answer) in map(_key, _several(accepted)))
 
 
 def token_f1(answer: str, accepted: Iterable[str]) -> float:
@@ -92,7 +99,7 @@ def set_precision_recall(answer: str, items: Sequence[Sequence[str]]) -> tuple[f
         ValueError: a single text was given instead of a list, as the set or as a member.
     """
     items = [_several(spellings) for spellings in _several(items)]
-    text = normalise(re.sub(r"[;\n,]", f" {_PART} ", answer))
+    text = normalise(re.sub(r"[;\n]|,(?!\d{3}(?!\d))|(?<!\d),", f" {_PART} ", answer))
     spelled = {normalise(s): number for number, spellings in enumerate(items) for s in spellings}
     found: set[int] = set()
     # Gold names first, longest first: "Gorse and Pike" is one company and not two.
@@ -105,31 +112,73 @@ def set_precision_recall(answer: str, items: Sequence[Sequence[str]]) -> tuple[f
     return (len(found) / (len(found) + wrong), len(found) / len(items)) if found else (0.0, 0.0)
 
 
-_PART = "\N{SECTION SIGN}"  # parts the members of a set; no letter, so that normalisation leaves it alone
-
-
 def field_f1(answer: str, fields: Mapping[str, Sequence[str]]) -> float:
     """F1 over the fields of a term sheet written as `field: value` lines.
 
-    A field counts as right when its value equals an accepted spelling; a field that the answer
-    adds lowers precision, one that it leaves out lowers recall. Errors as in `exact_match`.
+    A field counts as right when its value equals an accepted spelling; a field that the answer adds lowers precision,
+    one that it leaves out lowers recall. Errors as in `exact_match`.
     """
     lines = [part.split(":", 1) for part in re.split(r"[;\n]", answer) if ":" in part]
-    given = {normalise(name): value for name, value in lines}
-    right = sum(exact_match(given.get(normalise(name), ""), accepted) for name, accepted in fields.items())
-    if not given or not right:
-        return 0.0
-    precision, recall = right / len(given), right / len(fields)
-    return 2 * precision * recall / (precision + recall)
+    given = {key: value for name, value in lines if (key := _key(name))}
+    wanted = {key: accepted for name, accepted in fields.items() if (key := _key(name))}
+    right = sum(exact_match(given[name], accepted) for name, accepted in wanted.items() if name in given)
+    return 2 * right / (len(given) + len(wanted)) if right else 0.0
+
+
+def checklist(text: str, fields: Mapping[str, Sequence[str]]) -> float:
+    """Share of the facts that a free text states, such as the addressee and the deadline of a notice.
+
+    A fact counts when the text holds one of its spellings, dates and amounts by their value. It does not where a value
+    of the same kind that belongs to no fact stands beside it ("30 June or 31 July") or after the same two words in
+    another sentence ("ends on ...").
+
+    Args:
+        text: the notice.
+        fields: the accepted spellings of each fact.
+
+    Raises:
+        ValueError: there are no facts, or a single spelling in place of a list.
+    """
+    if not fields:
+        raise ValueError("No facts to look for: give the accepted spellings of at least one.")
+    read = {name: {s: parse_value(s) for s in _several(spellings)} for name, spellings in fields.items()}
+    gold = {value for values in read.values() for value in values.values()}
+    sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z])|\n+", plain(text))
+    said = [(sentence, *place) for sentence in sentences for place in scan(sentence)]
+    whole = f" {normalise(text)} "
+
+    def states(values: Mapping[str, Value | None]) -> bool:
+        right = [row for row in said if row[3] in values.values()]
+        kinds = {(v.kind, v.unit) for v in values.values() if v}
+        strays = [row for row in said if row[3] not in gold and (row[3].kind, row[3].unit) in kinds]
+        in_words = any(f" {said_so} " in whole for s, v in values.items() if v is None and (said_so := normalise(s)))
+        return (in_words or bool(right)) and not any(_contradicts(s, r) for s in strays for r in right)
+
+    return sum(map(states, read.values())) / len(fields)
+
+
+_Said = tuple[str, int, int, Value]  # a sentence, and a value in it: from, to, what it says
+
+
+def _contradicts(stray: _Said, right: _Said) -> bool:
+    """Whether a value that belongs to no fact stands beside the right one, or after the same two words elsewhere."""
+    if stray[0] == right[0]:
+        first, second = sorted((stray[1:3], right[1:3]))
+        return len(stray[0][first[1] : second[0]].split()) < 4
+    before = [row[0][: row[1]].lower().split()[-2:] for row in (stray, right)]
+    return before[0] == before[1] != []
 
 
 @dataclass(frozen=True)
 class AnswerScore:
-    """One question's scores.
+    """One question's scores; means over answers and over refusals are kept apart by `summarise_answers`.
 
-    `exact_match` and `token_f1` count a refusal as right exactly when the question cannot be
-    answered. `citation` is the share of the cited passages that hold evidence, 0 where an answer
-    cites nothing, None for refusals and questions without an answer.
+    Attributes:
+        exact_match: 1.0 for the right answer, a whole checklist, or a refusal where the question has no answer.
+        token_f1: part credit for an answer: shared words, members, fields or facts; else as `exact_match`.
+        citation: share of the cited passages that hold evidence, None for refusals and questions without an answer.
+        refused: whether the reply is a refusal.
+        should_refuse: whether the question has no answer.
     """
 
     exact_match: float
@@ -154,8 +203,8 @@ def score_answer(question: Question, answer: Answer, cited: Sequence[Span] = ())
     if question.items:
         f1 = set_f1(answer.text, question.items)
         exact = float(f1 == 1.0)
-    elif question.task == "summarise":
-        f1 = field_f1(answer.text, question.fields)
+    elif question.task in ("summarise", "draft"):
+        f1 = (field_f1 if question.task == "summarise" else checklist)(answer.text, question.fields)
         exact = float(f1 == 1.0)
     else:
         f1 = token_f1(answer.text, question.accepted())
@@ -170,16 +219,12 @@ def covers(passage: Span, evidence: Span, share: float = 0.5) -> bool:
     return passage.overlap(evidence) >= share * max(1, evidence.end - evidence.start)
 
 
-# ---------------------------------------------------------------------------------- retrieval
-
-
 @dataclass(frozen=True)
 class RetrievalScore:
     """One question's retrieval scores, each between 0 and 1.
 
     Attributes:
-        evidence_recall: share of the evidence's characters inside the first passages that fit
-            into the token budget.
+        evidence_recall: share of the evidence's characters inside the first passages that fit into the token budget.
         recall_at_k: share of the pieces of evidence found among the first k passages.
         mrr: 1 / rank of the first passage with evidence, 0 if there is none.
         ndcg: normalised discounted cumulative gain over the pieces of evidence.
@@ -196,10 +241,7 @@ class RetrievalScore:
 def evidence_recall(
     evidence: Sequence[Span], passages: Sequence[Span], tokens: Sequence[int], budget: int = 1000
 ) -> float:
-    """Share of the evidence's characters in the first passages that fit a token budget together.
-
-    A budget compares small chunks with large ones fairly, which a number of passages does not.
-    """
+    """Share of the evidence in the first passages that fit a token budget, which is fair to small and large chunks."""
     taken: list[Span] = []
     used = 0
     for passage, size in zip(passages, tokens, strict=True):
@@ -207,9 +249,18 @@ def evidence_recall(
             break
         used += size
         taken.append(passage)
+    return evidence_in_prompt(evidence, taken) or 0.0
+
+
+def evidence_in_prompt(evidence: Sequence[Span], passages: Sequence[Span]) -> float | None:
+    """Share of the evidence's characters in the passages that the model reads; None where there is no evidence.
+
+    Args:
+        evidence: the spans that prove the answer to one question.
+        passages: in the prompt, after everything that did not fit was left out.
+    """
     total = sum(e.end - e.start for e in evidence)
-    covered = sum(_covered(e, taken) for e in evidence)
-    return covered / total if total else 0.0
+    return sum(_covered(e, passages) for e in evidence) / total if total else None
 
 
 def covered(evidence: Span, passages: Sequence[Span], share: float = 0.5) -> bool:
@@ -235,10 +286,9 @@ def score_retrieval(
 ) -> list[RetrievalScore | None]:
     """Score ranked passages against the evidence, question by question.
 
-    A passage is relevant when it covers at least half of a piece of evidence that no passage
-    before it covered; reciprocal rank and nDCG of relevant passages are computed by ir-measures
-    (MacAvaney et al. 2022), pieces that were not found count as relevant passages that are missing.
-    Recall is the share of the pieces found, as one passage may hold several.
+    A passage is relevant when it covers at least half of a piece of evidence that no passage before it covered;
+    reciprocal rank and nDCG are computed by ir-measures (MacAvaney et al. 2022), pieces that were not found count as
+    relevant passages that are missing. Recall is the share of the pieces found, as one passage may hold several.
 
     Args:
         questions: n questions.
@@ -249,7 +299,12 @@ def score_retrieval(
 
     Returns:
         n scores; None where a question has no evidence (it cannot be answered).
+
+    Raises:
+        ValueError: k is below 1.
     """
+    if k < 1:
+        raise ValueError(f"k is {k}: at least one passage must be looked at.")
     import ir_measures
     from ir_measures import RR, nDCG
 
@@ -284,57 +339,47 @@ def _newly_covered(evidence: Sequence[Span], ranked: Sequence[Span]) -> list[int
 
 
 def _retrieval_score(
-    question: Question,
-    ranked: Sequence[Span],
-    sizes: Sequence[int],
-    found: Mapping[str, float],
-    k: int,
-    budget: int,
+    question: Question, ranked: Sequence[Span], sizes: Sequence[int], found: dict[str, float], k: int, budget: int
 ) -> RetrievalScore | None:
     if not question.evidence:
         return None
-    right = {e.document for e in question.evidence}
-    wrong = [p.document not in right for p in ranked[:k]]
-    return RetrievalScore(
-        evidence_recall=evidence_recall(question.evidence, ranked, sizes, budget),
-        recall_at_k=found.get("recall_at_k", 0.0),
-        mrr=found.get("mrr", 0.0),
-        ndcg=found.get("ndcg", 0.0),
-        wrong_document_rate=float(np.mean(wrong)) if wrong else 1.0,
-    )
+    wrong = [p.document not in {e.document for e in question.evidence} for p in ranked[:k]]
+    rate = float(np.mean(wrong)) if wrong else 1.0
+    covered = evidence_recall(question.evidence, ranked, sizes, budget)
+    return RetrievalScore(covered, found["recall_at_k"], found.get("mrr", 0.0), found.get("ndcg", 0.0), rate)
 
 
-# ------------------------------------------------------------------------------------- means
+def refusal_f1(scores: Sequence[AnswerScore], clusters: Sequence[str]) -> Interval:
+    """F1 of refusing: precision over the questions refused, recall over those to refuse.
 
-
-def refusal_f1(scores: Sequence[AnswerScore], clusters: Sequence[str], seed: int = 0) -> Interval:
-    """F1 of refusing: precision over the questions refused, recall over those to refuse."""
-    tallies = np.array(
-        [
-            [
-                s.refused and s.should_refuse,
-                s.refused and not s.should_refuse,
-                s.should_refuse and not s.refused,
-            ]
-            for s in scores
-        ],
-        dtype=float,
-    ).reshape(-1, 3)
-
-    def f1(hit: np.ndarray, wrong: np.ndarray, missed: np.ndarray) -> np.ndarray:
-        bottom = np.asarray(2 * hit + wrong + missed, dtype=float)
-        return np.where(bottom > 0, 2 * hit / np.where(bottom > 0, bottom, 1), np.nan)
-
-    return clustered_bootstrap(tallies, clusters, f1, seed=seed)
+    It is 2J / (1 + J) of the share J of right refusals among the questions that were or should have been refused, and
+    so is its interval.
+    """
+    hits = [float(s.refused and s.should_refuse) if s.refused or s.should_refuse else None for s in scores]
+    share = mean_interval(hits, clusters)
+    value, low, high = (2 * x / (1 + x) for x in (share.value, share.low, share.high))
+    return replace(share, value=value, low=low, high=high)
 
 
 def summarise_answers(scores: Sequence[AnswerScore], clusters: Sequence[str]) -> dict[str, Interval]:
-    """Exact match, token F1, citation accuracy and refusal F1, each with its interval."""
+    """Answers and refusals apart, each with its interval; pooled, a model that always refuses would score well.
+
+    Returns:
+        `answer_accuracy` and `token_f1` over the questions that have an answer, a refusal counting as wrong;
+        `refused_rightly`, the share of questions without an answer that were refused; `refused_wrongly`, the share
+        refused of those with one; `refusal_f1`; `citation_accuracy` over the answers given.
+    """
+
+    def share(values: Sequence[float | None]) -> Interval:
+        return mean_interval(values, clusters)
+
     return {
-        "exact_match": mean_interval([s.exact_match for s in scores], clusters),
-        "token_f1": mean_interval([s.token_f1 for s in scores], clusters),
-        "citation_accuracy": mean_interval([s.citation for s in scores], clusters),
+        "answer_accuracy": share([None if s.should_refuse else s.exact_match for s in scores]),
+        "token_f1": share([None if s.should_refuse else s.token_f1 for s in scores]),
+        "refused_rightly": share([float(s.refused) if s.should_refuse else None for s in scores]),
+        "refused_wrongly": share([None if s.should_refuse else float(s.refused) for s in scores]),
         "refusal_f1": refusal_f1(scores, clusters),
+        "citation_accuracy": share([s.citation for s in scores]),
     }
 
 

@@ -25,7 +25,7 @@ class Answer:
 
 
 _THOUGHT = r"(?:think(?:ing)?|reason(?:ing)?|thoughts?|reflection|scratchpad|analysis)"
-_LABEL = r"(?:passages?|sources?|documents?|docs?|excerpts?|contexts?|references?|refs?|citations?)\.?:?\s*"
+_LABEL = r"(?:passages?|sources?|documents?|docs?|excerpts?|contexts?|references?|refs?|citations?)\.?:? ?"
 _NUMBERS = rf"#?\d{{1,2}}(?:\s*(?:,|;|&|and|to|[-\u2013\u2014])\s*(?i:{_LABEL})?#?\d{{1,2}})*"
 # No citation where a unit follows or a currency or a clause precedes: [30] days, USD [50], clause [7].
 _BRACKETS = re.compile(
@@ -42,7 +42,9 @@ _IN_PARENTHESES = re.compile(
 def _said(reply: str) -> str:
     """A reply without reasoning, closed or cut off, without markup, and without the words "Answer:" before it."""
     reply = reply.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    reply = re.sub(rf"<{_THOUGHT}>.*?(?:</{_THOUGHT}>|\Z)|\A.*</{_THOUGHT}>", "", reply, flags=re.IGNORECASE | re.DOTALL)
+    reply = re.sub(
+        rf"<{_THOUGHT}>.*?(?:</{_THOUGHT}>|\Z)|\A.*</{_THOUGHT}>", "", reply, flags=re.IGNORECASE | re.DOTALL
+    )
     reply = re.sub(r"</?(?:answer|response|output|final)>|<\|?\w+\|>|\*\*|__|^#+\s+|`", "", reply, flags=re.MULTILINE)
     reply = re.sub(r"\\boxed\{([^{}]*)\}", r"\1", reply).strip()
     return re.sub(r"\A(?:final |short |the )*answer(?: is)?\s*:\s*", "", reply, flags=re.IGNORECASE)
@@ -64,56 +66,70 @@ _SOURCES = (
     rf"|{_NOUN} (?:that )?(?:you(?:'ve| have)? |was |were |I have )?(?:been )?{_GIVEN}\b(?! by| to))"
 )
 _NOT = (
-    r"(?:\b(?:no|not|none|nothing|neither|never|cannot|dont|unable|lacks?|insufficient|silent|unclear|fails?|impossible|absent|"
-    r"missing)\b|n't\b)"
+    r"(?:\b(?:no|not|none|nothing|neither|never|cannot|dont|unable|lacks?|insufficient|silent|unclear|fails?|impossible|"
+    r"absent|missing)\b|n't\b)"
 )
+_DOES_NOT = r"(?:do|does|did)(?: not|n't)"
 _SAY = r"(?:say|state|mention|specify|specifie|indicate|tell|detail|clarify|define|disclose|reveal|identify|list)s?\b"
 _KNOWN = (
-    r"(?:stated|specified|mentioned|given|provided|available|contained|included|found|known|answered|determined|present|said|"
-    r"disclosed|indicated|clear|addressed|covered|listed|identified|possible)\b"
+    r"(?:stated|specified|mentioned|given|provided|available|contained|included|found|known|answered|determined|present|"
+    r"said|disclosed|indicated|clear|addressed|covered|listed|identified|possible)\b"
 )
+_HERE = r" (?:(?:in|from|by|within) the (?:text|document|contract)s?\b|here|anywhere|for this)"
 _IS = r"(?: is| are| was| were|'s| can| could|)"
-_REFUSES = re.compile(
-    # The passages do not ..., nothing in the passages, not in the passages, not what the passages cover, the text doesn't say
-    rf"(?:[^,]*?{_SOURCES}(?: (?!that\b|which\b|states?\b|says?\b|sets?\b|specif)[\w,']+){{0,8}}? ?{_NOT}|[^,]*?{_SOURCES} \w+ (?:no|nothing)\b"
-    rf"|(?!.*\b(?:as|accord))[^,]*?{_NOT}.{{0,60}}? (?:in|by|within|from|among|on|using|with|of) (?:\w+ ){{0,3}}?{_SOURCES}"
-    rf"|(?:no|neither|(?:none|nothing) (?:of|in)) (?:\w+ ){{0,2}}?{_SOURCES}|[^,]*?{_NOT}[^,]{{0,40}} {_SOURCES} (?:cover|mention|address|say|contain|discuss|include|provide)"
-    rf"|(?:(?:the|this|that|these) (?:document|text|source|agreement|contract|clause)s?|it|they|which|neither|none|)"
-    rf"(?: ?(?:do|does|did)(?: not|n't)(?: \w+ly)?|(?<=neither)|(?<=none)) {_SAY}"
-    r"|the (?:(?:agreement|contract|clause)s? (?:is|are) silent|(?:text|document)s? (?:provides?|gives?|contains?|has) (?:no|nothing))\b"
-    # I do not know, I have no idea, I looked but cannot find
-    r"|(?:I|we)\b(?! (?:do not|don't) (?:think|believe|have to))[^,]{0,40}?"
-    rf"(?:{_NOT}|\bunsure\b|\bneed (?:more|the|additional)\b|\black\b)|(?:do not|don't) know\b|dont know\b"
-    # it is not stated, no such clause is mentioned, the answer is unknown, no information
-    rf"|(?:it|this|that|(?:the|this|that|such|a|an) [\w' -]{{1,60}}?)?{_IS} ?(?:not|n't|cannot)(?: be| been)?(?: \w+ly)? "
-    rf"(?:{_KNOWN}(?=\W*$| (?:(?:in|from|by|within) the (?:text|document|contract)s?\b|here|anywhere|for this)|.* (?:whether|which|who|what|how|when|if)\b)|clear\b)"
-    rf"|(?:found|saw) (?:no|nothing)\b|(?:(?:could|can|did)(?: not|n't)|(?:un|not )able to) (?:find|locate|determine|see|answer|say)\b"
-    rf"|(?:no|nothing)(?: (?!may|shall|must|should)\w+){{0,5}}?{_IS} (?:be )?{_KNOWN}(?=\W*$| (?:about|on|regarding|here))"
-    rf"|(?:it|the \w+)(?:{_IS}| remains) ?(?:impossible to|unclear|unknown|not possible to)\b"
-    rf"|(?:there(?: is|'s|'re| are| was)? )?(?:no|nothing|not enough|isn't any|is not any|(?:doesn't|does not|don't) (?:appear|seem) to be (?:any|enough)|isn't enough|is not enough|insufficient)"
-    rf" (?:\w+ )?(?:information|info|mention|answer|details?|indication|reference|data|context|evidence|idea)\b"
-    rf"(?=\W*$| (?:about|on|regarding|of|to|is|was|as|can|that|here)\b(?! (?:be )?(?:disclosed|confidential)))"
-    rf"|(?:unknown|unspecified|unanswerable|n/?a|not applicable|unclear|can(?:not|'t) (?:say|tell|answer))\W*$)",
-    re.IGNORECASE,
+_NONE = (
+    r"(?:no|nothing|not enough|insufficient|(?:isn't|is not) (?:any|enough)|"
+    rf"(?:{_DOES_NOT}) (?:appear|seem) to be (?:any|enough))"
 )
+_FACTS = r"(?:information|info|mention|answer|details?|indication|reference|data|context|evidence|idea)\b"
+_WAYS = (
+    # The passages do not, they say nothing; not in the passages; no passage; not what the passages cover.
+    rf"[^,]*?{_SOURCES}(?: (?!that\b|which\b|states?\b|says?\b|sets?\b|specif)[\w,']+){{0,8}}? ?{_NOT}",
+    rf"[^,]*?{_SOURCES} \w+ (?:no|nothing)\b",
+    rf"(?!.*\b(?:as|accord))[^,]*?{_NOT}.{{0,60}}? (?:in|by|within|from|among|on|using|with|of) (?:\w+ ){{0,3}}?"
+    rf"{_SOURCES}",
+    rf"(?:no|neither|(?:none|nothing) (?:of|in)) (?:\w+ ){{0,2}}?{_SOURCES}",
+    rf"[^,]*?{_NOT}[^,]{{0,40}} {_SOURCES} (?:cover|mention|address|say|contain|discuss|include|provide)",
+    # It does not say; the contract is silent.
+    rf"(?:(?:the|this|that|these) (?:document|text|source|agreement|contract|clause)s?|it|they|which|) ?{_DOES_NOT}"
+    rf"(?: \w+ly)? {_SAY}",
+    rf"(?:neither|none) {_SAY}|the (?:agreement|contract|clause)s? (?:is|are) silent\b",
+    r"the (?:text|document)s? (?:provides?|gives?|contains?|has) (?:no|nothing)\b",
+    # I do not know, I have no idea, I looked but cannot find.
+    rf"(?:I|we)\b(?! (?:do not|don't) (?:think|believe|have to))[^,]{{0,40}}?(?:{_NOT}|\bunsure\b|\black\b|"
+    r"\bneed (?:more|the|additional)\b)",
+    r"(?:do not|don't|dont) know\b|(?:found|saw) (?:no|nothing)\b",
+    r"(?:(?:could|can|did)(?: not|n't)|(?:un|not )able to) (?:find|locate|determine|see|answer|say)\b",
+    # It is not stated, no such clause is mentioned, the answer is unknown, there is no information.
+    rf"(?:it|this|that|(?:the|this|that|such|an?) [\w' -]{{1,60}}?)?{_IS} ?(?:not|n't|cannot)(?: be| been)?(?: \w+ly)? "
+    rf"(?:clear\b|{_KNOWN}(?=\W*$|{_HERE}|.* (?:whether|which|who|what|how|when|if)\b))",
+    rf"(?:no|nothing)(?: (?!may|shall|must|should)\w+){{0,5}}?{_IS} (?:be )?{_KNOWN}(?=\W*$| (?:about|on|regarding))",
+    rf"(?:it|the \w+)(?:{_IS}| remains) ?(?:impossible to|unclear|unknown|not possible to)\b",
+    rf"(?:there(?: is|'s|'re| are| was)? )?{_NONE} (?:\w+ )?{_FACTS}"
+    r"(?=\W*$| (?:about|on|regarding|of|to|is|was|as|can|that)\b(?! (?:be )?(?:disclosed|confidential)))",
+    r"(?:unknown|unspecified|unanswerable|n/?a|not applicable|unclear|can(?:not|'t) (?:say|tell|answer))\W*$",
+)
+_REFUSES = re.compile(f"(?:{'|'.join(_WAYS)})", re.IGNORECASE)
 _LEAD = (
-    r"(?:(?:(?:i'm |i am |my )?(?:sorry|afraid|apologies)|unfortunately|regrettably|i apolog|based on|according to|from|given|"
-    r"looking|after|having|as|without|in the|hence|therefore|thus|while|upon|regarding)\b[^,.:]*?(?:[,.]\s*|(?<=afraid )(?:that )?)|"
-    r"(?:but|however|so|although|though|and|because|since|therefore|hence|thus|unfortunately|regrettably|sorry),?\s+|"
+    r"(?:(?:(?:i'm |i am |my )?(?:sorry|afraid|apologies)|unfortunately|regrettably|i apolog|based on|according to|"
+    r"from|given|looking|after|having|as|without|in the|hence|therefore|thus|while|upon|regarding)\b[^,.:]*?"
+    r"(?:[,.]\s*|(?<=afraid )(?:that )?)|(?:but|however|so|although|though|and|because|since),?\s+|"
     r"[a-z']+(?: [a-z']+){0,3},\s+)*"
 )
-# What a refusal is wrapped in: regrets, offers of help, and what the passages speak of instead.
+# What a refusal is wrapped in: what the passages speak of instead, regrets, and offers of help.
 _WRAPPING = re.compile(
-    rf"(?:\W*$|(?:(?:the |these |\w+ )?{_SOURCES}|they|it) (?:only|just|does|do|mentions?|discuss|covers?|describes?|talks?|refers?|relates?|"
-    r"focus|concerns?|address|deals?|outlines?|contains?|is about|are about)|only\b|please|if you|"
-    r"i(?:'d| would|'ll| will| can| need| have|'ve| apolog|'m (?:sorry|happy|afraid)| am sorry| recommend| suggest)\b|you\b|"
-    r"(?:could|would|can) you|let me|feel free|thank|(?:great|good) question|sure\b|certainly|of course|hello|hmm|well\b|result\W*$|for (?:more|further)|more |further |additional |to (?:answer|determine|provide)|"
-    r"we (?:would|need)|unfortunately|sorry|based on|looking at|after |as an|(?:therefore|hence|so|thus|the|final|,| )*answer(?: is)?"
-    r"\W*$|(?:note|explanation|reason(?:ing)?|sources?)\W*$|without|(?:my )?apolog|i regret\W*$)",
+    rf"(?:\W*$|(?:(?:the |these |\w+ )?{_SOURCES}|they|it) (?:only|just|does|do|mentions?|discuss|covers?|describes?|"
+    r"talks?|refers?|relates?|focus|concerns?|address|deals?|outlines?|contains?|is about|are about)|only\b|please|"
+    r"i(?:'d|'ll|'ve|'m (?:sorry|happy|afraid)| (?:would|will|can|need|have|am sorry|suggest|regret|apolog\w+))\b|"
+    r"(?:(?:could|would|can) )?you\b|if you|let me|feel free|thank|(?:great|good) question|sure\b|certainly|hello|"
+    r"hmm|well\b|for (?:more|further)|more |further |additional |to (?:answer|determine|provide)|we (?:would|need)|"
+    r"unfortunately|sorry|(?:my )?apolog|based on|looking at|after |as an|without|"
+    r"(?:(?:therefore|hence|so|thus|the|final|,| )*answer(?: is)?|note|explanation|reason(?:ing)?|result)\W*$)",
     re.IGNORECASE,
 )
 _CLAUSES = re.compile(
-    r"(?<=[.!?])\s+|\n+|\s*[;:\u2014]\s+|,?\s+(?=(?:but|however|although|though|yet|so|then|whereas)\b)|,\s+(?=(?:it|passage|which) )",
+    r"(?<=[.!?])\s+|\n+|\s*[;:\u2014]\s+|,?\s+(?=(?:but|however|although|though|yet|so|then|whereas)\b)|"
+    r",\s+(?=(?:it|passage|which) )",
     re.IGNORECASE,
 )
 
@@ -138,8 +154,7 @@ def _refuses(text: str) -> bool:
 def parse_answer(reply: str) -> Answer:
     """Take a reply apart into answer, citations and refusal; line breaks stay, they part a term sheet's fields.
 
-    Reasoning is left out. Citations are read in brackets, in parentheses and in prose ("passage 2"), ranges too; those in
-    prose stay in the text.
+    Reasoning is left out. Citations are read in brackets, in parentheses and in prose ("passage 2"), which stays.
     """
     said = _said(reply)
     places = [(m.start(), m[1] or m[2]) for m in _BRACKETS.finditer(said)]
@@ -152,7 +167,7 @@ def parse_answer(reply: str) -> Answer:
 
 def parse_lines(reply: str) -> list[str]:
     """The lines of a reply, without bullets and numbers, each once."""
-    lines = [re.sub(r"^\s*(?:[-*\u2022]|\d+[.)])\s+", "", line).strip() for line in reply.splitlines()]
+    lines = [re.sub(r"^\s*(?:[-*\u2022]|\d+[.)])\s+", "", line).strip() for line in _said(reply).splitlines()]
     return list(dict.fromkeys(line for line in lines if line))
 
 
@@ -164,22 +179,21 @@ def parse_triples(reply: str) -> list[tuple[str, str, str]]:
 
 def parse_judgement(reply: str) -> bool | None:
     """True for yes, False for no, None where the reply is neither."""
-    word = re.match(r"\W*(yes|no)\b", reply, re.IGNORECASE)
+    word = re.match(r"\W*(yes|no)\b", _said(reply), re.IGNORECASE)
     return None if word is None else word[1].lower() == "yes"
 
 
 def parse_preference(reply: str) -> str | None:
     """Either "A" or "B", None where the reply is neither."""
-    letter = re.match(r"\W*(?:[Aa]nswer\s+)?([AB])\b", reply)
+    letter = re.match(r"\W*(?:[Aa]nswer\s+)?([AB])\b", _said(reply))
     return None if letter is None else letter[1]
 
 
 def parse_classification(reply: str) -> tuple[str, str | None]:
     """(category, rating); the rating is None where the reply has none of low, medium, high."""
-    rating = re.search(r",?\s*\b(low|medium|high)\b(?: risk)?\W*$", reply.strip(), re.IGNORECASE)
-    if rating is None:
-        return reply.strip(), None
-    return reply.strip()[: rating.start()].strip(), rating[1].lower()
+    said = _said(reply)
+    rating = re.search(r",?\s*\b(low|medium|high)\b(?: risk)?\W*$", said, re.IGNORECASE)
+    return (said[: rating.start()].strip(), rating[1].lower()) if rating else (said, None)
 
 
 def parse_fields(reply: str) -> dict[str, str]:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-
 # With fewer documents an interval either misses the truth too often or is too wide to say anything.
 FEWEST_CLUSTERS = 4
 
@@ -102,7 +101,7 @@ def jackknife_interval(tallies: np.ndarray, clusters: Sequence[str], statistic: 
     Raises:
         ValueError: numbers of rows differ, or a number is infinite.
     """
-    tallies = np.asarray(tallies, dtype=float).reshape(len(tallies), -1)
+    tallies = np.asarray(tallies, dtype=float)
     rows, index, missing = _measured(list(tallies.sum(axis=1)), clusters)
     count = int(index.max()) + 1 if len(index) else 0
     if not count:
@@ -166,14 +165,14 @@ def mean_interval(
 
 
 # Odds of the correlation within a contract, evenly spaced by their logarithm: from next to none to 0.9.
-_ODDS = np.exp(np.linspace(-6.0, 2.2, 17))
+_ODDS = np.exp(np.linspace(-6.0, 2.2, 13))
 
 
 def _share_bounds(sums: np.ndarray, squares: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
     """95 % interval of a mean share, from a beta-binomial model with one share a cluster (Skellam 1948).
 
-    The share has Jeffreys' prior; the logarithm of the design effect, which says how much less a clustered sample tells,
-    a flat one (Box and Tiao 1973, chapter 5). Scores between 0 and 1 that vary less than yes and no count as more trials.
+    The share has Jeffreys' prior; the logarithm of the design effect, that is, of how much less a clustered sample
+    tells, a flat one (Box and Tiao 1973, chapter 5). Scores that vary less than yes and no count as more trials.
 
     Args:
         sums: sum of the scores in each cluster.
@@ -191,7 +190,7 @@ def _share_bounds(sums: np.ndarray, squares: np.ndarray, sizes: np.ndarray) -> t
     prior = np.log(flat / (1 + flat))
     logits = np.linspace(-9.0, 9.0, 37)
     likely = np.flatnonzero((coarse := _log_posterior(logits, hits, misses, prior)) > coarse.max() - 12)
-    fine = np.linspace(logits[max(0, likely[0] - 1)], logits[min(36, likely[-1] + 1)], 121)
+    fine = np.linspace(logits[max(0, likely[0] - 1)], logits[min(36, likely[-1] + 1)], 81)
     log_density = _log_posterior(fine, hits, misses, prior)
     density = np.exp(log_density - log_density.max())
     mass = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
@@ -215,10 +214,8 @@ def _differences(new: Sequence[float | None], old: Sequence[float | None]) -> li
     return [None if a is None or b is None else a - b for a, b in zip(new, old, strict=True)]
 
 
-def paired_difference(
-    new: Sequence[float | None], old: Sequence[float | None], clusters: Sequence[str]
-) -> Interval:
-    """Mean of `new - old` on the same questions, with its clustered interval; scores from 0 to 1 keep it within -1 and 1.
+def paired_difference(new: Sequence[float | None], old: Sequence[float | None], clusters: Sequence[str]) -> Interval:
+    """Mean of `new - old` on the same questions, with its clustered interval, within -1 and 1 for scores from 0 to 1.
 
     Raises:
         ValueError: the lengths differ, or a value is infinite.
@@ -274,8 +271,8 @@ def holm(p_values: Sequence[float], clusters: int | None = None, level: float = 
     order = sorted((i for i, p in enumerate(p_values) if not math.isnan(p)), key=lambda i: p_values[i])
     if clusters is not None and len(order) * smallest_p_value(clusters) > level:
         raise ValueError(
-            f"With {clusters} documents p is at least {smallest_p_value(clusters):.3g}, times {len(order)} comparisons: "
-            f"nothing could come out below {level}. Compare on more documents, or compare fewer things."
+            f"With {clusters} documents p is at least {smallest_p_value(clusters):.3g}, {len(order)} times that in a "
+            f"family of {len(order)}: nothing could come out below {level}. Compare on more documents, or fewer things."
         )
     adjusted, highest = [math.nan] * len(p_values), 0.0
     for rank, i in enumerate(order):
@@ -304,7 +301,7 @@ def smallest_detectable_effect(
 
 @dataclass(frozen=True)
 class SampleSize:
-    """How much data tells a difference: contracts, questions about them, and the pilot's correlation within a contract."""
+    """How much data tells a difference: contracts, questions, and the correlation within a contract assumed."""
 
     clusters: int
     questions: int
