@@ -40,7 +40,7 @@ def _words(text: str) -> str:
     text = re.sub(r"\b((?:[^\W\d_]{1,2}\.){2,})", lambda m: m[1].replace(".", ""), text)  # B.V., S.p.A.
     text = re.sub(r"(?m)^#+\s|^\s*[-*\u2022]\s|(?<=\d)\.(?=\s|$)", " ", text).replace("&", " and ")
     # "A" is an article at the start of a text or in small letters before a word, but not in "Schedule A".
-    text = re.sub(r"\b(?:(?i:an|the)\b|\Aa\b|a(?= (?!and\b|or\b)\w))|\AA(?= \w)", " ", text)
+    text = re.sub(r"(?<![\w-])(?:(?i:an|the)(?![\w-])|a(?= (?!and\b|or\b)\w))|\AA(?= \w)", " ", text)
     return re.sub(r"\.(?=\W|$)|[,;:!?\"'()\[\]{}*_|~-]|(?<!\d)/|/(?!\d)", " ", text).lower()
 
 

@@ -191,6 +191,7 @@ def test_answers_are_equal_when_they_say_the_same(one, other):
 @pytest.mark.parametrize(
     ("one", "other"),
     [("> 30 days", "< 30 days"), ("Schedule A", "Schedule"), ("Schedule A", "Schedule B"), ("C#", "C"), ("C++", "C"),
+     ("A-frame", "frame"),
      ("-USD 5", "USD 5"), ("Class A shares", "Class shares"), (".NET", "NET"), ("clause 7.10", "clause 7.1"),
      ("24/7", "247"), ("at least 30 days", "30 days"), ("up to 5%", "5%"), ("$5", "USD 5"), ("USD 5", "EUR 5"),
      ("10-20", "1020"), ("03/04/2024", "3 April 2024"), ("USD 10 per day", "USD 10 per week"), ("5 %", "5"), ("-", ""),
