@@ -91,8 +91,8 @@ def _measured(values: Sequence[float | None], clusters: Sequence[str]) -> tuple[
 def jackknife_interval(tallies: np.ndarray, clusters: Sequence[str], statistic: Statistic) -> Interval:
     """Interval of a statistic of sums: each cluster left out in turn, Student's t with clusters - 1 degrees of freedom.
 
-    The delete-one-cluster jackknife (Cameron and Miller 2015, section VI). Where a few clusters differ much in size, about
-    92 of 100 such intervals hold the true value rather than 95; use `mean_interval` for a mean.
+    The delete-one-cluster jackknife (Cameron and Miller 2015, section VI). Where few clusters differ much in size, 92
+    of 100 such intervals hold the true value rather than 95; use `mean_interval` for a mean.
 
     Args:
         tallies: shape (n, m): what each question adds to each of m sums.
