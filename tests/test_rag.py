@@ -133,7 +133,7 @@ def test_evaluate_gives_every_metric_with_an_interval(index, reader):
     figures = rag.evaluate([question], rag.Pipeline(index, reader, top_k=2).run([question.question]))
     assert set(figures) == {
         "evidence_recall_1000", "recall_at_5", "mrr", "ndcg_at_5", "wrong_document_rate_at_5",
-        "exact_match", "token_f1", "citation_accuracy", "refusal_f1",
+        "answer_accuracy", "token_f1", "refused_rightly", "refused_wrongly", "citation_accuracy", "refusal_f1",
     }  # fmt: skip
     assert figures["recall_at_5"].value == 1
 
