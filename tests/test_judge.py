@@ -32,6 +32,9 @@ SAME = [
     ("After a close look, Liam Bianchi.", "Liam Bianchi [1]"),
     ("April 3, 2025", "3 April 2025 [1]"),
     ("5% ; 6 %", "5% [1]; 6% [2]"),
+    ("1 year", "twelve (12) months [1]"),
+    ("1.2m USD", "USD 1,200,000 [1]"),
+    ("10 to 20 days", "10\N{EN DASH}20 days [1]"),
     (prompts.REFUSAL, prompts.REFUSAL),
 ]
 
@@ -55,6 +58,10 @@ OTHER = [
     ("not Liam Bianchi", "Liam Bianchi [1]"),
     ("Liam Bianchi or Priya Xu", "Liam Bianchi [1]"),
     ("Priya Xu", "Liam Bianchi [1]"),
+    ("at least 30 days", "30 days [1]"),
+    ("-5%", "5% [1]"),
+    ("C#", "C [1]"),
+    ("Schedule A", "Schedule [1]"),
     ("30 days", prompts.REFUSAL),
     (prompts.REFUSAL, "30 days [1]"),
 ]
@@ -90,3 +97,17 @@ def test_the_better_answer_agrees_more_and_is_shorter():
     rows = [(question, PAGE, "40 days", "30 days"), (question, PAGE, "30 days", prompts.REFUSAL)]
     rows += [(question, PAGE, "After a close look, 30 days", "30 days")]
     assert judge.prefer_by_answering(stub, rows) == ["B", "A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("30 days", "30 days"),
+        ("40 days", "50 days"),
+        ("thirty", prompts.REFUSAL),
+        ("40 days", "whenever it suits the tenant best"),
+    ],
+)
+def test_a_tie_is_no_preference(a, b):
+    row = ("When is the rent due?", PAGE, a, b)
+    assert judge.prefer_by_answering(Stub({"rent": "30 days [1]"}), [row, (*row[:2], b, a)]) == [None, None]

@@ -181,7 +181,7 @@ def measure(
     rule = MEASURES[instruction]
     tallies = np.array([rule.tally(r, w) for r, w in zip(replies, wanted, strict=True)], dtype=float)
     names = list(clusters) if clusters is not None else [str(i) for i in range(len(tallies))]
-    return {name: stats.clustered_bootstrap(tallies, names, figure) for name, figure in rule.figures.items()}
+    return {name: stats.jackknife_interval(tallies, names, figure) for name, figure in rule.figures.items()}
 
 
 def reply_to(generator: models.Generator, asked: Sequence[examples.Example], progress: bool = False) -> list[str]:
@@ -252,7 +252,7 @@ def verdicts_by_answering(generator: models.Generator, n: int = 200, wording: st
             replies = ["yes" if right else "no" for right in judge.judge_by_answering(generator, rows)]
         else:
             pairs = [(q, p, a, b) for q, p, both in rows for a, _, b in [both.partition("\nB: ")]]
-            replies = judge.prefer_by_answering(generator, pairs)
+            replies = [verdict or "" for verdict in judge.prefer_by_answering(generator, pairs)]
         figures[f"{instruction} by answering, {wording}"] = measure(instruction, replies, [g.turns[0][1] for g in made])
     return figures
 
