@@ -70,6 +70,11 @@ def rate(category: str, value: Value, contract: Contract) -> str:
     return "low" if value.size <= low else "high" if value.size > high else "medium"
 
 
+def graded(category: str) -> bool:
+    """Whether the rating of a category depends on its value, so that one may ask for it."""
+    return bool(world.load("playbook.toml")["rules"][category]["method"] != "default")
+
+
 @dataclass
 class TermSheet:
     """The nine lines with accepted spellings, and where the entries were found."""
