@@ -332,7 +332,8 @@ class Writer:
         return values.write(value, self.deal.style, self.rng, self.setting.business_day)
 
     def _boilerplate(self, sections: int) -> None:
-        rows = self.rng.sample(self.frame["boilerplate"], len(self.frame["boilerplate"]))
+        rows = [row for row in self.frame["boilerplate"] if self.deal.kind in row.get("kinds", (self.deal.kind,))]
+        rows = self.rng.sample(rows, len(rows))
         aim = self.rng.randrange(1_250, 1_650)
         for count, row in enumerate(rows):
             if count >= 3 and len(self.sheet.text.split()) >= aim:

@@ -71,8 +71,8 @@ def rate(category: str, value: Value, contract: Contract) -> str:
 
 
 def graded(category: str) -> bool:
-    """Whether the rating of a category depends on its value, so that one may ask for it."""
-    return bool(world.load("playbook.toml")["rules"][category]["method"] != "default")
+    """Whether the rating of a category depends on a number, so that one may ask for it by name."""
+    return world.load("playbook.toml")["rules"][category]["method"] in ("at_least", "at_most")
 
 
 @dataclass

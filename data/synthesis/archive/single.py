@@ -48,7 +48,8 @@ def _follow(asker: Asker, contract: Contract, clause: Clause, fact: str, common:
     number, pair = rng.choice(share(pairs, asker.split, "followup"))
     reference = asker.corpus.refer(contract, rng)
     others = [c for c in contract.clauses if c.category not in asker.corpus.amended(contract) | {clause.category}]
-    if reference is None or not others:
+    others = [c for c in others if not _names_someone(c)]
+    if reference is None or not others or _names_someone(clause):
         return
     first = rng.choice(others)
     slots = {"contract": reference.text, "topic": asker.topic(first.category), "topic2": asker.topic(clause.category)}
@@ -58,6 +59,11 @@ def _follow(asker: Asker, contract: Contract, clause: Clause, fact: str, common:
                f"followup.pairs.{number + 1:02d}", [contract.id], followup={"history": history},
                standalone=phrase(pair["standalone"], slots), reference=reference.kind,
                ambiguous=reference.ambiguous, **common)  # fmt: skip
+
+
+def _names_someone(clause: Clause) -> bool:
+    """Whether a value is a party, a person or a company, which "and the ..." asks for badly."""
+    return clause.value.kind in ("party", "person", "company")
 
 
 def ask_amended(asker: Asker, number: int) -> None:

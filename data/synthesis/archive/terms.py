@@ -25,6 +25,7 @@ ORDER: tuple[tuple[str, str, float], ...] = (
     ("acceptance_period", "warranty_period", 0.5),
     ("payment_term", "initial_term", 0.2),
     ("liability_cap", "insurance_cover", 1.0),
+    ("insurance_cover", "liability_cap", 15.0),
     ("minimum_commitment", "liability_cap", 1.0),
     ("deposit", "minimum_commitment", 0.5),
     ("deposit", "liability_cap", 0.5),
@@ -33,7 +34,8 @@ ORDER: tuple[tuple[str, str, float], ...] = (
 # A clause that makes no sense without the other.
 NEEDS = {"renewal_notice": "renewal_term", "service_credit": "service_level"}
 CURRENCIES = {"England": "GBP", "Scotland": "GBP", "Switzerland": "CHF", "United States": "USD"}
-RELATED = 0.85  # share of contracts under the law of a party's country
+RELATED = 0.85  # share of contracts under the law of a party's country; the others choose a law that suits both
+NEUTRAL = ("English", "Irish", "Swiss", "Swedish", "Austrian", "Belgian", "New York")
 
 
 def contradictions(sizes: Mapping[str, float]) -> list[tuple[str, str]]:
@@ -46,7 +48,9 @@ def draw_law(a: Company, b: Company, rng: random.Random) -> dict[str, Any]:
     """The law of a contract, mostly that of the country of one party."""
     laws = world.load("names.toml")["laws"]
     home, related = rng.choice((a.country, b.country)), rng.random() < RELATED
-    return rng.choice([law for law in laws if (law["country"] == home) == related])
+    if related:
+        return rng.choice([law for law in laws if law["country"] == home])
+    return rng.choice([law for law in laws if law["adjective"] in NEUTRAL and law["country"] != home])
 
 
 def draw_currency(a: Company, b: Company, law: Mapping[str, Any], rng: random.Random) -> str:
@@ -134,8 +138,9 @@ def _name(category: str, deal: Deal, law: Mapping[str, Any], people: list[str], 
     if kind == "place":
         return values.name_value("place", rng.choice(law["cities"]))
     if kind == "place_region":
-        table = names["regions"]["data" if category == "data_location" else "territories"]
-        region = rng.choice(table["america" if deal.b.country == "United States" else "europe"])
+        continent = "america" if deal.b.country == "United States" else "europe"
+        table, key = ("data", continent) if category == "data_location" else ("territories", deal.b.country)
+        region = rng.choice(names["regions"][table][key])
         return values.name_value("place_region", region, [region.removeprefix("the ")])
     if kind == "person":
         person = rng.choice(people)
