@@ -591,3 +591,8 @@ def test_the_description_counts_what_is_there() -> None:
     asked = [row for split in checks.SPLITS for row in checks.read(DATA / "questions" / f"{split}.jsonl")]
     assert int(lines["compare"][-1]) == sum(row["task"] == "compare" for row in asked)
     assert lines["letter"][:2] == ["0", "0"]
+    arriving = [line.split() for line in text.splitlines() if line.startswith("round ")]
+    documents = checks.read(DATA / "contracts.jsonl")
+    assert sum(int(row[-1]) for row in arriving) == len(documents)
+    pilot = [line.split() for line in text.splitlines() if line.startswith("new lookup")]
+    assert int(pilot[0][2]) == sum((r["task"], r["half"], r["part"]) == ("lookup", "new", "pilot") for r in asked)

@@ -412,7 +412,7 @@ def describe(data: Path) -> str:
     changes = sorted(len(texts[row["id"]].split()) for row in documents if row["amends"])
     asked = [row for split in SPLITS for row in read(data / "questions" / f"{split}.jsonl")]
     part = {id(row): f"{row['split']} {row['half'] or ''}".strip() for row in asked}
-    parts = ["train", "dev", "test new", "test seen"]
+    parts = ["train", "dev new", "dev seen", "test new", "test seen"]
     lines = [
         f"Companies: {len(companies)}; contracts: {len(contracts)}; amendments: {len(documents) - len(contracts)}",
         f"Words per contract: {sizes[0]} to {sizes[-1]}, mean {sum(sizes) / len(sizes):.0f}; "
@@ -434,7 +434,14 @@ def describe(data: Path) -> str:
         "\n".join(lines),
         _cross("Contracts by kind", ((row["kind"], row["split"]) for row in contracts), SPLITS),
         _cross("Contracts by style", ((row["style"], row["split"]) for row in contracts), SPLITS),
+        _cross("Contracts by round", ((f"round {row['round']}", row["split"]) for row in contracts), SPLITS),
+        _cross("Amendments by round", ((f"round {r['round']}", r["split"]) for r in documents if r["amends"]), SPLITS),
         _cross("Questions by task", ((row["task"], part[id(row)]) for row in asked), parts),
+        _cross(
+            "Test questions by part",
+            ((f"{row['half']} {row['task']}", row["part"]) for row in asked if row["part"]),
+            PARTS,
+        ),
         _cross("Questions by stratum", ((row["stratum"], part[id(row)]) for row in asked), parts),
         _cross("Questions by reference", ((row["reference"] or "none", part[id(row)]) for row in asked), parts),
         _table("Questions by split", shares),
