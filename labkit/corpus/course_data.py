@@ -75,29 +75,49 @@ def _register() -> list[Document]:
     ]
 
 
-def load_questions(split: str, task: str | Sequence[str] | None = None, *, open_test: bool = False) -> list[Question]:
+def load_questions(
+    split: str,
+    task: str | Sequence[str] | None = None,
+    *,
+    half: str | None = None,
+    part: str | None = None,
+    open_test: bool = False,
+) -> list[Question]:
     """Questions of a split, in the order of the file.
 
     Args:
         split: "train", "dev" or "test".
         task: only this task, or these tasks.
+        half: "new" for contracts that training never mentions, "seen" for facts that training asks, in other words.
+            By default both of test, but "new" alone of dev: its seen half is about train contracts, which the dev
+            archive does not hold.
+        part: "pilot" or "final" of the test split; both by default.
         open_test: the test split is for the benchmark; a lesson that looks at it has no test left.
 
     Raises:
-        ValueError: an unknown split or task, or the test split without `open_test`.
+        ValueError: an unknown split, task, half or part, or the test split without `open_test`.
     """
-    if split not in SPLITS:
-        raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
+    _choice("split", split, SPLITS)
+    _choice("half", half, (None, *(("new", "seen") if split != "train" else ())))
+    _choice("part", part, (None, *(("pilot", "final") if split == "test" else ())))
     if split == "test" and not open_test:
         raise ValueError("The test split is kept closed for the benchmark of lesson 12: work on 'train' and 'dev'.")
-    questions = [_question(r) for r in paths.read_rows(f"questions/{split}.jsonl")]
+    half = "new" if split == "dev" and half is None else half
+    rows = paths.read_rows(f"questions/{split}.jsonl")
+    questions = [_question(r) for r in rows if half in (None, r["half"]) and part in (None, r["part"])]
     if task is None:
         return questions
     wanted = [task] if isinstance(task, str) else list(task)
     tasks = {q.task for q in questions}
-    if unknown := [t for t in wanted if t not in tasks]:
-        raise ValueError(f"There is no task {unknown[0]!r}: choose among {', '.join(sorted(tasks))}.")
+    for name in wanted:
+        _choice("task", name, sorted(tasks))
     return [q for q in questions if q.task in wanted]
+
+
+def _choice(what: str, value: str | None, choices: Sequence[str | None]) -> None:
+    if value not in choices:
+        known = ", ".join(choice for choice in choices if choice) or "none: leave it out"
+        raise ValueError(f"There is no {what} {value!r}: choose one of {known}.")
 
 
 def _question(record: Mapping[str, Any]) -> Question:
@@ -132,7 +152,7 @@ def changed_files(folder: Path | None = None) -> dict[str, str]:
 
 
 def describe() -> str:
-    """Counts of contracts by split and of questions by split and half, as text."""
+    """Counts of contracts by split and round, and of questions by split, half and part, as text."""
     import pandas as pd
 
     documents = pd.DataFrame(contract_records())
@@ -140,18 +160,21 @@ def describe() -> str:
     documents["clauses"] = documents["clauses"].map(len)
     first = documents["amends"].isna()
     asked = pd.DataFrame([row for split in SPLITS for row in paths.read_rows(f"questions/{split}.jsonl")])
-    asked["part"] = (asked["split"] + " " + asked["half"].fillna("")).str.strip()
+    asked["where"] = (asked["split"] + " " + asked["half"].fillna("")).str.strip()
     asked["follow-ups"] = asked["followup"].notna()
     sizes = [f"{kind}: {rows['words'].min()} to {rows['words'].max()} words, {rows['clauses'].min()} to "
              f"{rows['clauses'].max()} clauses" for kind, rows in
              (("Contracts", documents[first]), ("Amendments", documents[~first]))]  # fmt: skip
     blocks = [f"{len(company_records())} companies, {first.sum()} contracts, {(~first).sum()} amendments", *sizes]
-    for table, part, names in (
-        (documents[first], "split", ("kind", "style")),
-        (asked, "part", ("task", "stratum", "reference")),
+    for title, table, column, names in (
+        ("Contracts", documents[first], "split", ("kind", "style", "round")),
+        ("Amendments", documents[~first], "split", ("round",)),
+        ("Questions", asked, "where", ("task", "stratum", "reference")),
+        ("Test questions, new half", asked[asked["where"] == "test new"], "part", ("task",)),
+        ("Test questions, seen half", asked[asked["where"] == "test seen"], "part", ("task",)),
     ):
         for name in names:
-            counts = pd.crosstab(table[name].fillna("none"), table[part], margins=True, margins_name="all")
-            blocks.append(f"\n{counts.to_string()}")
-    blocks.append(f"\n{asked.groupby('part')[['ambiguous', 'follow-ups']].sum().to_string()}")
+            counts = pd.crosstab(table[name].fillna("none"), table[column], margins=True, margins_name="all")
+            blocks.append(f"\n{title}\n{counts.to_string()}")
+    blocks.append(f"\n{asked.groupby('where')[['ambiguous', 'follow-ups']].sum().to_string()}")
     return "\n".join(blocks)

@@ -103,3 +103,32 @@ def test_the_courses_pdf_docx_and_html_copies_read_like_the_canonical_text():
             canonical = corpus.read_checked(f"contracts/{copy.title}.txt")
             words = set(canonical.split())
             assert len(words & set(copy.text.split())) > 0.85 * len(words)
+
+
+def test_dev_and_test_have_halves_and_test_has_parts():
+    new, seen = (corpus.load_questions("dev", half=half) for half in ("new", "seen"))
+    assert corpus.load_questions("dev") == new and {q.half for q in seen} == {"seen"}
+    trained = {q.cluster for q in corpus.load_questions("train")}
+    assert {q.cluster for q in seen} <= trained and not {q.cluster for q in new} & trained
+    everything = corpus.load_questions("test", open_test=True)
+    parts = [corpus.load_questions("test", open_test=True, part=part) for part in ("pilot", "final")]
+    assert sorted(q.id for part in parts for q in part) == sorted(q.id for q in everything)
+    assert {q.part for q in new} == {None} and {q.part for q in parts[0]} == {"pilot"}
+
+
+def test_unknown_halves_and_parts_are_refused():
+    with pytest.raises(ValueError, match="choose one of new, seen"):
+        corpus.load_questions("dev", half="old")
+    with pytest.raises(ValueError, match="choose one of pilot, final"):
+        corpus.load_questions("test", open_test=True, part="first")
+    with pytest.raises(ValueError, match="leave it out"):
+        corpus.load_questions("dev", part="pilot")
+    with pytest.raises(ValueError, match="benchmark"):
+        corpus.load_questions("test", part="pilot")
+
+
+def test_every_document_arrives_in_a_round():
+    documents = corpus.load_documents(kinds=("contract", "amendment"))
+    rounds = {d.id: d.metadata["round"] for d in documents}
+    assert set(rounds.values()) == {0, 1, 2, 3}
+    assert all(rounds[d.metadata["amends"]] <= rounds[d.id] for d in documents if d.metadata["amends"])
