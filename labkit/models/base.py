@@ -93,8 +93,8 @@ def _make_base(folder: Path, named: Path | None) -> None:
 def _check(file: Path, sha256: str) -> None:
     if paths.sha256(file) != sha256:
         raise ValueError(
-            f"{file.name} is not the file that was published as {PACKAGE} (its SHA-256 differs): it was altered or cut; "
-            f"fetch it again. {_ELSE}."
+            f"{file.name} is not the file that was published as {PACKAGE} (its SHA-256 differs): it was altered or "
+            f"cut; fetch it again. {_ELSE}."
         )
 
 
@@ -174,7 +174,7 @@ def _window(reader: Any) -> int:
 
 
 def _special(reader: Any) -> dict[str, int]:
-    """Numbers of the special tokens; padding is not the end token, which a reply has to learn, where there is another."""
+    """Numbers of the special tokens; padding is another than the end token, which a reply has to learn."""
     keys = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}
     numbers = {name: _field(reader, f"tokenizer.ggml.{key}_token_id") for name, key in keys.items()}
     if numbers["pad"] in (None, numbers["eos"]):

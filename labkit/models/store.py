@@ -107,8 +107,8 @@ def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
                 _make_anew(folder, make)
     except (OSError, SafetensorError) as cause:
         raise ValueError(
-            f"{folder.parent} does not take what has to be kept there: free a gigabyte on that disk, or set LABKIT_CACHE "
-            f"to a folder that can be written to. ({cause})"
+            f"{folder.parent} does not take what has to be kept there: free a gigabyte on that disk, or set "
+            f"LABKIT_CACHE to a folder that can be written to. ({cause})"
         ) from cause
     return folder
 
