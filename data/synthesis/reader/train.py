@@ -25,7 +25,7 @@ from peft.helpers import disable_input_dtype_casting
 from torch.utils.data import DataLoader
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from labkit import paths, prompts
+from labkit import paths, profiles, prompts
 from labkit.models.base import base_fingerprint, base_model
 from synthesis.reader import examples, rows
 from synthesis.reader.groups import Group
@@ -60,6 +60,7 @@ def network(base: Path, settings: Settings, device: str) -> Any:
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).to(device)
     lora = LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear", task_type="CAUSAL_LM")
     model = get_peft_model(model, lora)
+    model.peft_config["default"].base_model_name_or_path = profiles.BASE
     model.enable_input_require_grads()  # so that the first layer is compiled like the others
     if settings.compiled:
         for layer in model.base_model.model.model.layers:
@@ -131,7 +132,7 @@ class Run:
         if not self.sittings or self.sittings[-1]["finished"]:
             self.sittings.append({"seconds": 0.0, "steps": 0, "tokens": 0, "finished": False})
         self.sitting = self.sittings[-1]
-        self.sitting |= {"settings": asdict(settings), "device": device_name(device), "torch": torch.__version__}
+        self.sitting |= {"settings": asdict(settings), "device": device_name(device), "torch": str(torch.__version__)}
 
     def _resume(self, kept: dict[str, Any]) -> None:
         if kept["base"] != base_fingerprint():
