@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass, replace
 
 READER = "reader"
+BASE = "SmolLM2-135M-Instruct"
 MINILM = "all-MiniLM-L6-v2"
 
 
@@ -20,7 +21,7 @@ class Model:
     """A model by name, pinned.
 
     Attributes:
-        id: Hugging Face id, local folder, or one of the two that labkit carries (`READER`, `MINILM`).
+        id: Hugging Face id, local folder, or one of those that labkit brings (`READER`, `BASE`, `MINILM`).
         revision: commit of the hub repository, None for a local model.
         licence: licence of the weights.
         gigabytes: what loading it the first time downloads; 0 for a model that is shipped, None if not known.

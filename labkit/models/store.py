@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
 import time
 import warnings
@@ -10,6 +11,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from labkit import paths
@@ -142,3 +144,56 @@ def remembered(
         if store:
             store.put(list(fresh), [write(result) for result in fresh.values()])
     return [known[content] for content in contents]
+
+
+def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache, made in one step when it is missing or damaged: nobody ever reads half of it.
+
+    Several processes may call this at once; one makes the folder, the others wait.
+
+    Args:
+        folder: where it belongs; a file of checksums in it tells that it is whole.
+        make: fills an empty folder, given its path.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        ValueError: the disk is full or read-only; or what `make` raises.
+    """
+    if _whole(folder):
+        return folder
+    from filelock import FileLock
+    from safetensors import SafetensorError
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not _whole(folder):
+                _make_anew(folder, make)
+    except (OSError, SafetensorError) as cause:
+        raise ValueError(
+            f"{folder.parent} does not take what has to be kept there: free a gigabyte on that disk, or set "
+            f"LABKIT_CACHE to a folder that can be written to. ({cause})"
+        ) from cause
+    return folder
+
+
+def _whole(folder: Path) -> bool:
+    try:
+        paths.check_folder(folder)
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
+
+
+def _make_anew(folder: Path, make: Callable[[Path], None]) -> None:
+    for left in folder.parent.glob(f".{folder.name}.*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        make(made)
+        paths.write_checksums(made, [file.name for file in made.iterdir()])
+        shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)

@@ -32,6 +32,7 @@ def _group(rng: random.Random, bank: Bank, level: Level, turns: int, wording: st
             documents.append(world.document(domain, like))
     order = list(range(len(documents))) + [rng.randrange(len(documents)) for _ in range(count - len(documents))]
     rng.shuffle(order)
+    topics = _akin(rng, topics) if rng.random() < 0.35 else topics
     focus = rng.sample(topics, min(len(topics), rng.choice((1, 1, 2))))
     focus = focus[:1] if alike else focus
     budget = min(level.words // count, rng.randint(15, 60)) if alike else level.words // count
@@ -65,6 +66,13 @@ def _group(rng: random.Random, bank: Bank, level: Level, turns: int, wording: st
             turn = _single(rng, documents, asked.pop(), seen, wording)
         group.add(turn)
     return group
+
+
+def _akin(rng: random.Random, topics: Sequence[Topic]) -> list[Topic]:
+    """Topics whose values are of one kind, and a few others: only the meaning tells which value is asked for."""
+    kind = rng.choice(topics).kind
+    akin = [t for t in topics if t.kind == kind]
+    return [*akin, *rng.sample([t for t in topics if t.kind != kind], 3)]
 
 
 def _amend(

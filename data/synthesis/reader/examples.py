@@ -13,26 +13,31 @@ from synthesis.reader import worlds
 from synthesis.reader.answer import make_answer
 from synthesis.reader.groups import WORDINGS, Example, Group, Level
 from synthesis.reader.instructions import MAKERS, Maker
+from synthesis.reader.notices import make_draft
 
-ONE_PASSAGE = Level((1,), 150)
-SEVERAL_PASSAGES = Level((1, 1, 2, 3, 3, 3, 4, 5), 330, alike=0.6)
-FULL_WINDOW = Level((1, 1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7, 8), 560, alike=0.6)
-# How often each instruction comes, once the contexts have several passages.
+SEVERAL_PASSAGES = Level((1, 1, 2, 3, 3, 3, 4, 5), 330, alike=0.75)
+FULL_WINDOW = Level((1, 1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7, 8), 560, alike=0.75)
+LONG_PASSAGES = Level((1, 2, 3, 4, 5, 6, 8, 10), 1000, alike=0.4)
+# Contexts as they come: most as short as the clauses of a search are, some as long as the pages of a file.
+LEVELS = ((SEVERAL_PASSAGES, 0.5), (FULL_WINDOW, 0.35), (LONG_PASSAGES, 0.15))
+# How often each instruction comes.
 SHARES = {
-    "answer": 0.46,
+    "answer": 0.6,
     "closed_book": 0.01,
-    "hyde": 0.04,
-    "questions": 0.025,
-    "rewrite": 0.05,
-    "decompose": 0.05,
-    "triples": 0.09,
-    "judge": 0.07,
-    "prefer": 0.035,
-    "compare": 0.1,
-    "classify": 0.05,
+    "hyde": 0.02,
+    "questions": 0.02,
+    "rewrite": 0.04,
+    "decompose": 0.04,
+    "triples": 0.07,
+    "judge": 0.05,
+    "prefer": 0.025,
+    "compare": 0.05,
+    "classify": 0.03,
     "term_sheet": 0.02,
+    "draft": 0.025,
 }
 INSTRUCTIONS = tuple(SHARES)
+_MAKERS = MAKERS | {"draft": make_draft}
 
 
 def make(
@@ -61,19 +66,18 @@ def make(
     if instruction == "answer":
         return make_answer(rng, worlds.load_bank(), level, turns, wording, held_names)
     while True:
-        group = MAKERS[instruction](Maker(rng, worlds.load_bank(), level, wording, held_names), turns)
+        group = _MAKERS[instruction](Maker(rng, worlds.load_bank(), level, wording, held_names), turns)
         if group.turns:
             return group
 
 
-def group(seed: int, index: int, level: Level) -> Group:
+def group(seed: int | str, index: int) -> Group:
     """The training group number `index`: a function of its arguments alone."""
     rng = random.Random(f"{seed}/{index}")
     turns = 1 if rng.random() < 0.08 else rng.randint(5, 11)
-    instruction = "answer"
-    if len(level.passages) > 1:
-        instruction = rng.choices(INSTRUCTIONS, list(SHARES.values()))[0]
-    return make(rng, instruction, level, turns)
+    levels, weights = zip(*LEVELS, strict=True)
+    instruction = rng.choices(INSTRUCTIONS, list(SHARES.values()))[0]
+    return make(rng, instruction, rng.choices(levels, weights)[0], turns)
 
 
 def evaluation_groups(
