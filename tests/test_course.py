@@ -122,7 +122,7 @@ def test_intervals_tables_and_rows_become_plain(build: Path):
     table = pd.DataFrame({"arm": ["naive"], "score": [0.5]})
     course.record("01", em=Interval(0.5, 0.25, 0.75, 40, 8), table=table, rows=({"k": (1, 2)},))
     assert load(build / "results" / "01.json") == {
-        "em": {"value": 0.5, "low": 0.25, "high": 0.75, "n": 40, "clusters": 8},
+        "em": {"value": 0.5, "low": 0.25, "high": 0.75, "n": 40, "clusters": 8, "missing": 0},
         "table": [{"arm": "naive", "score": 0.5}],
         "rows": [{"k": [1, 2]}],
     }
