@@ -4,6 +4,7 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
+SYNTHESIS := .venv/bin/python -m synthesis
 
 .PHONY: help lab test course data reader adapters questions triples benchmark lint clean
 .DEFAULT_GOAL := help
@@ -21,19 +22,19 @@ course: .venv/ready  ## run every lesson without a screen and print all figures
 	$(LABKIT) course
 
 data: .venv/ready  ## rebuild the course's data, byte for byte
-	$(LABKIT) data build
+	$(SYNTHESIS) data build
 
-reader: .venv/ready  ## train the course's own language model from scratch
-	$(LABKIT) reader train $(ARGS)
+reader: .venv/ready  ## measure the course's own language model, and write its card
+	$(SYNTHESIS) reader card
 
 adapters: .venv/ready  ## train the adapters of lessons 04 to 06 and put them into the course
-	$(LABKIT) adapters $(ARGS)
+	$(SYNTHESIS) adapters $(ARGS)
 
 questions: .venv/ready  ## write the hypothetical questions of lesson 02 anew
-	$(LABKIT) questions
+	$(SYNTHESIS) questions
 
 triples: .venv/ready  ## extract the triples of lesson 05 anew
-	$(LABKIT) triples
+	$(SYNTHESIS) triples
 
 benchmark: .venv/ready  ## ask the test questions, and keep the report with the course
 	$(LABKIT) benchmark

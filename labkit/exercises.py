@@ -1,25 +1,26 @@
 """Exercises: `check` judges an answer; each judge takes one and returns a hint, or None when it is right.
 
-Floor 6. What is expected is computed from the course's data, never written down here.
+What is expected is computed from the course's data, never written down here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from labkit import bench, corpus, metrics, paths, rag
+from labkit import bench, corpus, metrics, models, paths, rag
 from labkit.replies import parse_answer
+from labkit.values import Quantity, difference, parse_quantity
 
 Judge = Callable[[Any], str | None]
 EXERCISES: dict[str, Judge] = {}
 
 # What lessons 00 and 01 ask about; their notebooks name the same.
 FIRST_CONTRACT = "C049"
-FIRST_QUESTION = "dev-0096"
+FIRST_QUESTION = "dev-0114"
 
 
 def exercise(number: str) -> Callable[[Judge], Judge]:
@@ -62,6 +63,9 @@ def _judge(judge: Callable[[Any], str | None], answer: Any) -> str | None:
         )
 
 
+# ---------------------------------------------------------------------------------- lessons 00, 01
+
+
 @cache
 def _dev() -> list[corpus.Question]:
     return [q for q in corpus.load_questions("dev", ["lookup", "unanswerable"]) if q.followup is None]
@@ -72,7 +76,7 @@ def _first_question() -> corpus.Question:
 
 
 @exercise("00.1")
-def _(answer: Any) -> str | None:
+def contracts_of_dev(answer: Any) -> str | None:
     contracts = corpus.load_documents("dev", kinds=("contract",))
     if answer == len(contracts):
         return None
@@ -82,7 +86,7 @@ def _(answer: Any) -> str | None:
 
 
 @exercise("00.2")
-def _(answer: Any) -> str | None:
+def interest_on_late_payments(answer: Any) -> str | None:
     if not isinstance(answer, str):
         return "Give the text of the reply: pipeline.ask(...).reply."
     record = next(r for r in corpus.contract_records() if r["id"] == FIRST_CONTRACT)
@@ -93,13 +97,13 @@ def _(answer: Any) -> str | None:
 
 
 @exercise("00.3")
-def _(answer: Any) -> str | None:
+def length_of_the_evidence(answer: Any) -> str | None:
     evidence = _first_question().evidence[0]
     return None if int(answer) == evidence.end - evidence.start else "A span ends before `end`: subtract its start."
 
 
 @exercise("01.1")
-def _(answer: Any) -> str | None:
+def same_after_normalisation(answer: Any) -> str | None:
     if str(answer) == "USD 2,000,000":
         return "That is the same text: change letters or signs, but not what it says."
     if metrics.exact_match(str(answer), ["USD 2,000,000"]):
@@ -108,37 +112,34 @@ def _(answer: Any) -> str | None:
 
 
 @exercise("01.2")
-def _(answer: Any) -> str | None:
-    expected = _mean_recall(20)
-    if abs(float(answer) - expected) < 0.005:
+def recall_at_20(answer: Any) -> str | None:
+    if _near(answer, _mean_recall(20)):
         return None
-    if abs(float(answer) - _mean_recall(5)) < 0.005:
+    if _near(answer, _mean_recall(5)):
         return "That is the recall at 5: retrieve 20 chunks, and give k=20 to metrics.score_retrieval."
     return "Average recall_at_k over the questions whose score is not None."
 
 
 @cache
 def _mean_recall(k: int) -> float:
-    from labkit import models
+    return _naive_recall(corpus.load_documents(), _dev(), k)
 
-    index = rag.VectorIndex(rag.chunk(corpus.load_documents(), tokens=128), models.load_embedder())
-    hits = index.retrieve([q.question for q in _dev()], top_k=k)
-    spans = [[rag.span_of(h.node) for h in found] for found in hits]
-    sizes = [[1] * len(found) for found in hits]
-    scores = [s.recall_at_k for s in metrics.score_retrieval(_dev(), spans, sizes, k=k) if s is not None]
-    return sum(scores) / len(scores)
+
+def _naive_recall(documents: list[corpus.Document], questions: list[corpus.Question], k: int) -> float:
+    """Mean recall at k of the chunks of lesson 01."""
+    index = rag.VectorIndex(rag.chunk(documents, tokens=128), models.load_embedder())
+    hits = index.retrieve([q.question for q in questions], top_k=k)
+    spans = [[rag.span_of(h.node) for h in row] for row in hits]
+    scores = metrics.score_retrieval(questions, spans, [[1] * len(row) for row in hits], k=k)
+    recalls = [s.recall_at_k for s in scores if s is not None]
+    return sum(recalls) / len(recalls)
 
 
 @exercise("01.3")
-def _(answer: Any) -> str | None:
-    from labkit import models
-
+def recall_in_one_contract(answer: Any) -> str | None:
     question = _first_question()
-    own = [d for d in corpus.load_documents() if d.id == question.documents[0]]
-    index = rag.VectorIndex(rag.chunk(own, tokens=128), models.load_embedder())
-    hits = index.retrieve([question.question], top_k=5)[0]
-    score = metrics.score_retrieval([question], [[rag.span_of(h.node) for h in hits]], [[1] * len(hits)], k=5)[0]
-    if score is not None and abs(float(answer) - score.recall_at_k) < 0.005:
+    contract = [d for d in corpus.load_documents() if d.id == question.documents[0]]
+    if _near(answer, _naive_recall(contract, [question], 5)):
         return None
     return "Chunk only the document whose id is question.documents[0], retrieve five chunks, and score them with k=5."
 
@@ -147,64 +148,39 @@ def _(answer: Any) -> str | None:
 
 
 @cache
-def _asked() -> list[corpus.Question]:
-    questions = [q for q in corpus.load_questions("dev") if q.followup is None]
-    return bench.sample(questions, {"lookup": 1, "unanswerable": 1})
-
-
-@cache
-def _lookups() -> list[corpus.Question]:
-    questions = [q for q in corpus.load_questions("dev") if q.followup is None]
-    drawn = bench.sample(questions, {"lookup": 3, "amended": 2, "compare": 2, "multihop": 1})
-    return [q for q in drawn if q.task == "lookup"]
-
-
 def _documents() -> list[corpus.Document]:
     return corpus.load_documents("dev")
 
 
 @cache
-def _clauses() -> Any:
-    """Clauses of the dev archive with headers."""
-    return rag.clauses_with_headers(_documents())
+def _reading() -> list[corpus.Question]:
+    return bench.dev_questions("reading")
 
 
 @cache
-def _dense(joined: bool = False) -> rag.VectorIndex:
-    from labkit import models
-
-    return rag.VectorIndex(_clauses(), models.load_embedder(shipped=paths.vectors()), joined=joined)
+def _lookups() -> list[corpus.Question]:
+    return [q for q in bench.dev_questions("retrieval") if q.task == "lookup"]
 
 
 @cache
-def _words() -> rag.BM25Index:
-    return rag.BM25Index(_clauses())
+def _dense() -> rag.VectorIndex:
+    return bench.dense_index(_documents())
 
 
 @cache
 def _hybrid() -> rag.Hybrid:
-    return rag.Hybrid([_dense(), _words()])
-
-
-@cache
-def _tuned() -> Any:
-    """The tuned embedder that comes with the course."""
-    from labkit import models
-
-    return models.load_tuned_embedder(paths.adapter("embedder"))
+    return bench.hybrid(_documents())
 
 
 @cache
 def _tuned_index() -> rag.VectorIndex:
-    return rag.VectorIndex(_clauses(), _tuned())
+    return bench.tuned_index(_documents())
 
 
-def _recall(
+def _mean(
     questions: list[corpus.Question], retriever: Any, *post: Any, metric: str = f"evidence_recall_{bench.BUDGET}"
 ) -> float:
-    """Mean recall of a pipeline that only retrieves."""
-    from labkit import models
-
+    """Mean of a metric of retrieval."""
     pipeline = rag.Pipeline(retriever, models.load_generator(), post=post)
     return bench.mean(bench.measure("", questions, pipeline, answer=False), metric).value
 
@@ -214,95 +190,82 @@ def _near(answer: Any, expected: float, tolerance: float = 0.005) -> bool:
 
 
 @exercise("02.1")
-def _(answer: Any) -> str | None:
+def evidence_left_whole(answer: Any) -> str | None:
     spans = [rag.span_of(c) for c in rag.chunk(_documents(), tokens=48)]
-    evidence = [e for q in _asked() for e in q.evidence]
+    evidence = [e for q in _reading() for e in q.evidence]
     whole = sum(any(s.overlap(e) == e.end - e.start for s in spans) for e in evidence)
     return None if _near(answer, whole / len(evidence)) else "Cut with tokens=48, then `described` tells the share."
 
 
 @exercise("02.2")
-def _(answer: Any) -> str | None:
-    lookups = [q for q in _asked() if q.task == "lookup"]
-    if _near(answer, _recall(lookups, _dense(joined=True))):
+def header_and_clause_as_one_text(answer: Any) -> str | None:
+    lookups = [q for q in _reading() if q.task == "lookup"]
+    if _near(answer, _mean(lookups, rag.VectorIndex(_dense().chunks, _dense().embedder))):
         return None
-    if _near(answer, _recall(lookups, _dense())):
+    if _near(answer, _mean(lookups, _dense())):
         return "That is the figure of headers and clauses embedded apart: leave out joined=False."
-    return (
-        "Index the clauses with headers by rag.VectorIndex(headed, embedder), and average over the lookups of `asked`."
-    )
+    return "Index the clauses with headers by rag.VectorIndex(headed, embedder); average over the lookups of `asked`."
 
 
 @exercise("02.3")
-def _(answer: Any) -> str | None:
+def followup_in_full(answer: Any) -> str | None:
     question = [q for q in corpus.load_questions("dev") if q.followup][4]
     if not isinstance(answer, str) or not answer.strip().endswith("?"):
         return "Write a question as a text, with its question mark."
     assert question.followup is not None
     if any(answer.strip() == turn["content"].strip() for turn in question.followup["history"]):
         return "That is the earlier question, which asks for something else: ask what the follow-up asks."
-    hits = _dense().retrieve([str(answer)], top_k=5)[0]
-    if any(metrics.covers(rag.span_of(h.node), e) for h in hits for e in question.evidence):
+    if _found(_dense(), answer, question.evidence):
         return None
     return "The evidence is not among the first five: name the contract as the earlier question does."
 
 
+def _found(retriever: Any, question: str, evidence: Sequence[corpus.Span]) -> bool:
+    """Whether a piece of evidence is in one of the first five chunks."""
+    return any(metrics.covers(rag.span_of(h.node), e) for h in retriever.retrieve([question], 5)[0] for e in evidence)
+
+
 @exercise("03.1")
-def _(answer: Any) -> str | None:
+def reciprocal_rank_fusion(answer: Any) -> str | None:
     return None if _near(answer, 1 / 62 + 1 / 65, 5e-5) else "Add 1 / (60 + rank) over both lists, with ranks 2 and 5."
 
 
 @exercise("03.2")
-def _(answer: Any) -> str | None:
-    from labkit import models
-
-    router = rag.Router(rag.document_headers(_documents()), models.load_embedder(shipped=paths.vectors()), keep=1)
-    if _near(answer, _recall(_lookups(), rag.Routed(_hybrid(), router))):
+def one_document_kept(answer: Any) -> str | None:
+    embedder = models.load_embedder(shipped=paths.vectors())
+    router = rag.Router(rag.document_headers(_documents()), embedder, keep=1)
+    if _near(answer, _mean(_lookups(), rag.Routed(_hybrid(), router))):
         return None
     return "Use rag.Routed(hybrid, rag.Router(headers, embedder, keep=1)), and average over the lookups of `many`."
 
 
 @exercise("03.3")
-def _(answer: Any) -> str | None:
+def found_by_words_alone(answer: Any) -> str | None:
     question = next((q for q in _lookups() if q.id == answer), None)
     if question is None:
         return "Give the id of a lookup of `many`, such as the one of lookups[0].id."
-    evidence = question.evidence[0]
-    dense, words = (
-        any(metrics.covers(rag.span_of(hit.node), evidence) for hit in found[0])
-        for found in (
-            _dense().retrieve([question.question], 5),
-            _words().retrieve([question.question], 5),
-        )
-    )
+    dense, words = (_found(r, question.question, question.evidence[:1]) for r in _hybrid().retrievers)
     if words and not dense:
         return None
-    return (
-        "The dense search finds it too."
-        if words
-        else "BM25 does not find it: compare found('BM25') and found('dense')."
-    )
+    if words:
+        return "The dense search finds it too."
+    return "BM25 does not find it: compare found('BM25') and found('dense')."
 
 
 @exercise("04.1")
-def _(answer: Any) -> str | None:
-    from labkit import models
-    from labkit.rag.pipeline import prompt_tokens
-
-    short = [rag.First(3, rag.Compress(_tuned(), share=0.25))]
-    pipeline = rag.Pipeline(_tuned_index(), models.load_generator(), post=short, top_k=3)
-    lengths = prompt_tokens(pipeline, [q.question for q in _asked()])
-    if _near(answer, sum(lengths) / len(lengths), 0.5):
+def length_of_a_compressed_prompt(answer: Any) -> str | None:
+    index = _tuned_index()
+    short = [rag.First(3, rag.Compress(index.embedder, share=0.25))]
+    run = bench.measure("", _reading(), rag.Pipeline(index, models.load_generator(), post=short, top_k=3))
+    if _near(answer, bench.mean(run, "prompt_tokens").value, 0.5):
         return None
     return "Measure tuned_index with post=[rag.First(3, rag.Compress(tuned, share=0.25))], and look up prompt_tokens."
 
 
 @exercise("04.2")
-def _(answer: Any) -> str | None:
-    deep, shallow = (
-        _recall(_asked(), _hybrid(), rag.EmbedderRerank(_tuned(), depth=depth), metric=f"recall_at_{bench.K}")
-        for depth in (20, 5)
-    )
+def depth_of_a_reranker(answer: Any) -> str | None:
+    rerankers = [rag.EmbedderRerank(_tuned_index().embedder, depth) for depth in (20, 5)]
+    deep, shallow = (_mean(_reading(), _hybrid(), r, metric=f"recall_at_{bench.K}") for r in rerankers)
     if _near(answer, deep):
         return None
     if _near(answer, shallow):
@@ -311,85 +274,78 @@ def _(answer: Any) -> str | None:
 
 
 @exercise("04.3")
-def _(answer: Any) -> str | None:
-    from labkit import models
-
-    question = next((q for q in _asked() if q.id == answer), None)
+def lost_in_reading(answer: Any) -> str | None:
+    question = next((q for q in _reading() if q.id == answer), None)
     if question is None:
         return "Give the id of a question of `asked`: the error browser shows them."
     pipeline = rag.Pipeline(_tuned_index(), models.load_generator(), top_k=3)
-    box = bench.measure("", [question], pipeline).outcomes()[0]
-    return None if box in ("misread", "refused wrongly", "wrong version") else f"That question is in the box {box!r}."
+    [category] = bench.measure("", [question], pipeline).error_categories()
+    if category in ("misread", "refused wrongly", "wrong version"):
+        return None
+    return f"The error category of that question is {category!r}."
+
+
+# ------------------------------------------------------------------------------- lessons 05 and 06
 
 
 @cache
-def _desk(perfect: bool = False, floor: float | None = None) -> rag.ToolPipeline:
+def _lookup_pipeline(perfect: bool = False) -> rag.ToolPipeline:
     """The look-up of lessons 05 and 06, over the course's triples or over the gold ones."""
-    from labkit import models
-
     triples = rag.gold_triples(_documents()) if perfect else None
-    desk = bench.build_systems(_documents(), models.load_generator(), triples).lookup
-    return desk if floor is None else replace(desk, floor=floor)
+    return bench.build_systems(_documents(), models.load_generator(), triples).lookup
 
 
 @exercise("05.1")
-def _(answer: Any) -> str | None:
-    top = _desk().graph.group("Larkspur Foundry B.V.")[-1]
-    return (
-        None if str(answer).strip() == top else "graph.group lists the chain from the company upwards: take its last."
-    )
+def top_of_the_group(answer: Any) -> str | None:
+    top = _lookup_pipeline().graph.group("Larkspur Foundry B.V.")[-1]
+    if str(answer).strip() == top:
+        return None
+    return "graph.group lists the chain from the company upwards: take its last."
 
 
 @exercise("05.2")
-def _(answer: Any) -> str | None:
+def worth_of_perfect_triples(answer: Any) -> str | None:
     questions = corpus.load_questions("dev", "multihop")
-    if _near(answer, bench.mean(bench.measure("", questions, _desk(perfect=True)), "exact_match").value):
+    if _near(answer, bench.mean(bench.measure("", questions, _lookup_pipeline(perfect=True)), "exact_match").value):
         return None
-    return "Build graph, retriever, intents, references and desk anew from rag.gold_triples(documents)."
+    return "Build graph, retriever, intents, ranker and pipeline anew from rag.gold_triples(documents)."
 
 
 @exercise("05.3")
-def _(answer: Any) -> str | None:
-    rows = bench.triple_scores(_desk().graph, corpus.gold_facts(_documents()))
+def relation_of_lowest_recall(answer: Any) -> str | None:
+    rows = bench.triple_scores(_lookup_pipeline().graph, corpus.gold_facts(_documents()))
     clauses = rows[rows.relation.isin(corpus.clause_relations()) & (rows.gold >= 10)]
     if str(answer).strip() in set(clauses[clauses.recall == clauses.recall.min()].relation):
         return None
-    return (
-        "Keep the rows of scores whose relation is in corpus.clause_relations() and gold is 10 or more; sort by recall."
-    )
+    return "Keep the rows of scores with a relation of corpus.clause_relations() and 10 gold facts; sort by recall."
 
 
 @exercise("06.1")
-def _(answer: Any) -> str | None:
-    graph = _desk().graph
-    made = rag.matrix(graph, graph.contracts("Quillhaven S.A."), corpus.clause_relations())
-    amended = sum(any(held.replaced for held in row.values()) for row in made.values())
-    return (
-        None
-        if _near(answer, amended, 0.1)
-        else "rag.matrix gives the values in force; count rows where one has `replaced`."
-    )
+def amended_contracts(answer: Any) -> str | None:
+    graph = _lookup_pipeline().graph
+    values = rag.matrix(graph, graph.contracts("Quillhaven S.A."), corpus.clause_relations())
+    if _near(answer, sum(any(value.replaced for value in row.values()) for row in values.values()), 0.1):
+        return None
+    return "rag.matrix gives the values in force; count rows where one has `replaced`."
 
 
 @exercise("06.2")
-def _(answer: Any) -> str | None:
-    from labkit.values import Quantity, difference, parse_quantity
-
-    apart = difference(parse_quantity("eighteen months"), parse_quantity("two (2) years"))  # type: ignore[arg-type]
-    given = parse_quantity(str(answer))
-    if given is not None and apart is not None and difference(given, apart) == Quantity(0, given.unit):
+def difference_of_periods(answer: Any) -> str | None:
+    expected = difference(parse_quantity("eighteen months"), parse_quantity("two (2) years"))  # type: ignore[arg-type]
+    quantity = parse_quantity(str(answer))
+    if quantity is not None and expected is not None and difference(quantity, expected) == Quantity(0, quantity.unit):
         return None
     return "Give difference(...) of the two quantities, parsed with parse_quantity, as a text such as '5 days'."
 
 
 @exercise("06.3")
-def _(answer: Any) -> str | None:
-    tasks = ("compare", "amended", "list")
-    asked = bench.sample(corpus.load_questions("dev", tasks), {"compare": 1, "amended": 3, "list": 2})
-    if _near(answer, bench.mean(bench.measure("", asked, _desk(floor=0.5)), "exact_match").value):
+def look_up_that_refuses_more(answer: Any) -> str | None:
+    pipeline = replace(_lookup_pipeline(), floor=0.5)
+    run = bench.measure("", bench.dev_questions("many documents"), pipeline)
+    if _near(answer, bench.mean(run, "exact_match").value):
         return None
     return (
-        "Measure rag.ToolPipeline(retriever, references, retriever.understand, rag.GraphLookupTool(graph), floor=0.5) "
+        "Measure rag.ToolPipeline(retriever, ranker, retriever.understand, rag.GraphLookupTool(graph), floor=0.5) "
         "over asked."
     )
 
@@ -403,7 +359,7 @@ def _shipped(name: str) -> Any:
 
 
 @exercise("A1.1")
-def _(answer: Any) -> str | None:
+def size_of_the_vocabulary(answer: Any) -> str | None:
     config = _shipped("config.json")
     if int(answer) == config["vocab_size"] * config["hidden_size"]:
         return None
@@ -411,7 +367,7 @@ def _(answer: Any) -> str | None:
 
 
 @exercise("A1.2")
-def _(answer: Any) -> str | None:
+def tokens_of_all_sittings(answer: Any) -> str | None:
     last: dict[int, int] = {}
     for line in (paths.reader() / "training_log.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -422,7 +378,7 @@ def _(answer: Any) -> str | None:
 
 
 @exercise("A1.3")
-def _(answer: Any) -> str | None:
+def cost_of_further_passages(answer: Any) -> str | None:
     cells = _shipped("evaluation.json")["held-out worlds"]
     five, one = (cells[f"answer, {n} passages, known"]["exact_match"]["value"] for n in (5, 1))
     if abs(float(answer) - (five - one)) < 0.001:
@@ -431,7 +387,7 @@ def _(answer: Any) -> str | None:
 
 
 @exercise("A1.4")
-def _(answer: Any) -> str | None:
+def gain_of_more_wordings(answer: Any) -> str | None:
     rows = {row["wordings"]: row for row in _shipped("breadth.json")["rows"]}
     if abs(float(answer) - (rows[16]["both"]["value"] - rows[1]["both"]["value"])) < 0.001:
         return None

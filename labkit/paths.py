@@ -1,6 +1,6 @@
 """Where things live: the course's data, what a run leaves behind, caches.
 
-Floor 0. The data stands beside the package in a checkout (`data/`) and inside it in a wheel
+The data stands beside the package in a checkout (`data/`) and inside it in a wheel
 (`labkit/data/`). What a run writes goes to `build/` under the working folder.
 """
 
@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ def data() -> Path:
     """
     override = os.environ.get("LABKIT_DATA")
     if override:
-        if Path(override).is_dir():
-            return Path(override).resolve()
+        if (folder := Path(override).expanduser()).is_dir():
+            return folder.resolve()
         raise FileNotFoundError(f"LABKIT_DATA names {override!r}, which is no folder: correct it or unset it.")
     for folder in (_PACKAGE / "data", _PACKAGE.parent / "data"):
         if (folder / SUMS).exists():
@@ -48,26 +49,39 @@ def build() -> Path:
     """Folder for everything a run leaves behind (results, caches, reports); made when missing.
 
     `LABKIT_BUILD` overrides it; in a checkout it is `build/` at the root, elsewhere `./build`.
+
+    Raises:
+        ValueError: the folder cannot be made; the same holds for `results` and `cache`.
     """
     override = os.environ.get("LABKIT_BUILD")
-    folder = (Path(override) if override else (checkout() or Path.cwd()) / "build").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    return _made(Path(override) if override else (checkout() or Path.cwd()) / "build", "LABKIT_BUILD")
+
+
+def _made(folder: Path, setting: str) -> Path:
+    """A folder, made when missing; a ValueError says which setting moves it elsewhere."""
+    try:
+        folder = folder.expanduser().resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as cause:
+        raise ValueError(
+            f"The folder {str(folder)!r} cannot be made ({_reason(cause)}): set {setting} to one that can be."
+        ) from cause
     return folder
+
+
+def _reason(cause: Exception) -> str:
+    return str(getattr(cause, "strerror", None) or cause)
 
 
 def results() -> Path:
     """Folder of the lessons' recorded figures, one JSON file a lesson."""
-    folder = build() / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return _made(build() / "results", "LABKIT_BUILD")
 
 
 def cache() -> Path:
     """Folder of caches keyed by content, `build/cache` or `LABKIT_CACHE`; safe to delete at any time."""
     override = os.environ.get("LABKIT_CACHE")
-    folder = Path(override).resolve() if override else build() / "cache"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return _made(Path(override) if override else build() / "cache", "LABKIT_CACHE")
 
 
 def reader() -> Path:
@@ -107,7 +121,8 @@ def read_checked(name: str, folder: Path | None = None) -> bytes:
     """Content of a file of the course's data, its checksum verified.
 
     Args:
-        name: the file below `folder`; folder: one that holds a SHA256SUMS, by default the data.
+        name: the file, below `folder`.
+        folder: one that holds a SHA256SUMS, by default the data.
 
     Raises:
         FileNotFoundError: the file is missing.
@@ -160,8 +175,19 @@ def _write_sums(folder: Path, digests: Mapping[str, str]) -> None:
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step: a reader sees the old file or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write `text` to `path` in one step: a reader sees the old file or the new one, never half.
+
+    Raises:
+        ValueError: the disk is full or read-only, or something else stands in the way.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as cause:
+        with suppress(OSError):
+            temporary.unlink()
+        raise ValueError(
+            f"{str(path)!r} cannot be written ({_reason(cause)}): free some space, or choose a folder that takes it."
+        ) from cause

@@ -1,6 +1,6 @@
 """Profiles: which models run here, and at what size.
 
-Floor 0. `embedded` is the default everywhere: it needs no key, no network and no GPU, and the
+`embedded` is the default everywhere: it needs no key, no network and no GPU, and the
 numbers in the lessons are its numbers. Another profile is chosen by one setting, `LABKIT_PROFILE`
 or `profiles.get("cpu")`; any model replaces the generator or the embedder through `LABKIT_MODEL`
 and `LABKIT_EMBEDDER` (a Hugging Face id or a local folder).
@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass, replace
 
 READER = "reader"
+BASE = "SmolLM2-135M-Instruct"
 MINILM = "all-MiniLM-L6-v2"
 
 
@@ -20,7 +21,7 @@ class Model:
     """A model by name, pinned.
 
     Attributes:
-        id: Hugging Face id, local folder, or one of the two that labkit carries (`READER`, `MINILM`).
+        id: Hugging Face id, local folder, or one of those that labkit brings (`READER`, `BASE`, `MINILM`).
         revision: commit of the hub repository, None for a local model.
         licence: licence of the weights.
         gigabytes: what loading it the first time downloads; 0 for a model that is shipped, None if not known.
@@ -38,13 +39,15 @@ class Profile:
 
     Attributes:
         name: what `LABKIT_PROFILE` names.
-        generator, embedder: the models.
+        generator: the model that answers.
+        embedder: the model that searches.
         dtype: "fp32", "fp16", "bf16", or "auto" (bf16 where the processor has it, else fp32).
         quantization: None, "int8" or "nf4" (bitsandbytes).
         max_length: longest prompt plus answer, in tokens.
         max_new_tokens: longest answer, in tokens.
         batch_size: prompts generated together.
-        lora_rank, epochs: for the fine-tuning lessons.
+        lora_rank: of adapters, in the fine-tuning lessons.
+        epochs: of training, in the fine-tuning lessons.
         sample: questions a lesson evaluates, None for all of them.
         tried: where somebody has run it, empty when nobody has.
         minutes: what a lesson takes, roughly, on that machine; None when nobody has measured it.

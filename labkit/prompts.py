@@ -1,6 +1,6 @@
 """The course's prompts, one place for every model.
 
-Floor 0. A prompt is a list of chat messages; the model's own chat template turns it into text.
+A prompt is a list of chat messages; the model's own chat template turns it into text.
 The reader was trained on these messages; a large model reads them as plain instructions.
 """
 
@@ -176,18 +176,18 @@ def prefer_messages(question: str, a: str, b: str, passages: Sequence[Passage]) 
     return _messages(PREFER, f"{_context(passages)}\n\n{asked}")
 
 
-def compare_messages(question: str, found: Sequence[tuple[str, str]]) -> list[Message]:
+def compare_messages(question: str, values: Sequence[tuple[str, str]]) -> list[Message]:
     """Messages that ask a question about values already found.
 
     Args:
-        found: (what it is, its value) pairs, such as ("the Acme lease", "30 days").
+        values: (what it is, its value) pairs, such as ("the Acme lease", "30 days").
 
     Raises:
         ValueError: the question is empty, or nothing was found.
     """
-    if not found:
+    if not values:
         raise ValueError("Nothing to compare: give the values that were found.")
-    lines = "\n".join(f"{name}: {value}" for name, value in found)
+    lines = "\n".join(f"{name}: {value}" for name, value in values)
     return _messages(COMPARE, f"{lines}\n\nQuestion: {_asked(question)}")
 
 

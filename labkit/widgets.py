@@ -1,6 +1,6 @@
 """Widgets of the lessons: things to move and click, each with a table where there is no screen.
 
-Floor 4. They work with ipywidgets 7 and 8. What a widget shows comes from plain functions of this
+They work with ipywidgets 7 and 8. What a widget shows comes from plain functions of this
 module, so that a table, a test and the screen agree.
 """
 
@@ -23,10 +23,11 @@ _MARK = "background:#ffe08a;color:#000;text-decoration:underline"
 
 
 class Explorer:
-    """A box of ipywidgets beside a table that says the same without a screen.
+    """A widget, and a table that says the same without a screen.
 
     Attributes:
-        box: the widget. table: what it shows first, as a table.
+        box: the widget, a container of ipywidgets.
+        table: what it shows first, as a table.
     """
 
     def __init__(self, box: Any, table: Callable[[], pd.DataFrame]) -> None:
@@ -36,12 +37,9 @@ class Explorer:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """The widget for JupyterLab and Colab; a table for GitHub, a report or a printout."""
         shown = self.table()
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
         return {
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.box.model_id,
-            },
+            "application/vnd.jupyter.widget-view+json": view,
             "text/html": shown.to_html(index=False),
             "text/plain": shown.to_string(index=False),
         }
@@ -51,7 +49,9 @@ def highlighted(text: str, start: int, evidence: Sequence[Span]) -> str:
     """A piece of a document as HTML, the evidence inside it marked.
 
     Args:
-        text: the piece. start: where it begins in its document. evidence: spans of that document.
+        text: the piece.
+        start: where it begins in its document.
+        evidence: spans of that document.
     """
     parts, at = [], 0
     for span in sorted(evidence, key=lambda s: s.start):
@@ -72,15 +72,9 @@ def chunk_table(document: Document, tokens: int, evidence: Sequence[Span] = ()) 
     rows = []
     for number, node in enumerate(rag.chunk([document], tokens=tokens), start=1):
         held = sum(rag.span_of(node).overlap(s) for s in own)
-        rows.append(
-            {
-                "chunk": number,
-                "tokens": rag.count_tokens(node.text),
-                "begins": " ".join(node.text.split())[:60],
-                "evidence": f"{held / total:.0%}" if total and held else "",
-            }
-        )
-    return pd.DataFrame(rows)
+        share = f"{held / total:.0%}" if total and held else ""
+        rows.append((number, rag.count_tokens(node.text), " ".join(node.text.split())[:60], share))
+    return pd.DataFrame(rows, columns=["chunk", "tokens", "begins", "evidence"])
 
 
 def chunk_html(document: Document, tokens: int, evidence: Sequence[Span] = ()) -> str:
@@ -91,11 +85,13 @@ def chunk_html(document: Document, tokens: int, evidence: Sequence[Span] = ()) -
     blocks = [f"<p>{len(table)} chunks{'; evidence in ' + ' and '.join(held) if held else ''}</p>"]
     for number, node in enumerate(rag.chunk([document], tokens=tokens), start=1):
         inside = highlighted(node.text, rag.span_of(node).start, own)
-        blocks.append(
-            f'<div style="background:{_SHADES[number % 2]};padding:4px 8px"><b>{number}</b> '
-            f'<span style="color:#555">({rag.count_tokens(node.text)} tokens)</span><br>{inside}</div>'
-        )
+        tokens_here = f'<span style="color:#555">({rag.count_tokens(node.text)} tokens)</span>'
+        blocks.append(_block(number, f"<b>{number}</b> {tokens_here}<br>{inside}"))
     return f'<div style="{_STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
+
+
+def _block(number: int, html: str) -> str:
+    return f'<div style="background:{_SHADES[number % 2]};padding:4px 8px">{html}</div>'
 
 
 def chunk_explorer(
@@ -104,7 +100,9 @@ def chunk_explorer(
     """Move the size of a chunk; see the cuts, and whether the evidence stays in one piece.
 
     Args:
-        document: to cut. evidence: spans to mark. tokens: size shown first, between `smallest` and `largest`.
+        document: to cut.
+        evidence: spans to mark.
+        tokens: size shown first, between `smallest` and `largest`.
     """
     import ipywidgets
 
@@ -128,12 +126,10 @@ def stages_table(pipeline: Pipeline, question: str, evidence: Sequence[Span] = (
     found = []
     for step in pipeline.ask(question).trace:
         shown = [(h.node.metadata["title"], " ".join(rag.text_of(h.node).split())[:70], _holds(h, evidence))
-                 for h in step.hits[:rows]] or [("", text[:120], False) for text in step.went_out[:rows]]  # fmt: skip
+                 for h in step.hits[:rows]] or [("", text[:120], False) for text in step.outputs[:rows]]  # fmt: skip
         for rank, (title, text, gold) in enumerate(shown, start=1):
-            found.append(
-                {"stage": step.stage, "rank": rank, "document": title, "text": text, "evidence": "yes" if gold else ""}
-            )
-    return pd.DataFrame(found)
+            found.append((step.stage, rank, title, text, "yes" if gold else ""))
+    return pd.DataFrame(found, columns=["stage", "rank", "document", "text", "evidence"])
 
 
 def _holds(hit: Any, evidence: Sequence[Span]) -> bool:
@@ -146,8 +142,10 @@ def retrieval_explorer(
     """Type a question, choose a pipeline, and see each stage's list, gold evidence marked for the question given.
 
     Args:
-        pipelines: by name. question: asked first. evidence: of that question. domain: warns of questions that the
-            documents are not about.
+        pipelines: by name.
+        question: asked first.
+        evidence: of that question.
+        domain: warns of questions that the documents are not about.
     """
     import ipywidgets
 
@@ -179,15 +177,15 @@ def retrieval_explorer(
 # ------------------------------------------------------------------ errors
 
 
-def errors_table(run: bench.Run, box: str | None = None) -> pd.DataFrame:
-    """Questions of a run with their box, what was right and what was said; those of one box, or all."""
-    names = run.outcomes()
+def errors_table(run: bench.Run, category: str | None = None) -> pd.DataFrame:
+    """Questions of a run with their error category, the right answer and the reply; of one category, or all."""
+    columns = ["id", "category", "question", "right", "reply"]
     rows = [
-        {"id": q.id, "box": name, "question": q.question, "right": q.answer or "(refuse)", "said": r.reply}
-        for q, r, name in zip(run.questions, run.results, names, strict=True)
-        if box is None or name == box
+        (q.id, name, q.question, q.answer or "(refuse)", r.reply)
+        for q, r, name in zip(run.questions, run.results, run.error_categories(), strict=True)
+        if category in (None, name)
     ]
-    return pd.DataFrame(rows, columns=["id", "box", "question", "right", "said"])
+    return pd.DataFrame(rows, columns=columns)
 
 
 def answer_html(run: bench.Run, question: Question) -> str:
@@ -195,24 +193,19 @@ def answer_html(run: bench.Run, question: Question) -> str:
     at = [q.id for q in run.questions].index(question.id)
     result = run.results[at]
     blocks = [f"<p><b>{escape(question.question)}</b><br>right: {escape(question.answer or '(refuse)')}"
-              f"<br>said: {escape(result.reply)}</p>"]  # fmt: skip
+              f"<br>reply: {escape(result.reply)}</p>"]  # fmt: skip
     for number, hit in enumerate(result.retrieved[: result.used], start=1):
         span = rag.span_of(hit.node)
-        own = [s for s in question.evidence if s.document == span.document]
-        body = (
-            highlighted(rag.text_of(hit.node), span.start, own)
-            if "kept" not in hit.node.metadata
-            else escape(rag.text_of(hit.node))
-        )
-        blocks.append(
-            f'<div style="background:{_SHADES[number % 2]};padding:4px 8px"><b>[{number}] '
-            f"{escape(str(hit.node.metadata['title']))}</b><br>{body}</div>"
-        )
+        # Of a compressed chunk it is not known where in its text the evidence stands.
+        whole = "kept" not in hit.node.metadata
+        own = [s for s in question.evidence if whole and s.document == span.document]
+        body = highlighted(rag.text_of(hit.node), span.start, own)
+        blocks.append(_block(number, f"<b>[{number}] {escape(str(hit.node.metadata['title']))}</b><br>{body}"))
     return f'<div style="{_STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
 
 
 def error_browser(runs: Sequence[bench.Run]) -> Explorer:
-    """Choose a technique, a box and a question; see what was retrieved, where the evidence was, and what was said.
+    """Choose a system, an error category and a question; see the passages, the evidence in them, and the reply.
 
     Raises:
         ValueError: there are no runs.
@@ -222,24 +215,25 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
     if not runs:
         raise ValueError("There is nothing to browse: give at least one run.")
     by_name = {run.name: run for run in runs}
-    technique = ipywidgets.Dropdown(options=list(by_name), description="technique")
-    box = ipywidgets.Dropdown(options=list(error_analysis.ERROR_CATEGORIES), value="misread", description="box")
+    system = ipywidgets.Dropdown(options=list(by_name), description="system")
+    categories = list(error_analysis.ERROR_CATEGORIES)
+    category = ipywidgets.Dropdown(options=categories, value="misread", description="error")
     asked = ipywidgets.Dropdown(options=[], description="question", layout=ipywidgets.Layout(width="95%"))
     view = ipywidgets.HTML("")
 
     def table() -> pd.DataFrame:
-        return errors_table(by_name[str(technique.value)], str(box.value))
+        return errors_table(by_name[str(system.value)], str(category.value))
 
     def draw() -> None:
         if asked.value is not None:
-            run = by_name[str(technique.value)]
+            run = by_name[str(system.value)]
             view.value = answer_html(run, next(q for q in run.questions if q.id == asked.value))
 
     def narrow(_: Any) -> None:
         rows = table()
         asked.options = [(f"{row['id']}: {row['question'][:90]}", row["id"]) for row in rows.to_dict("records")]
         if rows.empty:
-            view.value = f'<div style="{_STYLE}">No question is in this box.</div>'
+            view.value = f'<div style="{_STYLE}">No question has this error.</div>'
         else:
             # Which value a new list starts with differs between ipywidgets 7 and 8.
             asked.value = rows.loc[0, "id"]
@@ -249,17 +243,17 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
         draw()
 
     asked.observe(show, names="value")
-    technique.observe(narrow, names="value")
-    box.observe(narrow, names="value")
+    system.observe(narrow, names="value")
+    category.observe(narrow, names="value")
     narrow(None)
-    return Explorer(ipywidgets.VBox([ipywidgets.HBox([technique, box]), asked, view]), table)
+    return Explorer(ipywidgets.VBox([ipywidgets.HBox([system, category]), asked, view]), table)
 
 
 # ------------------------------------------------------------------ knowledge graph
 
 
 def sentence(document: Document, span: Span, words: int = 25) -> str:
-    """The text around a span, cut at line breaks and to so many words on either side, as HTML with the span marked."""
+    """The text around a span, at most `words` words on either side, as HTML with the span marked."""
     before = " ".join(document.text[: span.start].rsplit("\n\n", 1)[-1].split(" ")[-words:])
     after = " ".join(document.text[span.end :].split("\n\n", 1)[0].split(" ")[:words])
     start = span.start - len(before)
@@ -268,15 +262,10 @@ def sentence(document: Document, span: Span, words: int = 25) -> str:
 
 def triples_table(graph: rag.KnowledgeGraph, entity: str) -> pd.DataFrame:
     """The triples that begin or end at an entity, with the document that each was taken from."""
-    rows = [
-        {
-            "subject": graph.title(t.subject),
-            "relation": t.relation,
-            "object": graph.title(t.object) if graph.kind(t.object) != "value" else t.text,
-            "from": t.source.document,
-        }
-        for t in graph.about(entity)
-    ]
+    rows = []
+    for triple in graph.about(entity):
+        thing = triple.text if graph.kind(triple.object) == "value" else graph.title(triple.object)
+        rows.append((graph.title(triple.subject), triple.relation, thing, triple.source.document))
     return pd.DataFrame(rows, columns=["subject", "relation", "object", "from"])
 
 
@@ -284,7 +273,8 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
     """Choose an entity; click a triple to see the sentence it came from, and go on to the entity at its other end.
 
     Args:
-        documents: that the graph was made from. entity: shown first.
+        documents: that the graph was made from.
+        entity: shown first.
 
     Raises:
         KeyError: the graph has no such entity.
@@ -339,12 +329,12 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
 
 def matrix_table(graph: rag.KnowledgeGraph, contracts: Sequence[str], relations: Sequence[str]) -> pd.DataFrame:
     """Contracts by relations: the value in force, and what an amendment replaced; empty where nothing is stated."""
-    made = rag.matrix(graph, contracts, relations)
+    values = rag.matrix(graph, contracts, relations)
     rows = []
     for contract in contracts:
         row = {"contract": graph.title(contract)}
         for relation in relations:
-            held = made[contract].get(relation)
+            held = values[contract].get(relation)
             row[relation] = held.value.text if held else ""
             if held and held.replaced:
                 row[relation] += f" (was {held.replaced[-1].text}; {held.value.source.document})"
@@ -356,7 +346,8 @@ def document_matrix(graph: rag.KnowledgeGraph, company: str, relations: Sequence
     """Choose a company and relations; see the values in force in all its contracts, and the amendment that set them.
 
     Args:
-        company: shown first. relations: to choose from; the first three are shown first.
+        company: shown first.
+        relations: to choose from; the first three are shown first.
 
     Raises:
         KeyError: the graph has no such entity.

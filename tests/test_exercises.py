@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from labkit import corpus
+from typing import Any
+
+import pytest
+
+from labkit import corpus, exercises
 from labkit.exercises import EXERCISES, FIRST_CONTRACT
 
 
@@ -15,13 +19,7 @@ def test_judges_tell_right_from_wrong():
     assert EXERCISES["01.1"]("usd 2000000") is None
     assert "same text" in EXERCISES["01.1"]("USD 2,000,000")
     assert EXERCISES["01.1"]("USD 3,000,000")
-    assert "recall at 5" in EXERCISES["01.2"](_recall_at_5())
-
-
-def _recall_at_5():
-    from labkit.exercises import _mean_recall
-
-    return _mean_recall(5)
+    assert "recall at 5" in EXERCISES["01.2"](exercises._mean_recall(5))
 
 
 def test_the_law_is_judged_by_the_contract_itself():
@@ -30,3 +28,56 @@ def test_the_law_is_judged_by_the_contract_itself():
     assert EXERCISES["00.2"](f"{interest['surface']} [1]") is None
     assert EXERCISES["00.2"]("99% [1]")
     assert "reply" in EXERCISES["00.2"](42)
+
+
+# ---- check itself, on two exercises made here
+
+
+def _six(answer: Any) -> str | None:
+    return None if answer == 6 else "Count the splits again."
+
+
+def _keys(answer: Any) -> str | None:
+    return None if answer["recall"] > 0.5 else "Too low."
+
+
+@pytest.fixture
+def two_exercises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two exercises in place of the lessons' own."""
+    monkeypatch.setattr(exercises, "EXERCISES", {"01.1": _six, "01.2": _keys})
+
+
+@pytest.mark.parametrize("answer", [(), (...,), (None,)])
+def test_an_exercise_without_an_answer_runs(two_exercises, answer: tuple, capsys):
+    exercises.check("01.1", *answer)
+    assert capsys.readouterr().out == "01.1: not answered yet.\n"
+
+
+def test_a_right_answer(two_exercises, capsys):
+    exercises.check("01.1", 6)
+    assert capsys.readouterr().out == "01.1: right.\n"
+
+
+@pytest.mark.parametrize("answer", [5, 0, "", []])
+def test_a_wrong_answer_gets_a_hint(two_exercises, answer: Any, capsys):
+    exercises.check("01.1", answer)
+    assert capsys.readouterr().out == "01.1: not yet. Count the splits again.\n"
+
+
+@pytest.mark.parametrize("answer", [3, "text", {}, {"recall": "high"}, [1]])
+def test_an_unreadable_answer_gets_a_hint_and_no_traceback(two_exercises, answer: Any, capsys):
+    exercises.check("01.2", answer)
+    said = capsys.readouterr().out
+    assert "01.2: not yet. It could not be judged. Has the answer the form that the exercise asks for?" in said
+
+
+def test_an_unknown_exercise_names_those_there_are(two_exercises):
+    with pytest.raises(ValueError, match=r"no exercise '9\.9': choose one of 01\.1, 01\.2"):
+        exercises.check("9.9", 6)
+
+
+def test_labkit_offers_check_itself(two_exercises, capsys):
+    import labkit
+
+    labkit.check("01.1", 6)
+    assert "right" in capsys.readouterr().out

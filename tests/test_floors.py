@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,11 @@ def test_every_room_opens_when_it_is_named():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
     rooms = {room_of(path) for path in PACKAGE.rglob("*.py")} - {"__main__", "__init__"}
     assert rooms == set(labkit._ROOMS) and rooms <= set(dir(labkit))
+
+
+def test_contributing_has_a_line_for_each_file():
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| `([\w/]+\.py)` \| .+ \|$", text, re.MULTILINE)
+    files = {str(p.relative_to(PACKAGE)) for p in PACKAGE.rglob("*.py") if not p.name.startswith("__")}
+    assert sorted(name for _, name in rows) == sorted(files)
+    assert all(FLOORS[room_of(PACKAGE / name)] == int(floor) for floor, name in rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -21,6 +22,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+
+from labkit import paths
 
 pytestmark = pytest.mark.install
 
@@ -73,24 +76,30 @@ def test_the_wheel_is_small(wheel: Path):
     assert wheel.stat().st_size < MEGABYTES * 1e6
 
 
-def test_the_wheel_carries_data_reader_and_notebooks(wheel: Path):
+def test_the_wheel_carries_everything_that_labkit_loads(wheel: Path):
     carried = set(zipfile.ZipFile(wheel).namelist())
-    sums = (ROOT / "data" / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    data = {f"labkit/data/{line.split(maxsplit=1)[1].lstrip('*')}" for line in sums if line}
-    reader = {f"labkit/data/models/reader/{n}" for n in ("config.json", "model.safetensors", "tokenizer.json")}
-    lessons = {f"labkit/{p.relative_to(ROOT).as_posix()}" for p in (ROOT / "notebooks").rglob("[0-9A]*_*.ipynb")}
-    lessons = {name for name in lessons if ".ipynb_checkpoints" not in name}
-    assert data and lessons
-    results = {f"labkit/data/results/{p.name}" for p in (ROOT / "data" / "results").iterdir()}
-    assert "labkit/data/results/SHA256SUMS" in results
-    assert data | reader | lessons | results | {"labkit/data/SHA256SUMS"} <= carried
+    data = ROOT / "data"
+    folders = [data, data / "results", *(p for p in (data / "models").iterdir() if p.is_dir())]
+    files = [folder / name for folder in folders for name in (paths.SUMS, *paths.checksums(folder))]
+    files += [data / "models" / "reader" / name for name in ("README.md", "evaluation.json", "breadth.json")]
+    files += [*(ROOT / "labkit").rglob("*.py"), *(ROOT / "notebooks").rglob("[0-9A]*_*.ipynb")]
+    names = {path.relative_to(ROOT).as_posix() for path in files if ".ipynb_checkpoints" not in path.parts}
+    assert len(names) > 200
+    assert {name if name.startswith("labkit/") else f"labkit/{name}" for name in names} - carried == set()
 
 
 def test_the_wheel_carries_nothing_else(wheel: Path):
     carried = zipfile.ZipFile(wheel).namelist()
-    junk = ("__pycache__", ".ipynb_checkpoints", ".pyc", ".tmp", "/build/")
+    junk = ("__pycache__", ".ipynb_checkpoints", ".pyc", ".tmp", "/build/", "synthesis")
     assert [n for n in carried if any(j in n for j in junk)] == []
     assert {n.split("/")[0] for n in carried if ".dist-info/" not in n} == {"labkit"}
+
+
+def test_nothing_in_the_wheel_imports_what_it_lacks(wheel: Path):
+    archive = zipfile.ZipFile(wheel)
+    code = [n for n in archive.namelist() if n.endswith((".py", ".ipynb"))]
+    importing = re.compile(rb"(from|import) synthesis\b")
+    assert [n for n in code if importing.search(archive.read(n))] == []
 
 
 def test_the_wheel_carries_both_licences(wheel: Path):

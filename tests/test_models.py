@@ -249,15 +249,6 @@ def test_a_single_text_or_chat_in_place_of_a_list_is_refused(embedder, reader):
             refused()
 
 
-def test_embedder_survives_a_damaged_cache(fresh_embedder):
-    fresh_embedder.encode(["something to store"])
-    whole = fresh_embedder._file().read_bytes()
-    for damaged in (b"not an archive", b"", whole[: len(whole) // 2]):
-        fresh_embedder._file().write_bytes(damaged)
-        reopened = models.Embedder(fresh_embedder.load, fresh_embedder.name)
-        assert reopened.encode(["something to store"]).shape == (1, reopened.dimension)
-
-
 def test_replies_are_kept_on_disk_by_content(reader, monkeypatch):
     chats = [
         prompts.answer_messages("Who pays?", [prompts.Passage("Lease", f"The tenant pays EUR {n}.")]) for n in (1, 2)
@@ -271,15 +262,6 @@ def test_replies_are_kept_on_disk_by_content(reader, monkeypatch):
     assert reader.generate(chats) == first
     with pytest.raises(AssertionError, match="generated again"):
         reader.generate(chats, max_new_tokens=3)
-
-
-def test_a_store_survives_damage(tmp_path, monkeypatch):
-    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
-    store = models.Store("things", "a")
-    store.put(["x"], [b"1"])
-    assert store.get(["x", "y"]) == [b"1", None] and models.Store("things", "b").get(["x"]) == [None]
-    (tmp_path / "things.sqlite").write_bytes(b"no database at all" * 100)
-    assert store.get(["x"]) == [None]
 
 
 def test_likelihood_does_not_depend_on_the_batch(reader):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import importlib.util
+import re
 import subprocess
 import sys
 import types
@@ -46,7 +48,7 @@ def good_lesson() -> nbformat.NotebookNode:
         new_markdown_cell("## You will learn\n\nWhat a [chunk](GLOSSARY.md#chunk) is, with a 95 % interval."),
         code("score = 1\nprint(score)", printed("1\n")),
         new_markdown_cell("Is it so? `k1=0.9` is a setting, and so is a temperature of 0.7. <!-- fixed -->"),
-        code("figure.show()", picture(**{"image/png": {"alt": "A bar for each arm."}})),
+        code("figure.show()", picture(**{"image/png": {"alt": "A bar for each system."}})),
         new_markdown_cell("## Exercises\n\n### 01.1\n\nHow many?"),
         code('labkit.check("01.1", ...)', printed("01.1: not answered yet.\n")),
         new_markdown_cell("### 01.2\n\nWhich?"),
@@ -238,3 +240,36 @@ def test_the_bootstrap_cell_says_what_to_do_without_a_wheel(installed, monkeypat
     monkeypatch.chdir(tmp_path)
     with pytest.raises(AssertionError, match="Upload labkit's wheel"):
         exec(style.BOOTSTRAP, {})
+
+
+# ------------------------------------------------------------------------- docstrings of labkit
+
+
+def shared_lines(source: str) -> list[str]:
+    """Lines of a docstring's `Args:` or `Attributes:` in which more than one argument is described."""
+    problems = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef) or not (text := ast.get_docstring(node)):
+            continue
+        inits = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+        functions = [node] if isinstance(node, ast.FunctionDef) else inits
+        names = {a.arg for f in functions for a in (*f.args.args, *f.args.kwonlyargs)}
+        names |= {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+        for section in re.findall(r"^(?:Args|Attributes):\n((?:    .*\n?|\n)+)", text, re.MULTILINE):
+            for line in section.splitlines():
+                described = [name for name in names if re.search(rf"(?:^    |[.;,] ){name}(?:, \w+)*: ", line)]
+                if len(described) > 1 or re.match(r"    \w+(?:, \w+)+: ", line):
+                    problems.append(f"{node.name}: {line.strip()}")
+    return problems
+
+
+def test_two_arguments_on_a_line_are_found():
+    text = 'def f(a, b):\n    """What.\n\n    Args:\n        {}\n    """\n'
+    assert shared_lines(text.format("a: this.\n        b: that, as a: says.")) == []
+    assert shared_lines(text.format("a: this. b: that.")) == ["f: a: this. b: that."]
+    assert shared_lines(text.format("a, b: both.")) == ["f: a, b: both."]
+
+
+@pytest.mark.parametrize("path", sorted((style.ROOT / "labkit").rglob("*.py")), ids=lambda p: p.stem)
+def test_each_argument_has_a_line_of_its_own(path):
+    assert shared_lines(path.read_text(encoding="utf-8")) == []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from test_bench import DOCUMENTS, Copying, question
+from small import GRAPH_DOCUMENTS, TERM_DOCUMENTS, TRIPLES, Copying, term_question
 
 from labkit import bench, rag, widgets
 from labkit.corpus import Document, Span
+from labkit.rag import error_analysis
 
 LONG = Document(
     "long", "Long", " ".join(f"Clause {i} says that <b>nothing</b> changes in year {i}." for i in range(40))
@@ -16,7 +17,7 @@ EVIDENCE = (Span("long", LONG.text.index("Clause 7 "), LONG.text.index("Clause 8
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return rag.Pipeline(rag.BM25Index(rag.chunk(DOCUMENTS)), Copying(), top_k=2)
+    return rag.Pipeline(rag.BM25Index(rag.chunk(TERM_DOCUMENTS)), Copying(), top_k=2)
 
 
 def test_chunks_are_shown_with_their_evidence_and_without_html_of_their_own():
@@ -43,7 +44,7 @@ def test_without_a_screen_there_is_a_table():
 
 
 def test_a_typed_question_shows_every_stage_and_a_wrong_one_says_why(pipeline):
-    asked = question("cedar")
+    asked = term_question("cedar")
     explorer = widgets.retrieval_explorer({"words": pipeline}, asked.question, asked.evidence)
     text, (chosen, button), view = explorer.box.children[0], explorer.box.children[1].children, explorer.box.children[2]
     table = explorer.table()
@@ -57,31 +58,28 @@ def test_a_typed_question_shows_every_stage_and_a_wrong_one_says_why(pipeline):
 
 
 def test_the_error_browser_narrows_and_shows_the_passages(pipeline):
-    questions = [question("alder"), question("birch", asked="How long is the term of damson?")]
+    questions = [term_question("alder"), term_question("birch", asked="How long is the term of damson?")]
     run = bench.measure("words", questions, pipeline)
     explorer = widgets.error_browser([run])
-    (technique, box), asked, view = (
+    (system, category), asked, view = (
         explorer.box.children[0].children,
         explorer.box.children[1],
         explorer.box.children[2],
     )
-    box.value = "right"
+    category.value = "right"
     assert [value for _, value in asked.options] == ["alder"] and "2 years" in view.value
-    assert technique.value == "words" and len(widgets.errors_table(run)) == 2
+    assert system.value == "words" and len(widgets.errors_table(run)) == 2
     assert "<mark" in widgets.answer_html(run, questions[0])
-    empty = next(name for name in rag.errors.BOXES if not run.boxes()[name])
-    box.value = empty
+    empty = next(name for name in error_analysis.ERROR_CATEGORIES if not run.error_counts()[name])
+    category.value = empty
     assert "No question" in view.value and explorer.table().empty
     with pytest.raises(ValueError, match="at least one run"):
         widgets.error_browser([])
 
 
 def test_the_graph_explorer_goes_from_end_to_end():
-    from test_graph import DOCUMENTS as PAPERS
-    from test_graph import FOUND
-
-    graph = rag.build_graph(PAPERS, FOUND)
-    explorer = widgets.graph_explorer(graph, PAPERS, "Alder Mills Ltd")
+    graph = rag.build_graph(GRAPH_DOCUMENTS, TRIPLES)
+    explorer = widgets.graph_explorer(graph, GRAPH_DOCUMENTS, "Alder Mills Ltd")
     chosen, listed, button, view = explorer.box.children
     rows = explorer.table().to_dict("records")
     at = next(i for i, row in enumerate(rows) if row["relation"] == "parent company" and row["object"] == "Cedar AB")
@@ -90,14 +88,11 @@ def test_the_graph_explorer_goes_from_end_to_end():
     button.click()
     assert chosen.value == "Cedar AB" and "Alder Mills Ltd" in explorer.table()["subject"].tolist()
     with pytest.raises(KeyError, match="no entity 'Nobody'"):
-        widgets.graph_explorer(graph, PAPERS, "Nobody")
+        widgets.graph_explorer(graph, GRAPH_DOCUMENTS, "Nobody")
 
 
 def test_the_matrix_says_what_an_amendment_replaced():
-    from test_graph import DOCUMENTS as PAPERS
-    from test_graph import FOUND
-
-    graph = rag.build_graph(PAPERS, FOUND)
+    graph = rag.build_graph(GRAPH_DOCUMENTS, TRIPLES)
     explorer = widgets.document_matrix(graph, "Alder Mills Ltd", ["deposit", "royalty"])
     assert explorer.table().loc[0, "deposit"] == "EUR 1,500 (was EUR 1,200; L1-A2)"
     assert explorer.table().loc[0, "royalty"] == ""

@@ -1,1 +1,1 @@
-"""How the course's data and reader were made; used by the command line and by appendix A1 only."""
+"""How the course's data, adapters and shipped results were made: `python -m synthesis`. Not part of the wheel."""

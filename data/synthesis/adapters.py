@@ -1,6 +1,6 @@
 """How the course's adapters were made: LoRA on MiniLM for retrieval, on the reader for the knowledge graph.
 
-`python -m labkit adapters` repeats it. Only train questions, train contracts and their companies are used.
+`python -m synthesis adapters` repeats it. Only train questions, train contracts and their companies are used.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ def extraction_chats(copies: int = 6, seed: int = 0) -> list[tune.Chat]:
         for group in rag.relations_of(node):
             rows = [(f.relation, f.object, f.span.start - rag.span_of(node).start) for f in here if f.relation in group]
             for copy in range(copies if len(group) > 1 else copies // 2):
-                shown = (passage, rows) if copy == 0 else _varied(passage, rows, values, companies, rng)
-                (stated if rows else silent).append(_extraction(*shown, group, rng))
+                page, shown = (passage, rows) if copy == 0 else _varied(passage, rows, values, companies, rng)
+                (stated if rows else silent).append(_extraction(page, shown, group, rng))
     made = [*stated, *rng.sample(silent, min(len(silent), len(stated) // 3))]
     rng.shuffle(made)
     return made
@@ -237,3 +237,13 @@ def make_intents(out: Path, say: Callable[[str], None] = SAY) -> Path:
     questions = corpus.load_questions("train")
     say(f"{len(questions)} questions, {len(texts)} clauses and headings")
     return _sealed(tune.train_intents(questions, embedder, retriever.masked, texts).save(out))
+
+
+# What each folder below data/models is made by, in the order in which one needs another.
+MAKERS: dict[str, Callable[[Path], Path]] = {
+    "embedder": make_embedder,
+    "reranker": make_reranker,
+    "extractor": make_extractor,
+    "intents": make_intents,
+    "minilm": make_vectors,
+}

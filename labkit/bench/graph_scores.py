@@ -1,20 +1,17 @@
-"""The knowledge graph against the gold graph: triples, links, and the triples that come with the course."""
+"""The knowledge graph against the gold graph: how many triples and links are right?"""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
-from labkit import corpus, models, paths, rag
-from labkit.corpus import Document, Fact, Span
+from labkit import corpus
+from labkit.corpus import Document, Fact
 from labkit.metrics import normalise
-from labkit.rag import ExtractedTriple, KnowledgeGraph
+from labkit.rag import KnowledgeGraph
 
 SAY = partial(print, flush=True)
 ALL = "all"
@@ -22,53 +19,56 @@ _TRIPLES = "triples.jsonl"
 
 
 def triple_scores(graph: KnowledgeGraph, facts: Sequence[Fact]) -> pd.DataFrame:
-    """Precision, recall and F1 of the graph's triples, by relation, the whole in the last row.
+    """Precision, recall and F1 of the graph's triples, by relation, all together in the last row.
 
-    A triple is right when document, subject, relation and object agree with a fact that no other triple took; the
-    object may be any accepted spelling, or link to the company that the fact means.
+    A triple is right when document, subject, relation and object agree with a fact that no other triple has matched.
+    The object may be any accepted spelling, or link to the company that the fact means.
 
     Args:
+        graph: to score.
         facts: the gold graph, `corpus.gold_facts` of the documents that the graph was made from.
     """
     names = {r["id"]: r["name"] for r in corpus.company_records()}
-    wanted: dict[tuple[str, str, str], list[Fact]] = {}
+    gold: dict[tuple[str, str, str], list[Fact]] = {}
     for fact in facts:
-        wanted.setdefault((fact.span.document, names.get(fact.subject, fact.subject), fact.relation), []).append(fact)
-    right, given = Counter[str](), Counter[str]()
+        gold.setdefault((fact.span.document, names.get(fact.subject, fact.subject), fact.relation), []).append(fact)
+    right, extracted = Counter[str](), Counter[str]()
     for triple in graph.triples:
         if triple.relation == "amends":  # read off the titles, not extracted
             continue
-        given[triple.relation] += 1
-        open_to = wanted.get((triple.source.document, triple.subject, triple.relation), [])
-        said = {normalise(triple.text), normalise(triple.object)}
-        hit = next((f for f in open_to if said & {normalise(a) for a in f.accepted}), None)
+        extracted[triple.relation] += 1
+        open_facts = gold.get((triple.source.document, triple.subject, triple.relation), [])
+        spellings = {normalise(triple.text), normalise(triple.object)}
+        hit = next((f for f in open_facts if spellings & {normalise(a) for a in f.accepted}), None)
         if hit is not None:
-            open_to.remove(hit)
+            open_facts.remove(hit)
             right[triple.relation] += 1
-    asked = Counter(f.relation for f in facts)
-    rows = [_scored(r, right[r], given[r], asked[r]) for r in sorted(asked, key=lambda r: (-asked[r], r))]
-    return pd.DataFrame([*rows, _scored(ALL, right.total(), given.total(), asked.total())])
+    wanted = Counter(f.relation for f in facts)
+    rows = [_scored(r, right[r], extracted[r], wanted[r]) for r in sorted(wanted, key=lambda r: (-wanted[r], r))]
+    return pd.DataFrame([*rows, _scored(ALL, right.total(), extracted.total(), wanted.total())])
 
 
-def _scored(relation: str, right: int, given: int, wanted: int) -> dict[str, object]:
-    precision, recall = right / given if given else 0.0, right / wanted if wanted else 0.0
-    f1 = 2 * right / (given + wanted) if given + wanted else 0.0
-    return {"relation": relation, "gold": wanted, "precision": precision, "recall": recall, "f1": f1}
+def _scored(relation: str, right: int, extracted: int, gold: int) -> dict[str, object]:
+    precision, recall = right / extracted if extracted else 0.0, right / gold if gold else 0.0
+    f1 = 2 * right / (extracted + gold) if extracted + gold else 0.0
+    return {"relation": relation, "gold": gold, "precision": precision, "recall": recall, "f1": f1}
 
 
 def linking_scores(graph: KnowledgeGraph, documents: Sequence[Document]) -> pd.DataFrame:
-    """How often a mention links to the company that is meant, by kind of mention, the whole in the last row.
+    """How often a mention links to the company that is meant, by kind of mention, all together in the last row.
 
     Args:
-        documents: contracts and register extracts whose mentions are tried: names, short names and roles of parties,
-            former names of companies that are parties.
+        graph: whose linker is tried.
+        documents: contracts and register extracts that mention companies: by the names, short names and roles of
+            parties, and by former names of companies that are parties.
     """
-    tried: dict[str, list[bool]] = {"name": [], "short name": [], "role": [], "former name": []}
+    links: dict[str, list[bool]] = {"name": [], "short name": [], "role": [], "former name": []}
     for kind, mention, document, company in _mentions(documents):
-        tried[kind].append(graph.linker.link(mention, document) == company)
-    rows = [{"mention": k, "n": len(v), "accuracy": sum(v) / len(v)} for k, v in tried.items() if v]
-    every = [hit for v in tried.values() for hit in v]
-    return pd.DataFrame([*rows, {"mention": ALL, "n": len(every), "accuracy": sum(every) / max(1, len(every))}])
+        links[kind].append(graph.linker.link(mention, document) == company)
+    rows = [{"mention": k, "n": len(v), "accuracy": sum(v) / len(v)} for k, v in links.items() if v]
+    all_links = [hit for v in links.values() for hit in v]
+    whole = {"mention": ALL, "n": len(all_links), "accuracy": sum(all_links) / max(1, len(all_links))}
+    return pd.DataFrame([*rows, whole])
 
 
 def _mentions(documents: Sequence[Document]) -> Iterator[tuple[str, str, str | None, str]]:
@@ -84,33 +84,3 @@ def _mentions(documents: Sequence[Document]) -> Iterator[tuple[str, str, str | N
     for company in sorted(parties):
         for name in companies[company]["former_names"]:
             yield "former name", name, None, companies[company]["name"]
-
-
-# ------------------------------------------------------------------- triples of the course
-
-
-def write_triples(say: Callable[[str], None] = SAY) -> Path:
-    """Let the tuned reader extract the triples of the whole archive, and keep them with the course."""
-    documents = corpus.load_documents(kinds=("contract", "amendment", "register"))
-    chunks = rag.fact_chunks(documents)
-    say(f"{len(chunks)} chunks of {len(documents)} documents")
-    found = rag.extract(models.load_tuned(paths.adapter("extractor")), chunks)
-    rows = [[m.subject, m.relation, m.object, *asdict(m.source).values()] for m in found]
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    path = paths.write_checked(_TRIPLES, text, paths.shipped_results())
-    say(f"{len(rows)} triples in {path}")
-    return path
-
-
-def shipped_triples(documents: Sequence[Document]) -> list[ExtractedTriple]:
-    """The triples that come with the course for these documents.
-
-    Raises:
-        FileNotFoundError: there are none at all.
-        ValueError: they do not match their checksum.
-    """
-    if not (paths.shipped_results() / _TRIPLES).exists():
-        raise FileNotFoundError("The course carries no triples: extract them with `python -m labkit triples`.")
-    ids = {d.id for d in documents}
-    rows = paths.read_rows(_TRIPLES, paths.shipped_results())
-    return [ExtractedTriple(s, r, o, Span(d, a, b)) for s, r, o, d, a, b in rows if d in ids]

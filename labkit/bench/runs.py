@@ -1,6 +1,6 @@
-"""Techniques side by side: the same questions, every metric, paired differences.
+"""Systems side by side: the same questions, every metric, paired differences.
 
-A `Run` holds what one pipeline did with all questions; tables are made of several.
+A `Run` holds what one system did with all questions; tables are made from several.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labkit import metrics, rag, stats
-from labkit.corpus import Question, Span
+from labkit import rag, stats
+from labkit.corpus import Question
 from labkit.metrics import AnswerScore, RetrievalScore
 from labkit.prompts import Message
-from labkit.rag import Corrective, Pipeline, Result, ToolPipeline, error_analysis
+from labkit.rag import BUDGET, Corrective, K, Pipeline, Result, ToolPipeline, error_analysis
 from labkit.replies import parse_answer
-
-K = 5
-BUDGET = 1000
 
 
 @dataclass(frozen=True)
 class Run:
-    """One technique on all questions.
+    """What one system did with all questions.
 
     Attributes:
-        name: of the technique. questions, results, answers, retrieval: one of each a question; `retrieval` is None
-            where there is no evidence, `answers` where nothing was read.
-        evidence_recall, precision: of each question, None where there is no evidence; see `measure`.
+        name: of the system.
+        questions: that were asked; the sequences below have one entry for each.
+        results: what the pipeline did.
+        answers: scores of the answers, None where the generator was not asked.
+        retrieval: scores of the chunks retrieved, None where a question has no evidence.
+        precision: share of the characters in the prompt that are evidence, None where a question has none.
         seconds: for the whole batch; less where replies were on disk.
     """
 
@@ -41,23 +41,22 @@ class Run:
     results: Sequence[Result]
     answers: Sequence[AnswerScore | None]
     retrieval: Sequence[RetrievalScore | None]
-    evidence_recall: Sequence[float | None]
     precision: Sequence[float | None]
     seconds: float
 
     def clusters(self) -> list[str]:
-        """The contract that each question counts to."""
+        """The contract that each question belongs to."""
         return [q.cluster for q in self.questions]
 
     def error_counts(self) -> dict[str, int]:
         """How many answers are in each error category.
 
         Raises:
-            ValueError: nothing was read.
+            ValueError: the generator was not asked.
         """
-        return error_analysis.count(self.outcomes())
+        return error_analysis.count(self.error_categories())
 
-    def outcomes(self) -> list[str]:
+    def error_categories(self) -> list[str]:
         """The error category of each question; errors as in `error_counts`."""
         read = [a for a in self.answers if a is not None]
         if len(read) < len(self.answers):
@@ -70,8 +69,8 @@ class Run:
         Raises:
             KeyError: there is no such metric.
         """
-        made: dict[str, Callable[[], list[float | None]]] = {
-            f"evidence_recall_{BUDGET}": lambda: list(self.evidence_recall),
+        metrics: dict[str, Callable[[], list[float | None]]] = {
+            f"evidence_recall_{BUDGET}": lambda: [r.evidence_recall if r else None for r in self.retrieval],
             f"recall_at_{K}": lambda: [r.recall_at_k if r else None for r in self.retrieval],
             "mrr": lambda: [r.mrr if r else None for r in self.retrieval],
             "precision_chars": lambda: list(self.precision),
@@ -80,29 +79,29 @@ class Run:
             "token_f1": lambda: [a.token_f1 if a else None for a in self.answers],
             "prompt_tokens": lambda: [float(r.prompt_tokens) if r.prompt_tokens else None for r in self.results],
         }
-        if metric not in made:
-            raise KeyError(f"There is no metric {metric!r}: choose one of {', '.join(made)}.")
-        return made[metric]()
+        if metric not in metrics:
+            raise KeyError(f"There is no metric {metric!r}: choose one of {', '.join(metrics)}.")
+        return metrics[metric]()
 
 
 def only(run: Run, task: str) -> Run:
-    """A run on its questions of one task. Raises ValueError: it has none."""
-    made = where(run, lambda q: q.task == task)
-    if not made.questions:
+    """The part of a run with its questions of one task. Raises ValueError: it has none."""
+    part = where(run, lambda q: q.task == task)
+    if not part.questions:
         raise ValueError(f"{run.name!r} answered no question of the task {task!r}.")
-    return made
+    return part
 
 
-def where(run: Run, wanted: Callable[[Question], bool]) -> Run:
-    """A run on those of its questions that are wanted; its seconds shared out evenly."""
-    kept = [i for i, q in enumerate(run.questions) if wanted(q)]
+def where(run: Run, predicate: Callable[[Question], bool]) -> Run:
+    """The part of a run with those of its questions that meet a condition; its seconds are divided evenly."""
+    places = [i for i, q in enumerate(run.questions) if predicate(q)]
 
-    def some(values: Sequence[Any]) -> list[Any]:
-        return [values[i] for i in kept]
+    def take(values: Sequence[Any]) -> list[Any]:
+        return [values[i] for i in places]
 
     return Run(
-        run.name, some(run.questions), some(run.results), some(run.answers), some(run.retrieval),
-        some(run.evidence_recall), some(run.precision), run.seconds * len(kept) / max(1, len(run.questions)),
+        run.name, take(run.questions), take(run.results), take(run.answers), take(run.retrieval),
+        take(run.precision), run.seconds * len(places) / max(1, len(run.questions)),
     )  # fmt: skip
 
 
@@ -111,10 +110,12 @@ METRICS = (f"evidence_recall_{BUDGET}", f"recall_at_{K}", "mrr", "precision_char
 
 
 def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed: int = 0) -> list[Question]:
-    """So many questions of each task about each contract, or all there are, in their order.
+    """A number of questions of each task about each contract, or all there are, in their order.
 
     Args:
-        per_contract: how many, by task; other tasks are left out. seed: decides which.
+        questions: to draw from.
+        per_contract: how many, by task; other tasks are left out.
+        seed: decides which.
 
     Raises:
         ValueError: there are no questions, or none of a task that is asked for.
@@ -129,8 +130,10 @@ def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed:
     for question in questions:
         if question.task in per_contract:
             groups.setdefault((question.cluster, question.task), []).append(question)
-    kept = {q.id for (_, task), found in groups.items() for q in rng.sample(found, min(per_contract[task], len(found)))}
-    return [q for q in questions if q.id in kept]
+    drawn = {
+        q.id for (_, task), group in groups.items() for q in rng.sample(group, min(per_contract[task], len(group)))
+    }
+    return [q for q in questions if q.id in drawn]
 
 
 def measure(
@@ -140,10 +143,14 @@ def measure(
     progress: bool = False,
     answer: bool = True,
 ) -> Run:
-    """Let a pipeline answer all questions and score what it did; with `answer=False` only look what it retrieves.
+    """Let a pipeline answer all questions, and score what it retrieved and answered.
 
-    Evidence recall counts what is left of a chunk after compression. Precision is the share of the characters in
-    the prompt's passages that are evidence.
+    Args:
+        name: of the system.
+        questions: to ask.
+        pipeline: that answers them.
+        progress: show a bar.
+        answer: False to score only what is retrieved, without asking the generator.
 
     Raises:
         ValueError: there are no questions.
@@ -159,9 +166,7 @@ def measure(
     seconds = time.perf_counter() - start
     return Run(
         name, questions, results, rag.score(questions, results) if answer else [None] * len(questions),
-        rag.score_retrieval(questions, results, K, BUDGET),
-        [_evidence_recall(q, r) for q, r in zip(questions, results, strict=True)],
-        [_precision(q, r) for q, r in zip(questions, results, strict=True)], seconds,
+        rag.score_retrieval(questions, results), rag.precision(questions, results), seconds,
     )  # fmt: skip
 
 
@@ -171,33 +176,13 @@ def _only_retrieved(
     histories: Sequence[Sequence[Message]],
 ) -> list[Result]:
     if isinstance(pipeline, ToolPipeline):
-        raise ValueError("A desk gives values and ranks no chunks: measure it with answers.")
+        raise ValueError("A tool pipeline gives values and ranks no chunks: measure it with answers.")
     first = pipeline.first if isinstance(pipeline, Corrective) else pipeline
-    found = first.retrieve([q.question for q in questions], histories)
+    lists = first.retrieve([q.question for q in questions], histories)
     return [
         Result(q.question, tuple(hits), min(first.top_k, len(hits)), "", parse_answer(""), 0)
-        for q, hits in zip(questions, found, strict=True)
+        for q, hits in zip(questions, lists, strict=True)
     ]
-
-
-def _evidence_recall(question: Question, result: Result) -> float | None:
-    if not question.evidence:
-        return None
-    spans: list[Span] = []
-    tokens: list[int] = []
-    for hit in result.retrieved:
-        found = rag.places_of(hit.node)
-        spans += found
-        tokens += [rag.cost_of(hit.node), *[0] * (len(found) - 1)]
-    return metrics.evidence_recall(question.evidence, spans, tokens, BUDGET)
-
-
-def _precision(question: Question, result: Result) -> float | None:
-    if not question.evidence:
-        return None
-    given = [span for hit in result.retrieved[: result.used] for span in rag.places_of(hit.node)]
-    total = sum(s.end - s.start for s in given)
-    return sum(s.overlap(e) for s in given for e in question.evidence) / total if total else 0.0
 
 
 def mean(run: Run, metric: str) -> stats.Interval:
@@ -206,7 +191,7 @@ def mean(run: Run, metric: str) -> stats.Interval:
 
 
 def results_table(runs: Iterable[Run]) -> pd.DataFrame:
-    """A row a technique: its name and the mean of each metric."""
+    """A row for each system: its name and the mean of each metric."""
     rows = []
     for run in runs:
         means = {m: mean(run, m).value for m in METRICS}
@@ -215,16 +200,14 @@ def results_table(runs: Iterable[Run]) -> pd.DataFrame:
 
 
 def timings(runs: Iterable[Run]) -> dict[str, float]:
-    """Milliseconds a question, by technique."""
+    """Milliseconds per question, by system."""
     return {f"{run.name} ms": 1000 * run.seconds / len(run.questions) for run in runs}
 
 
 def versus(
-    runs: Sequence[Run],
-    baseline: str = "naive",
-    chosen: Sequence[str] = (f"evidence_recall_{BUDGET}", "exact_match"),
+    runs: Sequence[Run], baseline: str = "naive", metrics: Sequence[str] = (f"evidence_recall_{BUDGET}", "exact_match")
 ) -> pd.DataFrame:
-    """Paired differences of every technique from the baseline, with intervals, and p after Holm over all rows.
+    """Paired differences of every system from the baseline, with intervals, and p after Holm over all rows.
 
     Raises:
         ValueError: the baseline is not among the runs, or the runs answered different questions.
@@ -233,7 +216,7 @@ def versus(
     if baseline not in by_name:
         raise ValueError(f"There is no run {baseline!r}: compare with one of {', '.join(by_name)}.")
     old = by_name[baseline]
-    return differences([(run, old, metric) for run in runs if run.name != baseline for metric in chosen])
+    return differences([(run, old, metric) for run in runs if run.name != baseline for metric in metrics])
 
 
 def differences(pairs: Sequence[tuple[Run, Run, str]]) -> pd.DataFrame:
@@ -257,26 +240,20 @@ def _difference(new: Run, old: Run, metric: str) -> dict[str, Any]:
         for a, b, c in zip(new.values(metric), old.values(metric), new.clusters(), strict=True)
         if a is not None and b is not None
     ]
-    ours, theirs, clusters = [a for a, _, _ in pairs], [b for _, b, _ in pairs], [c for _, _, c in pairs]
-    gained = stats.paired_difference(ours, theirs, clusters)
-    p = stats.paired_p_value(ours, theirs, clusters)
-    return {
-        "name": new.name,
-        "metric": metric,
-        "difference": gained.value,
-        "low": gained.low,
-        "high": gained.high,
-        "p": p,
-    }
+    new_values, old_values, clusters = [a for a, _, _ in pairs], [b for _, b, _ in pairs], [c for _, _, c in pairs]
+    gained = stats.paired_difference(new_values, old_values, clusters)
+    p = stats.paired_p_value(new_values, old_values, clusters)
+    interval = {"difference": gained.value, "low": gained.low, "high": gained.high}
+    return {"name": new.name, "metric": metric, **interval, "p": p}
 
 
 def error_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """Error categories by system: a row a system, a column a category."""
+    """How many answers of each system are in each error category."""
     return pd.DataFrame({run.name: run.error_counts() for run in runs}).T
 
 
 def mean_by(run: Run, key: Callable[[Question], str], metric: str = "exact_match") -> Mapping[str, float]:
-    """The mean of a metric by task, half, stratum or anything that a question tells."""
+    """The mean of a metric by task, half, stratum or anything else that a question has."""
     groups: dict[str, list[float]] = {}
     for question, value in zip(run.questions, run.values(metric), strict=True):
         if value is not None:

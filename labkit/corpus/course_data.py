@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from labkit import paths
@@ -34,15 +35,15 @@ def load_documents(
     Args:
         split: only contracts and amendments of "train", "dev" or "test"; all of them by default,
             as in a real archive. Register extracts and playbook belong to every split.
-        kinds: which sorts of document.
+        kinds: which kinds of document.
 
     Raises:
-        ValueError: an unknown split or sort, a single sort instead of a list, or a file that does not match its
+        ValueError: an unknown split or kind, a single kind instead of a list, or a file that does not match its
             checksum.
         FileNotFoundError: a file is missing.
     """
     if isinstance(kinds, str):
-        raise ValueError(f"Give a list of sorts of documents: write kinds=[{kinds!r}] for a single one.")
+        raise ValueError(f"Give a list of kinds of documents: write kinds=[{kinds!r}] for a single one.")
     if split is not None and split not in SPLITS:
         raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
     makers: dict[str, Callable[[], list[Document]]] = {
@@ -52,7 +53,7 @@ def load_documents(
         "playbook": lambda: [Document("playbook", "The house's playbook", read_checked("playbook.md"), {})],
     }
     if unknown := [k for k in kinds if k not in makers]:
-        raise ValueError(f"There are no documents of sort {unknown[0]!r}: choose among {', '.join(makers)}.")
+        raise ValueError(f"There are no documents of the kind {unknown[0]!r}: choose among {', '.join(makers)}.")
     return [document for kind in kinds for document in makers[kind]()]
 
 
@@ -74,29 +75,49 @@ def _register() -> list[Document]:
     ]
 
 
-def load_questions(split: str, task: str | Sequence[str] | None = None, *, open_test: bool = False) -> list[Question]:
+def load_questions(
+    split: str,
+    task: str | Sequence[str] | None = None,
+    *,
+    half: str | None = None,
+    part: str | None = None,
+    open_test: bool = False,
+) -> list[Question]:
     """Questions of a split, in the order of the file.
 
     Args:
         split: "train", "dev" or "test".
         task: only this task, or these tasks.
+        half: "new" for contracts that training never mentions, "seen" for facts that training asks, in other words.
+            By default both of test, but "new" alone of dev: its seen half is about train contracts, which the dev
+            archive does not hold.
+        part: "pilot" or "final" of the test split; both by default.
         open_test: the test split is for the benchmark; a lesson that looks at it has no test left.
 
     Raises:
-        ValueError: an unknown split or task, or the test split without `open_test`.
+        ValueError: an unknown split, task, half or part, or the test split without `open_test`.
     """
-    if split not in SPLITS:
-        raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
+    _choice("split", split, SPLITS)
+    _choice("half", half, (None, *(("new", "seen") if split != "train" else ())))
+    _choice("part", part, (None, *(("pilot", "final") if split == "test" else ())))
     if split == "test" and not open_test:
         raise ValueError("The test split is kept closed for the benchmark of lesson 12: work on 'train' and 'dev'.")
-    questions = [_question(r) for r in paths.read_rows(f"questions/{split}.jsonl")]
+    half = "new" if split == "dev" and half is None else half
+    rows = paths.read_rows(f"questions/{split}.jsonl")
+    questions = [_question(r) for r in rows if half in (None, r["half"]) and part in (None, r["part"])]
     if task is None:
         return questions
     wanted = [task] if isinstance(task, str) else list(task)
     tasks = {q.task for q in questions}
-    if unknown := [t for t in wanted if t not in tasks]:
-        raise ValueError(f"There is no task {unknown[0]!r}: choose among {', '.join(sorted(tasks))}.")
+    for name in wanted:
+        _choice("task", name, sorted(tasks))
     return [q for q in questions if q.task in wanted]
+
+
+def _choice(what: str, value: str | None, choices: Sequence[str | None]) -> None:
+    if value not in choices:
+        known = ", ".join(choice for choice in choices if choice) or "none: leave it out"
+        raise ValueError(f"There is no {what} {value!r}: choose one of {known}.")
 
 
 def _question(record: Mapping[str, Any]) -> Question:
@@ -108,3 +129,52 @@ def _question(record: Mapping[str, Any]) -> Question:
     values["evidence"] = tuple(Span(e["document"], e["start"], e["end"]) for e in record["evidence"])
     values["documents"] = tuple(record["documents"])
     return Question(**values)
+
+
+def changed_files(folder: Path | None = None) -> dict[str, str]:
+    """Files of the data, the models and the results that are not as they were shipped.
+
+    Args:
+        folder: the data; the course's by default.
+
+    Returns:
+        What is wrong with each file, by its path below the folder: "missing" or "changed".
+    """
+    folder = folder or paths.data()
+    found = {}
+    for place in (folder, *filter(Path.is_dir, (folder / "results", *sorted((folder / "models").glob("*"))))):
+        listed = paths.checksums(place) if (place / paths.SUMS).exists() else {paths.SUMS: ""}
+        for name, digest in listed.items():
+            file = place / name
+            if not file.exists() or paths.sha256(file) != digest:
+                found[file.relative_to(folder).as_posix()] = "changed" if file.exists() else "missing"
+    return found
+
+
+def describe() -> str:
+    """Counts of contracts by split and round, and of questions by split, half and part, as text."""
+    import pandas as pd
+
+    documents = pd.DataFrame(contract_records())
+    documents["words"] = [len(read_checked(f"contracts/{name}.txt").split()) for name in documents["id"]]
+    documents["clauses"] = documents["clauses"].map(len)
+    first = documents["amends"].isna()
+    asked = pd.DataFrame([row for split in SPLITS for row in paths.read_rows(f"questions/{split}.jsonl")])
+    asked["where"] = (asked["split"] + " " + asked["half"].fillna("")).str.strip()
+    asked["follow-ups"] = asked["followup"].notna()
+    sizes = [f"{kind}: {rows['words'].min()} to {rows['words'].max()} words, {rows['clauses'].min()} to "
+             f"{rows['clauses'].max()} clauses" for kind, rows in
+             (("Contracts", documents[first]), ("Amendments", documents[~first]))]  # fmt: skip
+    blocks = [f"{len(company_records())} companies, {first.sum()} contracts, {(~first).sum()} amendments", *sizes]
+    for title, table, column, names in (
+        ("Contracts", documents[first], "split", ("kind", "style", "round")),
+        ("Amendments", documents[~first], "split", ("round",)),
+        ("Questions", asked, "where", ("task", "stratum", "reference")),
+        ("Test questions, new half", asked[asked["where"] == "test new"], "part", ("task",)),
+        ("Test questions, seen half", asked[asked["where"] == "test seen"], "part", ("task",)),
+    ):
+        for name in names:
+            counts = pd.crosstab(table[name].fillna("none"), table[column], margins=True, margins_name="all")
+            blocks.append(f"\n{title}\n{counts.to_string()}")
+    blocks.append(f"\n{asked.groupby('where')[['ambiguous', 'follow-ups']].sum().to_string()}")
+    return "\n".join(blocks)

@@ -19,7 +19,8 @@ class Fact:
     Attributes:
         subject: id of a document, or of a company ("E17").
         relation: in words ("payment term", "parent company").
-        object: as the document writes it. accepted: every spelling that counts as right, the id of a company first.
+        object: as the document writes it.
+        accepted: every spelling that counts as right, the id of a company first.
         span: where the object stands.
     """
 
@@ -36,7 +37,7 @@ PARTY_RELATIONS = ("party", "role")
 
 
 def clause_relations() -> tuple[str, ...]:
-    """What clauses state, one relation a category: the rules of the playbook, in small letters, in its order."""
+    """What clauses state, one relation for each category: the rules of the playbook, in lower case, in its order."""
     return tuple(name.lower() for name in re.findall(r"^### (.+)$", read_checked("playbook.md"), re.MULTILINE))
 
 
@@ -49,10 +50,10 @@ def relation_of(category: str) -> str:
 def _relation_names() -> dict[str, str]:
     """Relations by category: those of the playbook are in words, the records' in ids, both in the same order."""
     known = {re.sub(r"[^a-z]", "", name): name for name in clause_relations()}
-    named = {"late_interest": "late payment interest", "convenience_termination": "termination for convenience",
+    exceptions = {"late_interest": "late payment interest", "convenience_termination": "termination for convenience",
              "ip_ownership": "ownership of intellectual property"}  # fmt: skip
     categories = {c["category"] for r in contract_records() for c in r["clauses"]}
-    return {c: named.get(c) or known[c.replace("_", "")] for c in categories}
+    return {c: exceptions.get(c) or known[c.replace("_", "")] for c in categories}
 
 
 def gold_facts(documents: Sequence[Document]) -> list[Fact]:
@@ -98,11 +99,11 @@ def _company_facts(
     """What a register extract says of a company."""
     officers = {officer["role"]: officer["name"] for officer in record["officers"]}
     parent = companies[f"R-{record['parent']}"] if record["parent"] else None
-    said: list[tuple[str, str, tuple[str, ...]]] = [("seat", record["seat"], ())]
-    said += [("parent company", parent["name"], (parent["id"], parent["short"]))] if parent else []
-    said += [("former name", name, ()) for name in record["former_names"]]
-    said += [(role, officers[role], ()) for role in COMPANY_RELATIONS if role in officers]
-    for relation, name, more in said:
+    facts: list[tuple[str, str, tuple[str, ...]]] = [("seat", record["seat"], ())]
+    facts += [("parent company", parent["name"], (parent["id"], parent["short"]))] if parent else []
+    facts += [("former name", name, ()) for name in record["former_names"]]
+    facts += [(role, officers[role], ()) for role in COMPANY_RELATIONS if role in officers]
+    for relation, name, more in facts:
         at = document.text.find(name)
         if at >= 0:
             yield Fact(record["id"], relation, name, (*more, name), Span(document.id, at, at + len(name)))

@@ -38,7 +38,7 @@ class Document:
         id: short and unique ("C017", "C017-A1", "R-acme", "playbook", or a file's path).
         title: how a person would name it.
         text: canonical plain text; spans count its characters.
-        metadata: what else is known (kind, date, parties, split ...).
+        metadata: what else is known (kind, date, parties, split, the round in which it arrives ...).
     """
 
     id: str
@@ -65,15 +65,17 @@ class Document:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its known answer and the known place of it.
+    """A question with its known answer, and where that stands.
 
     Attributes:
         answer: None where the corpus does not hold one; then a refusal is right.
         aliases: further accepted spellings.
         items: gold set of a `list` question, each member as its accepted spellings.
-        fields: accepted values by field, for `summarise` and `classify`.
-        evidence: the spans that prove the answer; documents: ids, the first names the cluster.
-        half: "new" or "seen" in the test split, else None.
+        fields: accepted values by field, for `summarise`, `classify` and `draft`.
+        evidence: the spans that prove the answer.
+        documents: ids, the first names the cluster.
+        half: "new" (contracts that training never mentions) or "seen" (facts that training asks) in dev and test.
+        part: "pilot" or "final" in the test split, else None.
         stratum: "known", "held-out wording" or "held-out style".
     """
 
@@ -95,6 +97,7 @@ class Question:
     split: str
     followup: Mapping[str, Any] | None = None
     standalone: str | None = None
+    part: str | None = None
 
     @property
     def cluster(self) -> str:

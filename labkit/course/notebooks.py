@@ -1,4 +1,4 @@
-"""Running every lesson without a screen."""
+"""Lessons run without a screen, and what this machine offers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def notebooks(folder: Path | None = None) -> list[Path]:
         FileNotFoundError: there are no lessons where labkit looks.
     """
     root = folder or (paths.checkout() or Path(__file__).resolve().parent) / "notebooks"
-    found = sorted(root.glob("[0-9A]*_*.ipynb"))  # not a student's Untitled.ipynb
-    if not found:
+    lessons = sorted(root.glob("[0-9A]*_*.ipynb"))  # not a student's Untitled.ipynb
+    if not lessons:
         raise FileNotFoundError(f"There are no lessons in {root}: run this in the course's checkout.")
-    return found
+    return lessons
 
 
 def run(folder: Path | None = None, timeout: int = 600) -> list[Path]:

@@ -33,7 +33,7 @@ def show(figure: Any, alt: str) -> None:
     display({"text/html": folded, "text/plain": alt}, raw=True)
 
 
-# Okabe and Ito's colours, told apart also by those who are colour-blind.
+# Okabe and Ito's colours, which colour-blind readers can distinguish.
 COLOURS = ("#009E73", "#0072B2", "#56B4E9", "#CC79A7", "#F0E442", "#E69F00", "#D55E00")
 
 
@@ -41,7 +41,8 @@ def show_shares(table: Any, label: str) -> None:
     """Show the rows of a table as stacked bars: what share of a row each column holds.
 
     Args:
-        table: a DataFrame of counts, a row a bar, at most seven columns. label: of the axis.
+        table: a DataFrame of counts with a row for each bar and at most seven columns.
+        label: of the axis.
 
     Raises:
         ValueError: the table is empty, or has more columns than there are colours.
@@ -71,8 +72,8 @@ def show_graph(edges: Sequence[tuple[str, str, str]], alt: str) -> None:
     """Show triples as a picture: entities as boxes, relations on the arrows between them.
 
     Args:
-        edges: (subject, relation, object) as a person reads them. alt: what a reader should take from it; the triples
-            themselves are added.
+        edges: (subject, relation, object) as a person reads them.
+        alt: what a reader should take from it; the triples themselves are added.
 
     Raises:
         ValueError: there are no edges, or the description is empty.

@@ -1,8 +1,9 @@
-"""Recorded figures of the lessons: one JSON file a lesson, and all of them as one table."""
+"""Recorded figures: one JSON file for each lesson, and all of them as one table."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,29 +27,48 @@ def record(lesson: str, timings: Mapping[str, float] | None = None, **figures: A
         The file.
 
     Raises:
-        TypeError: a figure is nothing that JSON can hold.
+        TypeError: JSON cannot hold a figure.
+        ValueError: the lesson's name is no plain name, its file is damaged, or nothing can be written.
     """
+    if not re.fullmatch(r"\w[\w.-]*", str(lesson)):
+        raise ValueError(f"A lesson cannot be called {lesson!r}: use letters, digits, dots and hyphens, such as '01'.")
     path = paths.results() / f"{lesson}.json"
-    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    recorded = _read(path) if path.exists() else {}
     profile = profiles.get()
     made_with = {"profile": profile.name, "generator": profile.generator.id, "embedder": profile.embedder.id}
-    if known.get("made_with") != made_with:
-        known = {"made_with": made_with}
-    known |= {name: stats.plain(value) for name, value in figures.items()}
+    if recorded.get("made_with") != made_with:
+        recorded = {"made_with": made_with}
+    recorded |= {name: stats.plain(value) for name, value in figures.items()}
     if timings:
-        known["timings"] = known.get("timings", {}) | {name: stats.plain(value) for name, value in timings.items()}
-    paths.write_atomic(path, json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        recorded["timings"] = recorded.get("timings", {}) | {
+            name: stats.plain(value) for name, value in timings.items()
+        }
+    paths.write_atomic(path, json.dumps(recorded, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     return path
 
 
 def figures_table() -> str:
-    """Every recorded figure as one text table: lesson, figure, value, interval."""
+    """Every recorded figure as one text table: lesson, figure, value, interval.
+
+    Raises:
+        ValueError: the file of a lesson is damaged.
+    """
     rows = [("lesson", "figure", "value", "95 % interval")]
     for path in sorted(paths.results().glob("*.json")):
-        for name, value, span in _rows(json.loads(path.read_text(encoding="utf-8"))):
+        for name, value, span in _rows(_read(path)):
             rows.append((path.stem, name, value, span))
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(r, widths, strict=True)).rstrip() for r in rows)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        figures = None
+    if not isinstance(figures, dict) or not isinstance(figures.get("timings", {}), dict):
+        raise ValueError(f"The figures in {str(path)!r} are damaged: delete the file and run the lesson again.")
+    return figures
 
 
 def _rows(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:

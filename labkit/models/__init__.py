@@ -1,48 +1,16 @@
 """Models: everything that is loaded and run. Generator, embedder, reranker, adapters, the classifier of intents.
 
-Floor 1. All load what labkit carries, any Hugging Face id, or a local folder. Everything that changes from release to
+All load what labkit carries, any Hugging Face id, or a local folder. Everything that changes from release to
 release of transformers, sentence-transformers, PEFT and bitsandbytes is called here and nowhere else, training aside.
 """
 
+# The names that the room offers; where each is defined is where it is documented.
+# fmt: off
 from labkit.models.adapters import load_tuned, load_tuned_embedder, load_tuned_reranker
 from labkit.models.device import device, native_bf16
-from labkit.models.embedder import VECTORS, Embedder, embedder_from_llama_index, load_embedder, minilm_path
-from labkit.models.generator import (
-    DTYPES,
-    QUANTIZATIONS,
-    Generator,
-    Grammar,
-    LlamaIndexGenerator,
-    from_llama_index,
-    load_generator,
-)
+from labkit.models.embedder import Embedder, load_embedder, minilm_path, VECTORS
+from labkit.models.generator import DTYPES, Generator, Grammar, load_generator, QUANTIZATIONS
 from labkit.models.intents import Intent, Intents, load_intents
-from labkit.models.reranker import Reranker, load_reranker
-from labkit.models.store import Store, digest
-
-__all__ = [
-    "DTYPES",
-    "QUANTIZATIONS",
-    "VECTORS",
-    "Embedder",
-    "Generator",
-    "Grammar",
-    "Intent",
-    "Intents",
-    "LlamaIndexGenerator",
-    "Reranker",
-    "Store",
-    "device",
-    "digest",
-    "embedder_from_llama_index",
-    "from_llama_index",
-    "load_embedder",
-    "load_generator",
-    "load_intents",
-    "load_reranker",
-    "load_tuned",
-    "load_tuned_embedder",
-    "load_tuned_reranker",
-    "minilm_path",
-    "native_bf16",
-]
+from labkit.models.llama_index import embedder_from_llama_index, from_llama_index, LlamaIndexGenerator
+from labkit.models.reranker import load_reranker, Reranker
+from labkit.models.store import digest, Store

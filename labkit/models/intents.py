@@ -32,7 +32,7 @@ class Intent:
     relations: Mapping[str, float]
 
 
-# Words that tell what is to be done with several values, in the order in which they are looked for.
+# Words that show what is to be done with several values, in the order in which they are looked for.
 _CUES = {
     "pair": (
         ("difference", r"by (?:what|how)|how (?:big|much|far|wide|large|great)|spread|subtract|apart|work out"),
@@ -67,11 +67,12 @@ class Head:
 class Intents:
     """The trained classifier: give it questions, get an `Intent` for each.
 
-    Whether one value is asked for, two are compared or a set is filtered was learned; what the comparison is, words of
-    comparison say.
+    It has learned whether one value is asked for, two are compared or a set is filtered; which comparison it is follows
+    from the words of the question.
 
     Attributes:
-        embedder: whose vectors it was trained on. mask: takes names out of a question, writing "the company".
+        embedder: whose vectors it was trained on.
+        mask: takes names out of a question, writing "the company".
     """
 
     def __init__(self, embedder: Embedder, relation: Head, kind: Head, mask: Callable[[str], str] = str) -> None:
@@ -113,10 +114,12 @@ def load_intents(folder: Path, embedder: Embedder, mask: Callable[[str], str] = 
     """The classifier that `Intents.save` wrote.
 
     Args:
-        embedder: that it was trained with. mask: writes "the company" for names.
+        embedder: that it was trained with.
+        mask: writes "the company" for names.
 
     Raises:
-        FileNotFoundError: there is none. ValueError: a file does not match its checksum.
+        FileNotFoundError: there is none.
+        ValueError: a file does not match its checksum.
     """
     from safetensors.numpy import load_file
 
@@ -139,7 +142,7 @@ def _operation(kind: str, question: str) -> str:
 
 
 def structure(masked: Sequence[str]) -> np.ndarray:
-    """What tells questions about one value, two and many apart: quantities, companies, conjunctions, length."""
+    """What distinguishes questions about one value, two and many: quantities, companies, conjunctions, length."""
     rows = [
         (
             3.0 * ("quantity" in (q := without_quantities(m))),

@@ -47,16 +47,14 @@ class Reranker:
         texts = ["\x00".join(pair) for pair in pairs]
         store = Store("reranker", f"{self.fingerprint} {native_bf16()}") if self.fingerprint else None
 
-        def compute(missing: list[int]) -> list[str]:
-            if not missing:
-                return []
+        def compute(missing: list[int]) -> list[float]:
             with bf16_products():
                 scores = self.model.predict(
                     [pairs[i] for i in missing], batch_size=self.batch_size, show_progress_bar=progress
                 )
-            return [repr(float(s)) for s in np.asarray(scores).reshape(len(missing))]
+            return np.asarray(scores).reshape(len(missing)).tolist()
 
-        return np.array([float(value) for value in remembered(store, texts, compute)])
+        return np.array(remembered(store, texts, compute, float, lambda value: repr(value).encode()), dtype=float)
 
 
 def load_reranker(model: str | Path, revision: str | None = None, max_length: int = 256) -> Reranker:

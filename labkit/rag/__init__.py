@@ -1,138 +1,31 @@
 """Retrieval-augmented generation, step by step: chunk, rewrite, retrieve, post-process, answer.
 
-Floor 2. Each step is LlamaIndex's own part where it has one, called on many questions at once.
+Each step is LlamaIndex's own component where it has one, called with many questions at once.
 """
 
-from labkit.rag.baselines import FixedRetriever, oracle, oracle_passages, random_context, read_oracle
+# The names that the room offers; where each is defined is where it is documented.
+# fmt: off
+from labkit.rag.baselines import FixedRetriever, oracle, oracle_passages, random_context
 from labkit.rag.chunking import (
-    ClauseParser,
-    add_headers,
-    chunk,
-    clauses_with_headers,
-    cost_of,
-    count_tokens,
-    document_headers,
-    indexed_text,
-    passage_of,
-    places_of,
-    span_of,
-    text_of,
+    add_headers, chunk, ClauseParser, clauses_with_headers, cost_of, count_tokens, document_headers, indexed_text,
+    passage_of, places_of, span_of, text_of,
 )
-from labkit.rag.extraction import Rule, classify_by_asking, question_for, read_fields, read_triples, term_sheet
-from labkit.rag.grammar import TripleGrammar
-from labkit.rag.graph import GraphRetriever, InForce, KnowledgeGraph, Seed, Triple, build_graph
+from labkit.rag.extraction import classify_by_asking, question_for, read_fields, read_triples, Rule, term_sheet
+from labkit.rag.constrained_decoding import TripleGrammar
+from labkit.rag.contract_ranker import ContractRanker
+from labkit.rag.corrective import Corrective, judged_by
+from labkit.rag.evaluation import BUDGET, evaluate, K, precision, score, score_retrieval
+from labkit.rag.graph import build_graph, InForce, KnowledgeGraph, Triple
+from labkit.rag.graph_retrieval import GraphRetriever, Seed
 from labkit.rag.out_of_domain import Domain
-from labkit.rag.pipeline import Corrective, Pipeline, Result, Step, evaluate, judged_by, score, score_retrieval
-from labkit.rag.postprocessors import MMR, Compress, EmbedderRerank, First, LLMRerank, Rerank, Window
-from labkit.rag.query_transforms import Decompose, HyDE, MultiQuery, Rewrite, hypothetical_questions
-from labkit.rag.retrieval import (
-    AutoMerging,
-    BM25Index,
-    Hybrid,
-    Routed,
-    Router,
-    VectorIndex,
-    fuse,
-    kinds_and_dates,
-    titles,
-)
-from labkit.rag.tools import ContractRanker, Found, GraphLookupTool, Plan, ReadTool, ToolPipeline, combine, matrix
+from labkit.rag.pipeline import Pipeline, Result, Step
+from labkit.rag.postprocessors import Compress, EmbedderRerank, First, LLMRerank, MMR, Rerank, Window
+from labkit.rag.query_transforms import Decompose, HyDE, hypothetical_questions, MultiQuery, Rewrite
+from labkit.rag.retrieval import AutoMerging, BM25Index, fuse, Hybrid, VectorIndex
+from labkit.rag.routing import kinds_and_dates, Routed, Router, titles
+from labkit.rag.tools import combine, DocumentValue, GraphLookupTool, matrix, Plan, ReadTool, ToolPipeline
+from labkit.rag.linking import build_linker, Linker, plain_name, subject_of
 from labkit.rag.triples import (
-    REGISTER,
-    SELF,
-    ExtractedTriple,
-    Linker,
-    extract,
-    fact_chunks,
-    gold_triples,
-    make_linker,
-    mentions,
-    plain_name,
-    relations_of,
-    subject_of,
-    triple_prompts,
+    extract, ExtractedTriple, fact_chunks, gold_triples, REGISTER, relations_of, SELF, triple_prompts,
+    triples_in_reply,
 )
-
-__all__ = [
-    "MMR",
-    "REGISTER",
-    "SELF",
-    "AutoMerging",
-    "BM25Index",
-    "ClauseParser",
-    "Compress",
-    "ContractRanker",
-    "Corrective",
-    "Decompose",
-    "Domain",
-    "EmbedderRerank",
-    "ExtractedTriple",
-    "First",
-    "FixedRetriever",
-    "Found",
-    "GraphLookupTool",
-    "GraphRetriever",
-    "HyDE",
-    "Hybrid",
-    "InForce",
-    "KnowledgeGraph",
-    "LLMRerank",
-    "Linker",
-    "MultiQuery",
-    "Pipeline",
-    "Plan",
-    "ReadTool",
-    "Rerank",
-    "Result",
-    "Rewrite",
-    "Routed",
-    "Router",
-    "Rule",
-    "Seed",
-    "Step",
-    "ToolPipeline",
-    "Triple",
-    "TripleGrammar",
-    "VectorIndex",
-    "Window",
-    "add_headers",
-    "build_graph",
-    "chunk",
-    "classify_by_asking",
-    "clauses_with_headers",
-    "combine",
-    "cost_of",
-    "count_tokens",
-    "document_headers",
-    "evaluate",
-    "extract",
-    "fact_chunks",
-    "fuse",
-    "gold_triples",
-    "hypothetical_questions",
-    "indexed_text",
-    "judged_by",
-    "kinds_and_dates",
-    "make_linker",
-    "matrix",
-    "mentions",
-    "oracle",
-    "oracle_passages",
-    "passage_of",
-    "places_of",
-    "plain_name",
-    "question_for",
-    "random_context",
-    "read_fields",
-    "read_oracle",
-    "read_triples",
-    "relations_of",
-    "score",
-    "score_retrieval",
-    "span_of",
-    "subject_of",
-    "term_sheet",
-    "text_of",
-    "titles",
-    "triple_prompts",
-]

@@ -1,5 +1,4 @@
-"""References for every comparison: the oracle above, given the gold passage among hard distractors, and random context
-below.
+"""References for every comparison: above, the oracle reads the gold passages; below, random context has none of them.
 
 Both measure reading apart from retrieval.
 """
@@ -13,11 +12,9 @@ from typing import Any
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from labkit.corpus import Document, Question, Span
-from labkit.metrics import AnswerScore, score_answer
-from labkit.models import Generator
-from labkit.prompts import Passage, answer_messages
-from labkit.rag.retrieval import Query, Within, bundles, check_top_k
-from labkit.replies import parse_answer
+from labkit.prompts import Passage
+from labkit.rag.chunking import place
+from labkit.rag.retrieval import Hits, Query, Within, bundles, check_top_k
 
 Clauses = Sequence[Mapping[str, Any]]
 
@@ -25,16 +22,18 @@ Clauses = Sequence[Mapping[str, Any]]
 def oracle_passages(
     question: Question, documents: Sequence[Document], contracts: Clauses, distractors: int = 2, seed: int = 0
 ) -> tuple[list[Passage], list[Span]]:
-    """The paragraphs that hold the evidence, shuffled among hard distractors.
+    """The paragraphs that hold the evidence, in random order among hard distractors.
 
     A distractor is a clause of the same category from another contract: only the document's title
-    tells it from the right one. Where a question cannot be answered, a clause about something else
+    distinguishes it from the right one. Where a question cannot be answered, a clause about something else
     from the contract it names takes the gold passage's place.
 
     Args:
         question: with evidence in contracts, or without any.
-        documents: of the corpus; contracts: `corpus.contract_records()`.
-        distractors: how many; seed: which ones, together with the question's id.
+        documents: of the corpus.
+        contracts: `corpus.contract_records()`.
+        distractors: how many.
+        seed: decides which, together with the question's id.
 
     Returns:
         The passages, and where each stands.
@@ -56,34 +55,28 @@ class FixedRetriever:
     """A retriever that looks nothing up: for each question the passages are known beforehand.
 
     Args:
-        passages: by question, the places of its passages. documents: that they stand in.
+        passages: by question, the places of its passages.
+        documents: that they stand in.
     """
 
     def __init__(self, passages: Mapping[str, Sequence[Span]], documents: Sequence[Document]) -> None:
         texts = {d.id: d for d in documents}
-        self._found = {question: [_node(texts[s.document], s) for s in spans] for question, spans in passages.items()}
+        self._found = {
+            question: [place(TextNode(text=texts[s.document].quote(s)), s, texts[s.document].title) for s in spans]
+            for question, spans in passages.items()
+        }
 
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
-        """As `Retriever.retrieve`; `within` narrows nothing.
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
+        """As `Retriever.retrieve`; `within` has no effect.
 
         Raises:
             ValueError: a question is empty, its passages are not known, or `top_k` is below 1.
         """
         check_top_k(top_k)
-        asked = [query.query_str for query in bundles(queries)]
-        if unknown := [q for q in asked if q not in self._found]:
+        questions = [query.query_str for query in bundles(queries)]
+        if unknown := [q for q in questions if q not in self._found]:
             raise ValueError(f"No passages are known for {unknown[0]!r}: ask the questions that this was made from.")
-        return [[NodeWithScore(node=node, score=1.0) for node in self._found[q][:top_k]] for q in asked]
-
-
-def _node(document: Document, span: Span) -> TextNode:
-    return TextNode(
-        text=document.quote(span), start_char_idx=span.start, end_char_idx=span.end,
-        metadata={"document": document.id, "title": document.title},
-        excluded_embed_metadata_keys=["document", "title"], excluded_llm_metadata_keys=["document"],
-    )  # fmt: skip
+        return [[NodeWithScore(node=node, score=1.0) for node in self._found[q][:top_k]] for q in questions]
 
 
 def oracle(
@@ -93,9 +86,9 @@ def oracle(
     distractors: int = 2,
     seed: int = 0,
 ) -> FixedRetriever:
-    """The ceiling of reading, as a retriever: of each question the gold passages among hard distractors."""
-    given = {q.question: oracle_passages(q, documents, contracts, distractors, seed)[1] for q in questions}
-    return FixedRetriever(given, documents)
+    """The upper reference, as a retriever: for each question the gold passages among hard distractors."""
+    passages = {q.question: oracle_passages(q, documents, contracts, distractors, seed)[1] for q in questions}
+    return FixedRetriever(passages, documents)
 
 
 def random_context(
@@ -105,21 +98,21 @@ def random_context(
     distractors: int = 2,
     seed: int = 0,
 ) -> FixedRetriever:
-    """The floor, as a retriever: each question gets the oracle's passages of a question about another contract.
+    """The lower reference, as a retriever: each question gets the oracle's passages for another contract.
 
     Raises:
         ValueError: all questions are about the same contract.
     """
     if len({q.cluster for q in questions}) < 2:
-        raise ValueError("All questions are about one contract: give questions about two contracts at least.")
-    given = {}
+        raise ValueError("All questions are about one contract: give questions about at least two contracts.")
+    passages = {}
     for i, question in enumerate(questions):
         after = (questions[(i + k) % len(questions)] for k in range(1, len(questions)))
         other = next(q for q in after if q.cluster != question.cluster)
         spans = oracle_passages(other, documents, contracts, distractors, seed)[1]
-        # A distractor of the one may hold the evidence of the other.
-        given[question.question] = [s for s in spans if not any(s.overlap(e) for e in question.evidence)]
-    return FixedRetriever(given, documents)
+        # A distractor of one question may hold the evidence of another.
+        passages[question.question] = [s for s in spans if not any(s.overlap(e) for e in question.evidence)]
+    return FixedRetriever(passages, documents)
 
 
 def _spans(record: Mapping[str, Any], category: str | None = None) -> list[Span]:
@@ -132,27 +125,3 @@ def _paragraph(document: Document, evidence: Span) -> Span:
     start = document.text.rfind("\n\n", 0, evidence.start)
     end = document.text.find("\n\n", evidence.end)
     return Span(document.id, start + 2 if start >= 0 else 0, end if end >= 0 else len(document.text))
-
-
-def read_oracle(
-    generator: Generator,
-    questions: Sequence[Question],
-    documents: Sequence[Document],
-    contracts: Clauses,
-    distractors: int = 2,
-    seed: int = 0,
-    progress: bool = False,
-) -> tuple[list[str], list[AnswerScore]]:
-    """Let the generator read the oracle's passages.
-
-    Returns:
-        Its replies and their scores, question by question.
-    """
-    given = [oracle_passages(q, documents, contracts, distractors, seed) for q in questions]
-    prompts = [answer_messages(q.question, passages) for q, (passages, _) in zip(questions, given, strict=True)]
-    replies = generator.generate(prompts, progress=progress)
-    scores = []
-    for question, reply, (_, spans) in zip(questions, replies, given, strict=True):
-        answer = parse_answer(reply)
-        scores.append(score_answer(question, answer, [spans[i - 1] for i in answer.citations if 1 <= i <= len(spans)]))
-    return replies, scores

@@ -22,7 +22,7 @@ from labkit.prompts import Passage
 
 @cache
 def tokenizer() -> Callable[[str], list[int]]:
-    """LlamaIndex's default tokenizer: the course's one measure of a text's length.
+    """LlamaIndex's default tokenizer: the course's only measure of a text's length.
 
     It does not depend on the generator, so that token budgets compare across models.
     """
@@ -50,12 +50,12 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
         HierarchicalNodeParser level by level, those of a SentenceWindowNodeParser with the place of their window.
 
     Raises:
-        ValueError: there are no documents, what was given is no list of them, two have the same id, they hold no
-            text, or a chunk is not found in its document.
+        ValueError: there are no documents, `documents` is not a list of them, two have the same id, they hold no text,
+            or a chunk is not found in its document.
     """
     _check_documents(documents)
     parser = splitter or SentenceSplitter(chunk_size=tokens, chunk_overlap=0, include_metadata=False)
-    # LlamaIndex prints a line a document where chunks are small.
+    # LlamaIndex prints a line for each document where chunks are small.
     with redirect_stdout(StringIO()):
         nodes = parser.get_nodes_from_documents([part for d in documents for part in _parts(d, _sizes(parser))])
     chunks = [n for n in nodes if isinstance(n, TextNode) and n.text.strip()]
@@ -83,7 +83,7 @@ def _check_documents(documents: Sequence[Document]) -> None:
         raise ValueError("There are no documents to cut: load some first.")
     [(name, times)] = Counter(d.id for d in documents).most_common(1)
     if times > 1:
-        raise ValueError(f"Two documents have the id {name!r}: give each an id of its own, for chunks go by it.")
+        raise ValueError(f"Two documents have the id {name!r}: give each an id of its own, for chunks refer to it.")
 
 
 _LONGEST_PART = 100_000  # characters; LlamaIndex's search for sentences gives up on much longer ones
@@ -111,10 +111,10 @@ def _parts(document: Document, sizes: Sequence[int]) -> Iterator[LlamaDocument]:
 
 
 def _locate(node: TextNode, document: Document, last: tuple[int, int], overlap: int) -> tuple[int, int]:
-    """Set a chunk's document and place; where it starts and ends.
+    """Set a chunk's document and place, and give its start and end.
 
     LlamaIndex looks for a chunk from the start of the document, which finds the wrong place for a text that occurs
-    twice. We look where the chunk before ends, or as far before that as the splitter's overlap allows.
+    twice. We search where the chunk before ends, or as far before that as the splitter's overlap allows.
 
     Args:
         node: the chunk.
@@ -132,11 +132,25 @@ def _locate(node: TextNode, document: Document, last: tuple[int, int], overlap: 
         start = text.find(node.text)
     if start < 0:
         raise ValueError(f"A chunk of {document.id} is not in it word for word: use a splitter that keeps the text.")
-    node.start_char_idx, node.end_char_idx = start, start + len(node.text)
-    node.metadata = {"document": document.id, "title": document.title}
-    node.excluded_embed_metadata_keys = ["document", "title"]
-    node.excluded_llm_metadata_keys = ["document"]
-    return start, node.end_char_idx
+    node.metadata, node.excluded_embed_metadata_keys, node.excluded_llm_metadata_keys = {}, [], []
+    place(node, Span(document.id, start, start + len(node.text)), document.title)
+    return start, start + len(node.text)
+
+
+def place(node: TextNode, span: Span, title: str) -> TextNode:
+    """Set where a chunk stands and the title of its document, which the index does not read; returns the chunk."""
+    node.start_char_idx, node.end_char_idx = span.start, span.end
+    annotate(node, document=span.document)
+    node.metadata["title"] = title
+    node.excluded_embed_metadata_keys.append("title")
+    return node
+
+
+def annotate(node: BaseNode, **values: Any) -> None:
+    """Add metadata to a chunk that neither index nor prompt reads."""
+    node.metadata |= values
+    node.excluded_embed_metadata_keys += values
+    node.excluded_llm_metadata_keys += values
 
 
 def _place_windows(chunks: Sequence[TextNode], documents: Mapping[str, Document], size: int) -> None:
@@ -145,9 +159,7 @@ def _place_windows(chunks: Sequence[TextNode], documents: Mapping[str, Document]
         name = node.metadata["document"]
         near = [c for c in chunks[max(0, i - size) : i + size + 1] if c.metadata["document"] == name]
         start, end = near[0].start_char_idx or 0, near[-1].end_char_idx or 0
-        node.metadata |= {"window": documents[name].text[start:end], "window_start": start, "window_end": end}
-        node.excluded_embed_metadata_keys += ["window", "window_start", "window_end"]
-        node.excluded_llm_metadata_keys += ["window", "window_start", "window_end"]
+        annotate(node, window=documents[name].text[start:end], window_start=start, window_end=end)
 
 
 def span_of(node: BaseNode) -> Span:
@@ -209,13 +221,13 @@ class ClauseParser(NodeParser):
         from llama_index.core.node_parser.node_utils import build_nodes_from_splits
 
         longer = SentenceSplitter(chunk_size=self.tokens, chunk_overlap=0, include_metadata=False)
-        made: list[BaseNode] = []
+        pieces: list[BaseNode] = []
         for node in nodes:
             parts: list[str] = []
             for part in clauses(text_of(node)):
                 parts += [part] if count_tokens(part) <= self.tokens else longer.split_text(part)
-            made += build_nodes_from_splits(parts, node)
-        return made
+            pieces += build_nodes_from_splits(parts, node)
+        return pieces
 
 
 _HEADING = re.compile(r"(?:[\d.§()]{1,10}\s+)?[^.;:,\n]{1,80}")
@@ -223,7 +235,7 @@ _HEADING = re.compile(r"(?:[\d.§()]{1,10}\s+)?[^.;:,\n]{1,80}")
 
 def clauses(text: str) -> list[str]:
     """The paragraphs of a text, headings joined to what follows them."""
-    found: list[str] = []
+    paragraphs: list[str] = []
     start = last = 0
     for match in re.finditer(r"\n\s*\n|\Z", text):
         paragraph = text[last : match.start()].strip()
@@ -231,21 +243,22 @@ def clauses(text: str) -> list[str]:
         if _HEADING.fullmatch(paragraph) and last < len(text):
             continue
         if paragraph:
-            found.append(text[start : match.start()].strip())
+            paragraphs.append(text[start : match.start()].strip())
         start = last
-    return found
+    return paragraphs
 
 
 def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[TextNode]:
-    """Copies of the chunks with a contextual header: what their document is, for index and prompt.
+    """Copies of the chunks with a contextual header, for the index, that says what their document is.
 
     Args:
+        chunks: to copy.
         headers: by document id, as `document_headers` makes them or as an LLM wrote them.
 
     Raises:
         KeyError: a chunk's document has no header.
     """
-    made = []
+    headed = []
     for node in chunks:
         name = str(node.metadata["document"])
         if name not in headers:
@@ -253,8 +266,8 @@ def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[
         copy = node.model_copy(deep=True)
         copy.metadata["header"] = headers[name]
         copy.metadata_template, copy.text_template = "{value}", "{metadata_str}\n{content}"
-        made.append(copy)
-    return made
+        headed.append(copy)
+    return headed
 
 
 def clauses_with_headers(documents: Sequence[Document]) -> list[TextNode]:
@@ -271,17 +284,17 @@ def document_headers(documents: Sequence[Document], words: int = 40, opening: in
     """
     first = {d.id: _sentences(d.text, opening) for d in documents}
     seen: Counter[str] = Counter(w for rows in first.values() for w in {w for row in rows for w in _words(row)})
-    made = {}
+    headers = {}
     for document in documents:
         rows = first[document.id]
         own = set(_words(document.title))
         ranked = sorted(range(len(rows)), key=lambda i: -_rarity(rows[i], seen, len(documents), own))
-        taken: list[int] = []
+        chosen: list[int] = []
         for i in ranked:
-            if sum(len(rows[k].split()) for k in (*taken, i)) <= words:
-                taken.append(i)
-        made[document.id] = " ".join([f"{document.title}.", *(rows[i] for i in sorted(taken))]).strip()
-    return made
+            if sum(len(rows[k].split()) for k in (*chosen, i)) <= words:
+                chosen.append(i)
+        headers[document.id] = " ".join([f"{document.title}.", *(rows[i] for i in sorted(chosen))]).strip()
+    return headers
 
 
 def _sentences(text: str, words: int) -> list[str]:
@@ -295,7 +308,7 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", text.lower())
 
 
-def _rarity(sentence: str, seen: Mapping[str, int], documents: int, known: set[str]) -> float:
+def _rarity(sentence: str, seen: Mapping[str, int], documents: int, title_words: set[str]) -> float:
     """Mean inverse document frequency of a sentence's words that the title does not hold already."""
     words = _words(sentence)
-    return sum(log(documents / seen[w]) for w in words if w not in known) / max(1, len(words))
+    return sum(log(documents / seen[w]) for w in words if w not in title_words) / max(1, len(words))

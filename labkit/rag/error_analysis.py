@@ -27,26 +27,26 @@ def error_category(question: Question, result: Result, score: AnswerScore) -> st
     """The category of one answer.
 
     - *right*: exact match, or a refusal where one is due.
-    - *should have refused*: the corpus holds no answer, and one was given.
-    - *wrong document*: no passage of a document that holds evidence was given to the generator.
+    - *should have refused*: the corpus holds no answer, and the generator gave one.
+    - *wrong document*: the prompt held no passage of a document with evidence.
     - *evidence not retrieved*: the right document, but not every piece of the evidence.
-    - *wrong version*: the evidence was given, but an older or newer state of the contract was cited.
-    - *refused wrongly*: the evidence was given, and the generator did not answer.
-    - *misread*: the evidence was given, and the answer is wrong.
+    - *wrong version*: the evidence was in the prompt, but an older or newer state of the contract was cited.
+    - *refused wrongly*: the evidence was in the prompt, and the generator did not answer.
+    - *misread*: the evidence was in the prompt, and the answer is wrong.
     """
     if score.exact_match == 1:
         return "right"
     if score.should_refuse:
         return "should have refused"
-    given = [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
+    passages = [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
     documents = {span.document for span in question.evidence}
-    if not documents & {span.document for span in given}:
+    if not documents & {span.document for span in passages}:
         return "wrong document"
-    if not all(metrics.covered(piece, given) for piece in question.evidence):
+    if not all(metrics.covered(piece, passages) for piece in question.evidence):
         return "evidence not retrieved"
     if score.refused:
         return "refused wrongly"
-    cited = {span.document for span in result.cited()}
+    cited = {places[0].document for places in result.cited()}
     family = {name.split("-A")[0] for name in documents}
     if cited and not cited & documents and {name.split("-A")[0] for name in cited} & family:
         return "wrong version"
@@ -60,7 +60,7 @@ def error_categories(
     return [error_category(q, r, s) for q, r, s in zip(questions, results, scores, strict=True)]
 
 
-def count(names: Sequence[str]) -> dict[str, int]:
+def count(categories: Sequence[str]) -> dict[str, int]:
     """How many answers are in each category, in the order of `ERROR_CATEGORIES`."""
-    found = Counter(names)
-    return {name: found.get(name, 0) for name in ERROR_CATEGORIES}
+    counts = Counter(categories)
+    return {name: counts.get(name, 0) for name in ERROR_CATEGORIES}

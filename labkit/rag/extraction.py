@@ -1,7 +1,7 @@
-"""One question at a time: term sheets, triples and rules made of plain answers.
+"""Extraction by one question at a time: term sheets, triples and rules made from plain answers.
 
 A reply of many parts asks much of a small model at once: to find every part, in the right form and order. Asked for one
-part, it gives what it gives to any question, and code puts the parts together. Source: Levy et al. 2017, Zero-Shot
+part it answers as it answers any question, and code combines the parts. Source: Levy et al. 2017, Zero-Shot
 Relation Extraction via Reading Comprehension, where each relation is a question.
 """
 
@@ -36,9 +36,10 @@ def question_for(field: str) -> str:
 def read_fields(
     generator: Generator, rows: Sequence[tuple[Sequence[Passage], Sequence[str]]], progress: bool = False
 ) -> list[dict[str, Answer]]:
-    """The values of fields, a question each.
+    """The values of fields, with one question for each.
 
     Args:
+        generator: the model that answers.
         rows: passages, and the fields to look for in them; passages at the end that do not fit are left out.
         progress: show a bar.
 
@@ -54,16 +55,17 @@ def read_fields(
 
 
 def term_sheet(values: dict[str, Answer]) -> str:
-    """Fields and their values as a term sheet, a line each, in the form that `replies.parse_fields` reads."""
+    """Fields and their values as a term sheet, one a line, in the form that `replies.parse_fields` reads."""
     return "\n".join(f"{name}: {NOT_STATED if value.refused else value.text}" for name, value in values.items())
 
 
 def read_triples(
     generator: Generator, rows: Sequence[tuple[Passage, Sequence[str], str]], progress: bool = False
 ) -> list[list[tuple[str, str, str]]]:
-    """The triples of passages, a question a relation.
+    """The triples of passages, with one question for each relation.
 
     Args:
+        generator: the model that answers.
         rows: a passage, the relations looked for, and the subject that its facts are about.
         progress: show a bar.
 
@@ -73,11 +75,11 @@ def read_triples(
     Raises:
         ValueError: a relation is empty.
     """
-    found = read_fields(generator, [([passage], relations) for passage, relations, _ in rows], progress)
+    sheets = read_fields(generator, [([passage], relations) for passage, relations, _ in rows], progress)
     return [
         [(subject, relation, part.strip())
          for relation, answer in values.items() if not answer.refused for part in answer.text.split(";")]
-        for (_, _, subject), values in zip(rows, found, strict=True)
+        for (_, _, subject), values in zip(rows, sheets, strict=True)
     ]  # fmt: skip
 
 
@@ -90,17 +92,18 @@ def classify_by_asking(
     rating is then asked with that rule alone.
 
     Args:
-        rows: a clause, and the rules that come into question.
+        generator: the model that answers.
+        rows: a clause, and the rules that may apply.
 
     Returns:
         (name of the rule, "low", "medium", "high" or None) for each.
 
     Raises:
         ValueError: a row has no rules, or does not fit into the window.
-        NotImplementedError: the generator tells no likelihoods.
+        NotImplementedError: the generator gives no likelihoods.
     """
     if any(not rules for _, rules in rows):
-        raise ValueError("A clause has no rules: give those that come into question.")
+        raise ValueError("A clause has no rules: give those that may apply.")
     prompts = [
         answer_messages(question_for(name), [Passage("Clause", clause)]) for clause, rules in rows for name, _ in rules
     ]

@@ -1,4 +1,4 @@
-"""Is a question anything that these documents, and the reader made for them, are about?"""
+"""Is a question about anything that these documents hold?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Domain:
     """Warns of questions that lie outside the documents, by the distance to the nearest chunk.
 
     A question far from every chunk is outside. What is far is calibrated on questions that are inside: all but
-    `share` of them must pass. A small model answers any question with a straight face; the distance does not
+    `share` of them must pass. A small model answers any question, however far from its documents; the distance does not
     depend on what it says.
 
     Args:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,13 +16,12 @@ from llama_index.core.indices.query.query_transform.base import BaseQueryTransfo
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from labkit import metrics, stats
-from labkit.corpus import Question, Span
+from labkit.corpus import Span
 from labkit.models import Generator
-from labkit.prompts import Message, Passage, answer_messages, judge_messages
+from labkit.prompts import Message, Passage, answer_messages
 from labkit.rag import postprocessors, query_transforms, retrieval
-from labkit.rag.chunking import cost_of, count_tokens, passage_of, span_of, text_of
-from labkit.replies import Answer, parse_answer, parse_judgement
+from labkit.rag.chunking import cost_of, count_tokens, passage_of, places_of, text_of
+from labkit.replies import Answer, parse_answer
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,17 @@ class Step:
     """What one stage did with one question.
 
     Attributes:
-        stage: its name. came_in, went_out: texts, or titles and places of chunks, as a person reads them.
-        tokens: of what went out, in tokens of `rag.tokenizer`. milliseconds: the batch's time shared out evenly.
-        hits: the chunks that went out, for stages that give chunks.
+        stage: its name.
+        inputs: texts, or titles and beginnings of chunks, as a person reads them.
+        outputs: the same of what the stage gave.
+        tokens: length of the outputs, in tokens of `chunking.tokenizer`.
+        milliseconds: the time of the whole batch, divided evenly among its questions.
+        hits: the chunks that the stage gave, if any.
     """
 
     stage: str
-    came_in: tuple[str, ...]
-    went_out: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     tokens: int
     milliseconds: float
     hits: tuple[NodeWithScore, ...] = ()
@@ -51,9 +53,10 @@ class Result:
         question: as asked.
         retrieved: the chunks after all stages, best first.
         used: how many of them fitted into the prompt.
-        reply: the generator's own words; answer: the reply taken apart.
+        reply: the generator's own words.
+        answer: the reply taken apart.
         prompt_tokens: length of the prompt, in the generator's tokens.
-        trace: stage by stage, what came in and what went out.
+        trace: what each stage did.
     """
 
     question: str
@@ -64,9 +67,9 @@ class Result:
     prompt_tokens: int
     trace: tuple[Step, ...] = ()
 
-    def cited(self) -> list[Span]:
-        """Where the cited passages stand; a citation of a passage that was not given is left out."""
-        return [span_of(self.retrieved[i - 1].node) for i in self.answer.citations if 1 <= i <= self.used]
+    def cited(self) -> list[list[Span]]:
+        """The places of each cited passage; a citation of a passage that was not in the prompt is left out."""
+        return [places_of(self.retrieved[i - 1].node) for i in self.answer.citations if 1 <= i <= self.used]
 
     def sources(self) -> list[str]:
         """Titles of the cited documents."""
@@ -82,8 +85,10 @@ class Pipeline:
     Attributes:
         retriever: a VectorIndex or another retriever of this package, or a LlamaIndex retriever.
         generator: the model that answers; a LlamaIndex LLM becomes one by `models.from_llama_index`.
-        rewrite: stages before retrieval; post: stages after it.
-        top_k: chunks in a prompt; depth: chunks retrieved, at least `top_k`.
+        rewrite: stages before retrieval.
+        post: stages after retrieval.
+        top_k: chunks in a prompt.
+        depth: chunks retrieved, at least `top_k`.
     """
 
     retriever: retrieval.Retriever | BaseRetriever
@@ -98,10 +103,7 @@ class Pipeline:
         return self.run([question], [history])[0]
 
     def run(
-        self,
-        questions: Sequence[str],
-        histories: Sequence[Sequence[Message]] | None = None,
-        progress: bool = False,
+        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None, progress: bool = False
     ) -> list[Result]:
         """Answer many questions: one embedding call, one BM25 call, one batched generation.
 
@@ -113,82 +115,82 @@ class Pipeline:
                 question was given instead of a list, `top_k` is no possible number, or a stage gave no query.
         """
         traces = _Traces(len(questions), self.top_k)
-        asked, found = self._find(questions, histories, traces)
-        return self._answer(questions, [query.query_str for query in asked], found, traces, progress)
+        queries, hits = self._find(questions, histories, traces)
+        return self._answer(questions, [query.query_str for query in queries], hits, traces, progress)
 
     def retrieve(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None
-    ) -> list[list[NodeWithScore]]:
+    ) -> list[retrieval.Hits]:
         """The chunks after all stages, without asking the generator; the first `top_k` would be its passages."""
         return self._find(questions, histories, _Traces(len(questions), self.top_k))[1]
 
     def _find(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None, traces: _Traces
-    ) -> tuple[list[QueryBundle], list[list[NodeWithScore]]]:
+    ) -> tuple[list[QueryBundle], list[retrieval.Hits]]:
         """For each question the query that the generator is asked, and the chunks after every stage."""
-        asked, found = self._retrieve(questions, histories or [()] * len(questions), traces)
-        first = [row[0] for row in asked]
+        queries, hits = self._retrieve(questions, histories or [()] * len(questions), traces)
+        first = [row[0] for row in queries]
         for stage in self.post:
-            found = traces.timed(type(stage).__name__, found, partial(postprocessors.process, stage, first, found))
-        return first, found
+            hits = traces.timed(type(stage).__name__, hits, partial(postprocessors.process, stage, first, hits))
+        return first, hits
 
     def _retrieve(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]], traces: _Traces
-    ) -> tuple[list[list[QueryBundle]], list[list[NodeWithScore]]]:
+    ) -> tuple[list[list[QueryBundle]], list[retrieval.Hits]]:
         """For each question its queries, the first of which the generator is asked, and the chunks found."""
-        asked = [[query] for query in retrieval.bundles(questions)]
+        queries = [[query] for query in retrieval.bundles(questions)]
         for stage in self.rewrite:
-            work = partial(self._rewritten, stage, asked, histories)
-            asked = traces.timed(type(stage).__name__, asked, work)
-        flat = [query for row in asked for query in row]
+            work = partial(self._rewritten, stage, queries, histories)
+            queries = traces.timed(type(stage).__name__, queries, work)
+        flat = [query for row in queries for query in row]
         depth = max(self.depth, self.top_k)
         size = getattr(self.retriever, "chunks", None)
         retrieval.check_top_k(self.top_k, None if size is None else len(size))
         if size is not None:
             depth = min(depth, len(size))
 
-        def look() -> list[list[NodeWithScore]]:
+        def look() -> list[retrieval.Hits]:
             lists = iter(retrieval.search(self.retriever, flat, depth))
-            return [retrieval.fuse([next(lists) for _ in row], depth) for row in asked]
+            return [retrieval.fuse([next(lists) for _ in row], depth) for row in queries]
 
-        return asked, traces.timed(type(self.retriever).__name__, asked, look)
+        return queries, traces.timed(type(self.retriever).__name__, queries, look)
 
     @staticmethod
     def _rewritten(
         stage: query_transforms.Transform | BaseQueryTransform,
-        asked: Sequence[Sequence[QueryBundle]],
+        queries: Sequence[Sequence[QueryBundle]],
         histories: Sequence[Sequence[Message]],
     ) -> list[list[QueryBundle]]:
         """A further stage works on every query of a question; the first query of the first stays the one asked."""
-        flat = [query for row in asked for query in row]
-        said = [history for row, history in zip(asked, histories, strict=True) for _ in row]
-        made = iter(query_transforms.transform(stage, flat, said))
-        return [[query for _ in row for query in next(made)] for row in asked]
+        flat = [query for row in queries for query in row]
+        said = [history for row, history in zip(queries, histories, strict=True) for _ in row]
+        written = iter(query_transforms.transform(stage, flat, said))
+        return [[query for _ in row for query in next(written)] for row in queries]
 
     def _answer(
         self,
         questions: Sequence[str],
-        asked: Sequence[str],
-        found: Sequence[Sequence[NodeWithScore]],
+        queries: Sequence[str],
+        hits: Sequence[Sequence[NodeWithScore]],
         traces: _Traces,
         progress: bool,
     ) -> list[Result]:
         prompts, used = [], []
-        for question, hits in zip(asked, found, strict=True):
-            passages = [passage_of(h.node) for h in hits[: self.top_k]]
-            messages, kept = fit(self.generator, question, passages)
+        for question, row in zip(queries, hits, strict=True):
+            passages = [passage_of(h.node) for h in row[: self.top_k]]
+            messages, fitting = fit(self.generator, question, passages)
             prompts.append(messages)
-            used.append(kept)
+            used.append(fitting)
         start = time.perf_counter()
         replies = self.generator.generate(prompts, progress=progress)
         each = 1000 * (time.perf_counter() - start) / max(1, len(replies))
-        made = []
+        results = []
         for i, reply in enumerate(replies):
             tokens = self.generator.count_tokens(prompts[i])
-            step = Step("answer", (asked[i],), (reply,), tokens + count_tokens(reply), each)
+            step = Step("answer", (queries[i],), (reply,), tokens + count_tokens(reply), each)
             trace = (*traces.steps[i], step)
-            made.append(Result(questions[i], tuple(found[i]), used[i], reply, parse_answer(reply), tokens, trace))
-        return made
+            results.append(Result(questions[i], tuple(hits[i]), used[i], reply, parse_answer(reply), tokens, trace))
+        return results
 
 
 class _Traces:
@@ -198,17 +200,17 @@ class _Traces:
         self.steps: list[list[Step]] = [[] for _ in range(questions)]
         self._top_k = top_k
 
-    def timed(self, stage: str, came_in: Sequence[Any], work: Callable[[], list[Any]]) -> list[Any]:
+    def timed(self, stage: str, inputs: Sequence[Any], work: Callable[[], list[Any]]) -> list[Any]:
         """Run a stage on the whole batch and note what it did with each question."""
         start = time.perf_counter()
-        went_out = work()
-        each = 1000 * (time.perf_counter() - start) / max(1, len(went_out))
-        for steps, before, after in zip(self.steps, came_in, went_out, strict=True):
+        outputs = work()
+        each = 1000 * (time.perf_counter() - start) / max(1, len(outputs))
+        for steps, before, after in zip(self.steps, inputs, outputs, strict=True):
             hits = tuple(h for h in after if isinstance(h, NodeWithScore))
             tokens = sum(cost_of(h.node) for h in hits[: self._top_k]) if hits else 0
             tokens = tokens or sum(count_tokens(t) for t in _shown(after))
             steps.append(Step(stage, _shown(before), _shown(after), tokens, each, hits))
-        return went_out
+        return outputs
 
 
 def _shown(items: Sequence[Any]) -> tuple[str, ...]:
@@ -223,104 +225,14 @@ def _shown(items: Sequence[Any]) -> tuple[str, ...]:
     return tuple(shown)
 
 
-@dataclass
-class Corrective:
-    """Ask a first pipeline; where its answer is a refusal or is not supported, search again with a second one.
-
-    Source: in the manner of Yan et al. 2024, Corrective Retrieval Augmented Generation.
-
-    Attributes:
-        first, second: pipelines. supported: judges (question, result), and by default finds every answer
-            supported that is no refusal.
-    """
-
-    first: Pipeline
-    second: Pipeline
-    supported: Callable[[Sequence[Result]], Sequence[bool]] | None = None
-
-    def ask(self, question: str, history: Sequence[Message] = ()) -> Result:
-        """Answer one question."""
-        return self.run([question], [history])[0]
-
-    def run(
-        self,
-        questions: Sequence[str],
-        histories: Sequence[Sequence[Message]] | None = None,
-        progress: bool = False,
-    ) -> list[Result]:
-        """As `Pipeline.run`; trace and prompt tokens of a question searched for again are those of both rounds."""
-        said = list(histories or [()] * len(questions))
-        results = self.first.run(questions, said, progress)
-        judge = self.supported or (lambda rows: [not row.answer.refused for row in rows])
-        again = [i for i, fine in enumerate(judge(results)) if not fine]
-        second = self.second.run([questions[i] for i in again], [said[i] for i in again], progress) if again else []
-        for i, result in zip(again, second, strict=True):
-            tokens = results[i].prompt_tokens + result.prompt_tokens
-            results[i] = replace(result, prompt_tokens=tokens, trace=(*results[i].trace, *result.trace))
-        return results
-
-
-def judged_by(generator: Generator) -> Callable[[Sequence[Result]], list[bool]]:
-    """A judge for `Corrective`: an answer is supported when it is no refusal and the generator, reading the same
-    passages once more, does not find it wrong."""
-
-    def supported(results: Sequence[Result]) -> list[bool]:
-        chats = []
-        for result in results:
-            passages = [passage_of(h.node) for h in result.retrieved[: result.used]]
-            chats.append(judge_messages(result.question, result.answer.text or result.reply, passages))
-        said = generator.generate(chats)
-        return [
-            not result.answer.refused and parse_judgement(reply) is not False
-            for result, reply in zip(results, said, strict=True)
-        ]
-
-    return supported
-
-
 def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tuple[list[Message], int]:
     """The prompt with as many of the first passages as the window holds, and how many those are.
 
     Raises:
         ValueError: not even the question alone fits.
     """
-    for kept in range(len(passages), -1, -1):
-        messages = answer_messages(question, passages[:kept])
+    for n in range(len(passages), -1, -1):
+        messages = answer_messages(question, passages[:n])
         if generator.count_tokens(messages) <= generator.room():
-            return messages, kept
+            return messages, n
     raise ValueError(f"The question does not fit into the window of {generator.max_length} tokens: shorten it.")
-
-
-def prompt_tokens(pipeline: Pipeline, questions: Sequence[str]) -> list[int]:
-    """Length of the prompt that each question would lead to, in the generator's tokens, without asking it."""
-    lengths = []
-    for question, hits in zip(questions, pipeline.retrieve(questions), strict=True):
-        passages = [passage_of(h.node) for h in hits[: pipeline.top_k]]
-        messages, _ = fit(pipeline.generator, question, passages)
-        lengths.append(pipeline.generator.count_tokens(messages))
-    return lengths
-
-
-def score(questions: Sequence[Question], results: Sequence[Result]) -> list[metrics.AnswerScore]:
-    """Answer scores, question by question."""
-    return [metrics.score_answer(q, r.answer, r.cited()) for q, r in zip(questions, results, strict=True)]
-
-
-def score_retrieval(
-    questions: Sequence[Question], results: Sequence[Result], k: int = 5, budget: int = 1000
-) -> list[metrics.RetrievalScore | None]:
-    """Retrieval scores, question by question, of the chunks after every stage."""
-    passages = [[span_of(h.node) for h in r.retrieved] for r in results]
-    tokens = [[cost_of(h.node) for h in r.retrieved] for r in results]
-    return metrics.score_retrieval(questions, passages, tokens, k, budget)
-
-
-def evaluate(
-    questions: Sequence[Question], results: Sequence[Result], k: int = 5, budget: int = 1000
-) -> dict[str, stats.Interval]:
-    """Every metric of retrieval and of answers with its interval, clustered by contract."""
-    clusters = [q.cluster for q in questions]
-    return {
-        **metrics.summarise_retrieval(score_retrieval(questions, results, k, budget), clusters, k, budget),
-        **metrics.summarise_answers(score(questions, results), clusters),
-    }

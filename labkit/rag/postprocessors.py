@@ -1,4 +1,4 @@
-"""After retrieval: the chunks found are ordered anew, shortened or replaced before the generator reads them.
+"""After retrieval: chunks are reordered, shortened or replaced before the generator reads them.
 
 A stage takes the lists of many questions at once. Any LlamaIndex node post-processor can stand in,
 one question at a time.
@@ -17,21 +17,20 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from labkit import prompts
 from labkit.models import Embedder, Generator, Reranker
-from labkit.rag.chunking import indexed_text, passage_of, span_of, text_of
-
-Hits = list[NodeWithScore]
+from labkit.rag.chunking import annotate, indexed_text, passage_of, span_of, text_of
+from labkit.rag.retrieval import Hits
 
 
 class Stage(Protocol):
     """A stage after retrieval, on many questions at once."""
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
-        """The chunks of each question as the next stage shall see them."""
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+        """The chunks of each question as the next stage gets them."""
 
 
-def process(stage: Stage | BaseNodePostprocessor, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+def process(stage: Stage | BaseNodePostprocessor, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
     """Run a stage of this module, or any LlamaIndex node post-processor, on copies of the chunks."""
-    copies = [[NodeWithScore(node=hit.node.model_copy(deep=True), score=hit.score) for hit in hits] for hits in found]
+    copies = [[NodeWithScore(node=hit.node.model_copy(deep=True), score=hit.score) for hit in hits] for hits in lists]
     if isinstance(stage, BaseNodePostprocessor):
         return [
             stage.postprocess_nodes(hits, query_bundle=q) if hits else []
@@ -48,15 +47,13 @@ def _by_score(hits: Hits, scores: Sequence[float]) -> Hits:
 
 
 def _vectors(
-    embedder: Embedder, queries: Sequence[QueryBundle], found: Sequence[Hits], depth: int
+    embedder: Embedder, queries: Sequence[QueryBundle], lists: Sequence[Hits], depth: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each question its vector and those of its first `depth` chunks, all from one embedding call."""
-    texts = [
-        [q.query_str, *(indexed_text(h.node) for h in hits[:depth])] for q, hits in zip(queries, found, strict=True)
-    ]
-    every = iter(embedder.encode([text for row in texts for text in row]))
-    rows = [np.stack([next(every) for _ in row]) for row in texts]
-    return [(row[0], row[1:]) for row in rows]
+    """Of each question its vector and those of its first `depth` chunks."""
+    texts = [[indexed_text(h.node) for h in hits[:depth]] for hits in lists]
+    every = embedder.encode([text for row in texts for text in row])
+    rows = np.split(every, np.cumsum([len(row) for row in texts], dtype=int))
+    return list(zip(embedder.encode([q.query_str for q in queries], query=True), rows, strict=False))
 
 
 @dataclass
@@ -66,9 +63,9 @@ class First:
     count: int
     stage: Stage | BaseNodePostprocessor
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
-        ahead = process(self.stage, queries, [hits[: self.count] for hits in found])
-        return [first + hits[self.count :] for first, hits in zip(ahead, found, strict=True)]
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+        ahead = process(self.stage, queries, [hits[: self.count] for hits in lists])
+        return [first + hits[self.count :] for first, hits in zip(ahead, lists, strict=True)]
 
 
 @dataclass
@@ -79,17 +76,18 @@ class Rerank:
     the same one question at a time.
 
     Attributes:
-        reranker: of `labkit.models`. depth: chunks that it scores; those below follow as they were.
+        reranker: of `labkit.models`.
+        depth: chunks that it scores; those below follow as they were.
     """
 
     reranker: Reranker
     depth: int = 20
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
-        pairs = [(q.query_str, indexed_text(h.node)) for q, hits in zip(queries, found, strict=True)
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+        pairs = [(q.query_str, indexed_text(h.node)) for q, hits in zip(queries, lists, strict=True)
                  for h in hits[: self.depth]]  # fmt: skip
         scores = iter(self.reranker.score(pairs))
-        return [_by_score(hits, [next(scores) for _ in hits[: self.depth]]) for hits in found]
+        return [_by_score(hits, [next(scores) for _ in hits[: self.depth]]) for hits in lists]
 
 
 @dataclass
@@ -97,15 +95,16 @@ class EmbedderRerank:
     """Order the first `depth` chunks by another embedder, such as one trained on questions like these.
 
     Attributes:
-        embedder: of `labkit.models` or `labkit.tune`. depth: chunks that it scores; those below follow as they were.
+        embedder: of `labkit.models` or `labkit.tune`.
+        depth: chunks that it scores; those below follow as they were.
     """
 
     embedder: Embedder
     depth: int = 20
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
-        vectors = _vectors(self.embedder, queries, found, self.depth)
-        return [_by_score(hits, (near @ asked).tolist()) for hits, (asked, near) in zip(found, vectors, strict=True)]
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+        vectors = _vectors(self.embedder, queries, lists, self.depth)
+        return [_by_score(hits, (near @ query).tolist()) for hits, (query, near) in zip(lists, vectors, strict=True)]
 
 
 @dataclass
@@ -113,20 +112,21 @@ class LLMRerank:
     """Order the first `depth` chunks by how unlikely the generator finds it to refuse when it reads that chunk alone.
 
     Attributes:
-        generator: the model that answers. depth: chunks that it reads; those below follow as they were.
+        generator: the model that answers.
+        depth: chunks that it reads; those below follow as they were.
     """
 
     generator: Generator
     depth: int = 8
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
         chats = [
             prompts.answer_messages(q.query_str, [passage_of(h.node)])
-            for q, hits in zip(queries, found, strict=True)
+            for q, hits in zip(queries, lists, strict=True)
             for h in hits[: self.depth]
         ]
         refusing = iter(self.generator.log_likelihood(chats, [prompts.REFUSAL] * len(chats)))
-        return [_by_score(hits, [-next(refusing) for _ in hits[: self.depth]]) for hits in found]
+        return [_by_score(hits, [-next(refusing) for _ in hits[: self.depth]]) for hits in lists]
 
 
 @dataclass
@@ -136,7 +136,8 @@ class MMR:
     Source: Carbonell and Goldstein 1998; LlamaIndex's `get_top_k_mmr_embeddings`.
 
     Attributes:
-        embedder: for both nearnesses. weight: 1 looks at the question alone, 0 at the other chunks alone.
+        embedder: for both similarities.
+        weight: 1 looks at the question alone, 0 at the other chunks alone.
         depth: chunks to order; those below follow as they were.
     """
 
@@ -144,18 +145,18 @@ class MMR:
     weight: float = 0.7
     depth: int = 20
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
         from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
 
-        made = []
-        for hits, (asked, near) in zip(found, _vectors(self.embedder, queries, found, self.depth), strict=True):
+        ordered_lists = []
+        for hits, (query, near) in zip(lists, _vectors(self.embedder, queries, lists, self.depth), strict=True):
             scores, chosen = get_top_k_mmr_embeddings(
-                asked.tolist(), near.tolist(), similarity_fn=lambda a, b: float(np.dot(a, b)),
+                query.tolist(), near.tolist(), similarity_fn=lambda a, b: float(np.dot(a, b)),
                 similarity_top_k=self.depth, mmr_threshold=self.weight,
             )  # fmt: skip
             ordered = [NodeWithScore(node=hits[i].node, score=s) for s, i in zip(scores, chosen, strict=True)]
-            made.append(ordered + hits[self.depth :])
-        return made
+            ordered_lists.append(ordered + hits[self.depth :])
+        return ordered_lists
 
 
 @dataclass
@@ -165,21 +166,22 @@ class Compress:
     LlamaIndex's SentenceEmbeddingOptimizer chooses the sentences.
 
     Attributes:
-        embedder: for the nearness. share: of a chunk's sentences that are kept, at least one.
+        embedder: for the similarity.
+        share: of a chunk's sentences that are kept, at least one.
     """
 
     embedder: Embedder
     share: float = 0.5
 
-    def __call__(self, queries: Sequence[QueryBundle], found: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
         model = self.embedder.as_llama_index()
         optimizer = SentenceEmbeddingOptimizer(embed_model=model, context_before=0, context_after=0)
-        # All sentences in one call; the optimizer, which asks chunk by chunk, then finds their vectors known.
-        self.embedder.encode([s for hits in found for h in hits for s in optimizer._tokenizer_fn(text_of(h.node))])
-        for query, hits in zip(queries, found, strict=True):
+        # All sentences in one call: the optimizer, which asks chunk by chunk, then finds their vectors cached.
+        self.embedder.encode([s for hits in lists for h in hits for s in optimizer._tokenizer_fn(text_of(h.node))])
+        for query, hits in zip(queries, lists, strict=True):
             for hit in hits:
                 self._shorten(optimizer, QueryBundle(query.query_str), hit)
-        return list(found)
+        return list(lists)
 
     def _shorten(self, optimizer: SentenceEmbeddingOptimizer, query: QueryBundle, hit: NodeWithScore) -> None:
         node = hit.node
@@ -191,22 +193,22 @@ class Compress:
         optimizer.percentile_cutoff = max(self.share, 1.01 / len(sentences))
         bare = TextNode(text=node.text)
         optimizer.postprocess_nodes([NodeWithScore(node=bare, score=0.0)], query_bundle=query)
-        kept = [s for s in sentences if s in bare.text]
+        nearest = [s for s in sentences if s in bare.text]
         pieces, at, text = [], 0, node.text
-        for sentence in kept:
+        for sentence in nearest:
             at = text.index(sentence, at)
             start = (node.start_char_idx or 0) + at
             pieces.append([start, start + len(sentence)])
             at += len(sentence)
-        node.metadata["kept"] = pieces
-        node.excluded_embed_metadata_keys.append("kept")
-        node.excluded_llm_metadata_keys.append("kept")
-        node.set_content(" ".join(s.strip() for s in kept))
+        annotate(node, kept=pieces)
+        node.set_content(" ".join(s.strip() for s in nearest))
 
 
 class Window(MetadataReplacementPostProcessor):
-    """LlamaIndex's MetadataReplacementPostProcessor for sentence windows, which also moves a chunk's place; a window
-    that starts inside one above it is left out."""
+    """LlamaIndex's MetadataReplacementPostProcessor for sentence windows, which also updates a chunk's place.
+
+    A window that starts inside one above it is left out.
+    """
 
     def __init__(self) -> None:
         super().__init__(target_metadata_key="window")
@@ -217,14 +219,14 @@ class Window(MetadataReplacementPostProcessor):
         return "Window"
 
     def _postprocess_nodes(self, nodes: Hits, query_bundle: QueryBundle | None = None) -> Hits:
-        kept: Hits = []
+        windows: Hits = []
         for hit in super()._postprocess_nodes(nodes, query_bundle):
             node = hit.node
             assert isinstance(node, TextNode)
             node.start_char_idx = node.metadata.get("window_start", node.start_char_idx)
             node.end_char_idx = node.metadata.get("window_end", node.end_char_idx)
-            inside = (span_of(other.node) for other in kept)
+            inside = (span_of(other.node) for other in windows)
             if not any(s.document == node.metadata["document"] and s.start <= (node.start_char_idx or 0) < s.end
                        for s in inside):  # fmt: skip
-                kept.append(hit)
-        return kept
+                windows.append(hit)
+        return windows

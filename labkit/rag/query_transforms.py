@@ -1,8 +1,8 @@
-"""Before retrieval: what is searched for, when it is not the question as asked.
+"""Before retrieval: what is searched for, where it is not the question itself.
 
-A stage takes LlamaIndex's QueryBundles and gives for each one or several: `query_str` is what is
+A stage takes LlamaIndex's QueryBundles and returns one or several for each: `query_str` is what is
 searched for by words and asked of the generator, `custom_embedding_strs` what is searched for by
-meaning. Any LlamaIndex query transform can stand in for one of these.
+meaning. Any LlamaIndex query transform can be used in place of one of these.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from labkit.prompts import Message
 from labkit.rag.chunking import passage_of
 
 History = Sequence[Message]
-# Prompts with one passage or none are short and their replies long: so many of them take no more memory than a few
-# prompts of answers, and are faster together.
+# Prompts with one passage or none are short, their replies long: this many take no more memory than a few prompts that
+# ask for answers, and are faster together.
 TOGETHER = 32
 
 
@@ -30,7 +30,7 @@ class Transform(Protocol):
     """A stage before retrieval, on many questions at once."""
 
     def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
-        """For each query one or several, the first of which is asked of the generator."""
+        """One query or several for each, the first of which the generator is asked."""
 
 
 def transform(
@@ -42,12 +42,12 @@ def transform(
         ValueError: the stage gave nothing for a query.
     """
     if isinstance(stage, BaseQueryTransform):
-        made = [[stage.run(query)] for query in queries]
+        transformed = [[stage.run(query)] for query in queries]
     else:
-        made = stage(queries, histories)
-    if any(not row or not row[0].query_str.strip() for row in made):
+        transformed = stage(queries, histories)
+    if any(not row or not row[0].query_str.strip() for row in transformed):
         raise ValueError(f"{type(stage).__name__} gave no query for a question: check what it writes.")
-    return made
+    return transformed
 
 
 @dataclass
@@ -66,13 +66,13 @@ class HyDE:
 
     def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
         chats = [prompts.hyde_messages(q.query_str) for q in queries]
-        written = self.generator.generate(chats, prompts.NEW_TOKENS["hyde"], batch_size=TOGETHER)
-        made = []
-        for query, passage in zip(queries, written, strict=True):
+        passages = self.generator.generate(chats, prompts.NEW_TOKENS["hyde"], batch_size=TOGETHER)
+        bundles = []
+        for query, passage in zip(queries, passages, strict=True):
             texts = [passage] if passage else []
             texts += query.embedding_strs if self.include_original or not passage else []
-            made.append([QueryBundle(query.query_str, custom_embedding_strs=texts)])
-        return made
+            bundles.append([QueryBundle(query.query_str, custom_embedding_strs=texts)])
+        return bundles
 
 
 @dataclass
@@ -82,13 +82,13 @@ class Rewrite:
     generator: Generator
 
     def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
-        asked = [i for i, history in enumerate(histories) if history]
-        chats = [prompts.rewrite_messages(histories[i], queries[i].query_str) for i in asked]
+        followups = [i for i, history in enumerate(histories) if history]
+        chats = [prompts.rewrite_messages(histories[i], queries[i].query_str) for i in followups]
         written = self.generator.generate(chats, prompts.NEW_TOKENS["rewrite"], batch_size=TOGETHER) if chats else []
-        made = list(queries)
-        for i, text in zip(asked, written, strict=True):
-            made[i] = QueryBundle(text) if text else queries[i]
-        return [[query] for query in made]
+        rewritten = list(queries)
+        for i, text in zip(followups, written, strict=True):
+            rewritten[i] = QueryBundle(text) if text else queries[i]
+        return [[query] for query in rewritten]
 
 
 @dataclass
@@ -101,11 +101,11 @@ class Decompose:
         """The parts of each question; none where it asks for one thing."""
         chats = [prompts.decompose_messages(q) for q in questions]
         written = self.generator.generate(chats, prompts.NEW_TOKENS["decompose"], batch_size=TOGETHER)
-        made = []
+        splits = []
         for question, reply in zip(questions, written, strict=True):
             parts = [p for p in replies.parse_lines(reply) if p.strip() and p != question]
-            made.append(parts if len(parts) > 1 else [])
-        return made
+            splits.append(parts if len(parts) > 1 else [])
+        return splits
 
     def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
         parts = self.split([q.query_str for q in queries])
@@ -118,6 +118,8 @@ def hypothetical_questions(generator: Generator, chunks: Sequence[BaseNode], tok
     The same is known as reverse HyDE; LlamaIndex's QuestionsAnsweredExtractor does it one chunk at a time.
 
     Args:
+        generator: the model that writes.
+        chunks: to write questions for.
         tokens: longest reply, in the generator's tokens.
     """
     chats = [prompts.questions_messages(passage_of(c)) for c in chunks]
@@ -136,13 +138,13 @@ _EMPTY = frozenset(
 
 def keywords(question: str) -> str:
     """A question without the words that say nothing about what is asked."""
-    kept = [w for w in re.findall(r"[^\s?,;]+", question) if w.lower().strip(".") not in _EMPTY]
-    return " ".join(kept) or question
+    words = [w for w in re.findall(r"[^\s?,;]+", question) if w.lower().strip(".") not in _EMPTY]
+    return " ".join(words) or question
 
 
 @dataclass
 class MultiQuery:
-    """Search in several ways for the same thing: as asked, by keywords, and by a made-up passage.
+    """Search in several ways for the same thing: by the question, by its keywords, and by a made-up passage.
 
     The lists are fused by reciprocal rank. LlamaIndex's QueryFusionRetriever asks an LLM for paraphrases
     instead; the course's reader cannot paraphrase.

@@ -1,15 +1,14 @@
-"""Retrieval: which chunks are nearest to a question, by meaning, by words, by document?
+"""Retrieval: which chunks are nearest to a question, by meaning, by words, or by both?
 
 Everything here searches for many questions at once: `retrieve(queries, top_k)` gives a list of
-scored chunks for each. Any LlamaIndex retriever can stand in, one question at a time.
+scored chunks for each. Any LlamaIndex retriever can be used instead, one question at a time.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,11 +17,13 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.node_parser import get_leaf_nodes
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from labkit.corpus import Document
 from labkit.models import Embedder
 from labkit.rag.chunking import indexed_text, text_of
+from labkit.rag.search_words import search_words
 
 Query = str | QueryBundle
+# Chunks of one question with their scores, best first.
+Hits = list[NodeWithScore]
 # For each query the ids of the documents to search in, or None for all of them.
 Within = Sequence[Collection[str] | None]
 
@@ -30,7 +31,7 @@ Within = Sequence[Collection[str] | None]
 class Retriever(Protocol):
     """Anything that finds chunks for many queries at once."""
 
-    def retrieve(self, queries: Sequence[Query], top_k: int, within: Within | None = None) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int, within: Within | None = None) -> list[Hits]:
         """The `top_k` best chunks of each query, best first; fewer where `within` holds fewer."""
 
 
@@ -38,32 +39,32 @@ def bundles(queries: Sequence[Query]) -> list[QueryBundle]:
     """Queries as LlamaIndex's QueryBundle.
 
     Raises:
-        ValueError: a query is empty or no text, or a single one was given instead of a list.
+        ValueError: a query is empty or not a text, or a single one was given instead of a list.
     """
     if isinstance(queries, str | QueryBundle):
         raise ValueError("Give a list of questions, such as [question], or use ask() of a pipeline for one.")
     if wrong := [q for q in queries if not isinstance(q, str | QueryBundle)]:
         raise ValueError(f"A question must be a text, not {type(wrong[0]).__name__}: write it in words.")
-    made = [QueryBundle(q) if isinstance(q, str) else q for q in queries]
-    if any(not q.query_str.strip() for q in made):
+    bundled = [QueryBundle(q) if isinstance(q, str) else q for q in queries]
+    if any(not q.query_str.strip() for q in bundled):
         raise ValueError("A question is empty: write one.")
-    return made
+    return bundled
 
 
 def search(
     retriever: Retriever | BaseRetriever, queries: Sequence[Query], top_k: int, within: Within | None = None
-) -> list[list[NodeWithScore]]:
-    """Ask a retriever of this module for all queries at once, or a LlamaIndex retriever one by one.
+) -> list[Hits]:
+    """Search with a retriever of this module for all queries at once, or with a LlamaIndex retriever one by one.
 
     Raises:
         ValueError: a query is empty; a LlamaIndex retriever is asked to search in certain documents only.
     """
-    asked = bundles(queries)
+    bundled = bundles(queries)
     if not isinstance(retriever, BaseRetriever):
-        return retriever.retrieve(asked, top_k, within)
+        return retriever.retrieve(bundled, top_k, within)
     if within is not None:
         raise ValueError("A LlamaIndex retriever filters by its own MetadataFilters: set them when you build it.")
-    return [retriever.retrieve(query)[:top_k] for query in asked]
+    return [retriever.retrieve(query)[:top_k] for query in bundled]
 
 
 def check_top_k(top_k: int, size: int | None = None) -> None:
@@ -96,9 +97,7 @@ class _Chunks(ABC):
     def scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
         """How near each chunk is to each query, shape (queries, chunks)."""
 
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
         """The `top_k` best chunks of each query, best first.
 
         Args:
@@ -109,22 +108,22 @@ class _Chunks(ABC):
                 is left to search in.
         """
         check_top_k(top_k, len(self.chunks))
-        asked = bundles(queries)
-        found = []
-        for row, names in zip(self.scores(asked), within or [None] * len(asked), strict=True):
+        bundled = bundles(queries)
+        hits = []
+        for row, names in zip(self.scores(bundled), within or [None] * len(bundled), strict=True):
             allowed = np.arange(len(row)) if names is None else np.flatnonzero(np.isin(self._documents, list(names)))
             if not len(allowed):
                 raise ValueError("The filter leaves no chunk to search in: name documents that are in the index.")
             best = allowed[np.argsort(-row[allowed], kind="stable")[:top_k]]
-            found.append([NodeWithScore(node=self.chunks[i], score=float(row[i])) for i in best])
-        return found
+            hits.append([NodeWithScore(node=self.chunks[i], score=float(row[i])) for i in best])
+        return hits
 
 
 class VectorIndex(_Chunks):
     """Chunks and their vectors, searched by meaning for many questions at once.
 
     One embedding call and one matrix product serve all questions; LlamaIndex's in-memory store
-    walks through the chunks anew for each. `llama_index()` gives the same chunks as a
+    goes through the chunks once for each. `llama_index()` gives the same chunks as a
     VectorStoreIndex, for any LlamaIndex component.
 
     Args:
@@ -137,7 +136,7 @@ class VectorIndex(_Chunks):
         progress: show a bar while embedding.
 
     Raises:
-        ValueError: there are no chunks, what was given is no chunk, or `also` has another length.
+        ValueError: there are no chunks, something else was given, or `also` has another length.
     """
 
     def __init__(
@@ -159,13 +158,17 @@ class VectorIndex(_Chunks):
 
     def scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
         texts = [text for q in queries for text in q.embedding_strs]
-        vectors = self.embedder.encode(texts)
+        vectors = self.embedder.encode(texts, query=True)
+        # A made-up passage (HyDE) is embedded as a passage.
+        if written := [i for i, text in enumerate(texts) if text not in {q.query_str for q in queries}]:
+            vectors[written] = self.embedder.encode([texts[i] for i in written])
         owner = np.repeat(np.arange(len(queries)), [len(q.embedding_strs) for q in queries])
-        asked = np.stack([vectors[owner == i].mean(axis=0) for i in range(len(queries))]) if len(queries) else vectors
-        scores = asked @ self.vectors.T
+        if len(queries):
+            vectors = np.stack([vectors[owner == i].mean(axis=0) for i in range(len(queries))])
+        scores = vectors @ self.vectors.T
         if len(self._also):
             # A maximum over a chunk's own text and the texts that stand for it.
-            np.maximum.at(scores.T, self._also, (asked @ self._further.T).T)
+            np.maximum.at(scores.T, self._also, (vectors @ self._further.T).T)
         return scores
 
     def llama_index(self) -> VectorStoreIndex:
@@ -182,12 +185,12 @@ def _vectors(chunks: Sequence[TextNode], embedder: Embedder, joined: bool, progr
     own = embedder.encode([text_of(c) for c in chunks], progress=progress)
     headers = embedder.encode([str(c.metadata.get("header", "")) for c in chunks])
     has = np.array([[float("header" in c.metadata)] for c in chunks], dtype=np.float32)
-    both = own + has * headers
-    return both / np.linalg.norm(both, axis=1, keepdims=True)
+    sums = own + has * headers
+    return sums / np.linalg.norm(sums, axis=1, keepdims=True)
 
 
 class BM25Index(_Chunks):
-    """Chunks searched by words: LlamaIndex's BM25Retriever (bm25s, stemmed), asked for many questions at once.
+    """Chunks searched by words (`search_words`) for many questions at once, with bm25s, as LlamaIndex's BM25Retriever.
 
     Source: Robertson and Zaragoza 2009, The Probabilistic Relevance Framework; Lù 2024, BM25S.
 
@@ -195,42 +198,51 @@ class BM25Index(_Chunks):
         chunks: made by `rag.chunk`.
 
     Raises:
-        ValueError: there are no chunks, what was given is no chunk, or the chunks hold no words.
+        ValueError: there are no chunks, something else was given, or the chunks hold no words.
     """
 
     def __init__(self, chunks: Sequence[TextNode]) -> None:
-        from llama_index.retrievers.bm25 import BM25Retriever
+        from bm25s import BM25
 
         super().__init__(chunks)
-        if not any(any(c.isalnum() for c in indexed_text(node)) for node in self.chunks):
-            raise ValueError("The chunks hold no words: check what was loaded.")
-        self._bm25 = BM25Retriever.from_defaults(nodes=self.chunks, similarity_top_k=1)
+        words = [search_words(indexed_text(node)) for node in self.chunks]
+        if not any(words):
+            raise ValueError("The chunks hold no words to search for: check what was loaded.")
+        self._bm25 = BM25()
+        self._bm25.index(words, show_progress=False)
 
     def scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
-        import bm25s
-
-        words = bm25s.tokenize(
-            [q.query_str for q in queries], stopwords="en", stemmer=self._bm25.stemmer,
-            token_pattern=self._bm25.token_pattern, return_ids=False, show_progress=False,
-        )  # fmt: skip
-        empty = np.zeros(len(self.chunks), dtype=np.float32)
-        return np.stack([self._bm25.bm25.get_scores(w) if w else empty for w in words]) if words else empty[None][:0]
+        rows = np.zeros((len(queries), len(self.chunks)), dtype=np.float32)
+        for row, query in zip(rows, queries, strict=True):
+            if known := [w for w in search_words(query.query_str) if w in self._bm25.vocab_dict]:
+                row[:] = self._bm25.get_scores(known)
+        return rows
 
     def llama_index(self, top_k: int = 5) -> BaseRetriever:
         """The same index as a LlamaIndex retriever."""
-        self._bm25.similarity_top_k = top_k
-        return self._bm25
+        return _OneByOne(self, top_k)
 
 
-class _Given(BaseRetriever):
-    """Results found before, for LlamaIndex components that want a retriever."""
+class _OneByOne(BaseRetriever):
+    """An index of this module as a LlamaIndex retriever."""
 
-    def __init__(self, found: Sequence[NodeWithScore]) -> None:
-        self._found = found
+    def __init__(self, index: _Chunks, top_k: int) -> None:
+        self._index, self._top_k = index, top_k
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [NodeWithScore(node=hit.node, score=hit.score) for hit in self._found]
+        return self._index.retrieve([query_bundle], min(self._top_k, len(self._index.chunks)))[0]
+
+
+class _FixedHits(BaseRetriever):
+    """Results found before, for LlamaIndex components that want a retriever."""
+
+    def __init__(self, hits: Sequence[NodeWithScore]) -> None:
+        self._hits = hits
+        super().__init__()
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return [NodeWithScore(node=hit.node, score=hit.score) for hit in self._hits]
 
 
 def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithScore]:
@@ -242,13 +254,13 @@ def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithS
     from llama_index.core.retrievers import QueryFusionRetriever
     from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
 
-    if len(lists) == 1:
-        return list(lists[0][:top_k])
-    # A chunk that shares no word with the query has a rank all the same, for want of others.
-    held = [[hit for hit in found if hit.score != 0] for found in lists]
-    lists = held if any(held) else lists
+    if len(lists) < 2:
+        return [hit for hits in lists for hit in hits[:top_k]]
+    # BM25 ranks chunks that share no word with the query, at score 0, when nothing else is left: drop them.
+    scored = [[hit for hit in hits if hit.score != 0] for hits in lists]
+    lists = scored if any(scored) else lists
     fusion = QueryFusionRetriever(
-        [_Given(found) for found in lists], llm=MockLLM(), mode=FUSION_MODES.RECIPROCAL_RANK,
+        [_FixedHits(hits) for hits in lists], llm=MockLLM(), mode=FUSION_MODES.RECIPROCAL_RANK,
         similarity_top_k=top_k, num_queries=1, use_async=False,
     )  # fmt: skip
     return fusion.retrieve("fused")
@@ -266,9 +278,7 @@ class Hybrid:
     retrievers: Sequence[Retriever | BaseRetriever]
     depth: int = 30
 
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
         """As `Retriever.retrieve`.
 
         Raises:
@@ -277,8 +287,8 @@ class Hybrid:
         check_top_k(top_k)
         if not self.retrievers:
             raise ValueError("There is nothing to fuse: give at least one retriever.")
-        found = [search(r, queries, min(max(self.depth, top_k), _size(r, top_k)), within) for r in self.retrievers]
-        return [fuse(lists, top_k) for lists in zip(*found, strict=True)]
+        lists = [search(r, queries, min(max(self.depth, top_k), _size(r, top_k)), within) for r in self.retrievers]
+        return [fuse(row, top_k) for row in zip(*lists, strict=True)]
 
 
 def _size(retriever: Retriever | BaseRetriever, default: int) -> int:
@@ -294,17 +304,13 @@ class AutoMerging:
     Args:
         nodes: every level, from `rag.chunk(documents, HierarchicalNodeParser...)`.
         embedder: for the smallest chunks.
-        share: of a chunk's parts that must be found, so that it takes their place.
-        depth: small chunks that are searched before merging. joined: as in `VectorIndex`.
+        share: of a chunk's parts that must be found for it to replace them.
+        depth: small chunks that are searched before merging.
+        joined: as in `VectorIndex`.
     """
 
     def __init__(
-        self,
-        nodes: Sequence[TextNode],
-        embedder: Embedder,
-        share: float = 0.5,
-        depth: int = 12,
-        joined: bool = True,
+        self, nodes: Sequence[TextNode], embedder: Embedder, share: float = 0.5, depth: int = 12, joined: bool = True
     ) -> None:
         check_chunks(nodes)
         leaves = [n for n in get_leaf_nodes(list(nodes)) if isinstance(n, TextNode)]
@@ -317,91 +323,15 @@ class AutoMerging:
         """The smallest chunks."""
         return self.index.chunks
 
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
         """As `Retriever.retrieve`, on merged chunks; at least 1 of them."""
         from llama_index.core.retrievers import AutoMergingRetriever
 
         check_top_k(top_k)
         depth = min(max(self.depth, top_k), len(self.index.chunks))
         merged = []
-        for query, found in zip(bundles(queries), self.index.retrieve(queries, depth, within), strict=True):
-            given: object = _Given(found)
-            merging = AutoMergingRetriever(given, self._storage, simple_ratio_thresh=self.share)  # type: ignore[arg-type]
+        for query, hits in zip(bundles(queries), self.index.retrieve(queries, depth, within), strict=True):
+            small: object = _FixedHits(hits)
+            merging = AutoMergingRetriever(small, self._storage, simple_ratio_thresh=self.share)  # type: ignore[arg-type]
             merged.append(merging.retrieve(query)[:top_k])
         return merged
-
-
-@dataclass
-class Router:
-    """Which documents is a question about? By the words of their titles or headers, by their meaning, or both.
-
-    Attributes:
-        headers: what describes each document, by id: its title, or `document_headers`.
-        embedder: for the meaning; None to go by words alone. words: go by words as well.
-        keep: documents that are kept for a question.
-    """
-
-    headers: Mapping[str, str]
-    embedder: Embedder | None = None
-    words: bool = True
-    keep: int = 3
-    _index: Retriever = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if not self.headers or not (self.words or self.embedder):
-            raise ValueError("The router needs headers of documents, and words or an embedder to compare them by.")
-        nodes = [TextNode(text=text, id_=name, metadata={"document": name}, excluded_embed_metadata_keys=["document"])
-                 for name, text in self.headers.items()]  # fmt: skip
-        ways: list[Retriever] = [BM25Index(nodes)] if self.words else []
-        ways += [VectorIndex(nodes, self.embedder)] if self.embedder else []
-        self._index = ways[0] if len(ways) == 1 else Hybrid(ways)
-
-    def route(self, queries: Sequence[Query]) -> list[list[str]]:
-        """The ids of the documents kept for each query, likeliest first.
-
-        Where it goes by words alone and no header holds a word of the query, all documents are kept.
-        """
-        keep = min(self.keep, len(self.headers))
-        made = []
-        for hits in self._index.retrieve(queries, keep):
-            kept = [str(hit.node.metadata["document"]) for hit in hits if hit.score or not self.words]
-            made.append(kept or list(self.headers))
-        return made
-
-
-@dataclass
-class Routed:
-    """Search only in the documents that a router keeps."""
-
-    retriever: Retriever
-    router: Router
-
-    def retrieve(
-        self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None
-    ) -> list[list[NodeWithScore]]:
-        """As `Retriever.retrieve`; `within` narrows what the router keeps, where the two meet."""
-        check_top_k(top_k)
-        kept: list[Collection[str]] = list(self.router.route(queries))
-        if within is not None:
-            kept = [
-                k if names is None else [n for n in k if n in names] or names
-                for k, names in zip(kept, within, strict=True)
-            ]
-        return self.retriever.retrieve(queries, top_k, kept)
-
-
-def titles(documents: Sequence[Document]) -> dict[str, str]:
-    """Titles by document id, for a `Router` that goes by names."""
-    return {d.id: d.title for d in documents}
-
-
-def kinds_and_dates(documents: Sequence[Document]) -> dict[str, str]:
-    """Kind and date by document id, for a `Router` that goes by them; documents without either are left out."""
-    known = {}
-    for document in documents:
-        kind, day = str(document.metadata.get("kind") or ""), document.metadata.get("date")
-        written = f"{(at := date.fromisoformat(str(day))).day} {at:%B} {at.year}" if day else ""
-        known[document.id] = f"{kind.replace('_', ' ')} {written}".strip()
-    return {name: text for name, text in known.items() if text}

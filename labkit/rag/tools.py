@@ -1,124 +1,46 @@
-"""Many documents: which ones a question is about, one tool for each, and what is made of the values they give.
+"""Many documents: a tool for each document, and a pipeline that plans, asks the tools and combines their values.
 
-A question is planned (what is asked, of which documents), every document is asked by a tool (a table of extracted
-values, or the reader), and code puts the values together: compares, filters, takes the one in force. LlamaIndex's
+A question is planned (what is asked, of which documents), every document is asked by a tool (a lookup in the knowledge
+graph, or the generator), and code combines the values: compares, filters, takes the one in force. LlamaIndex's
 SubQuestionQueryEngine has the same three steps, with an LLM in each.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
-import re
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Protocol
 
-import numpy as np
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from labkit.corpus import COMPANY_RELATIONS, Document, Span
+from labkit.corpus import COMPANY_RELATIONS, Span
 from labkit.metrics import normalise
 from labkit.models import Generator
 from labkit.prompts import REFUSAL, Message
 from labkit.rag.chunking import count_tokens, passage_of, span_of
-from labkit.rag.graph import GraphRetriever, InForce, Intent, KnowledgeGraph, Seed, Triple, Understand
+from labkit.rag.contract_ranker import ContractRanker
+from labkit.rag.graph import InForce, KnowledgeGraph, Triple
+from labkit.rag.graph_retrieval import GraphRetriever, Intent, Seed, Understand
 from labkit.rag.pipeline import Result, Step, fit
 from labkit.rag.retrieval import VectorIndex, bundles
 from labkit.replies import parse_answer
 from labkit.values import Quantity, difference, parse_quantity, quantities
 
-
-class ContractRanker:
-    """Which contracts is a question about? By the words of their openings, the companies, and their clauses.
-
-    Args:
-        documents: contracts among them are the candidates. retriever: knows the companies and indexes the clauses.
-        opening: words from the start of a contract that describe it. nearness: weight of meaning. names: of companies.
-    """
-
-    def __init__(
-        self,
-        documents: Sequence[Document],
-        retriever: GraphRetriever,
-        opening: int = 150,
-        nearness: float = 2.0,
-        names: float = 1.0,
-    ) -> None:
-        contracts = set(retriever.graph.entities("contract"))
-        self.retriever, self.nearness, self.names = retriever, nearness, names
-        self._words = {
-            d.id: set(self._stems(f"{d.title} {' '.join(d.text.split()[:opening])}"))
-            for d in documents
-            if d.id in contracts
-        }
-        if not self._words:
-            raise ValueError("There are no contracts among the documents: load some, and build the graph from them.")
-        seen = Counter(w for words in self._words.values() for w in words)
-        self._weight = {w: math.log(1 + len(self._words) / n) for w, n in seen.items()}
-
-    @staticmethod
-    def _stems(text: str) -> list[str]:
-        return _stemmer().stemWords(re.findall(r"[^\W\d_]+|\d+", text.lower()))
-
-    def find(self, questions: Sequence[str], counts: Sequence[int], among: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The contracts that each question is about, best first.
-
-        Args:
-            counts: how many contracts each question names, 1 or 2. among: candidates of each question, all where empty.
-        """
-        scores = self.retriever.index.scores(bundles(questions))
-        found = []
-        for question, row, count, names in zip(questions, scores, counts, among, strict=True):
-            candidates = [d for d in self._words if not names or d in names]
-            found.append(self._best(question, row, count, candidates))
-        return found
-
-    def _best(self, question: str, row: np.ndarray, count: int, candidates: Sequence[str]) -> list[str]:
-        asked = [w for w in dict.fromkeys(self._stems(question)) if w in self._weight]
-        total = sum(self._weight[w] for w in asked) or 1.0
-        named = {seed.entity for seed in self.retriever.seeds(question)}
-        parties = {d: set(self.retriever.graph.parties(d)) for d in candidates}
-
-        def covered(words: set[str], companies: set[str]) -> tuple[float, float]:
-            share = sum(self._weight[w] for w in asked if w in words) / total
-            return share, len(named & companies) / max(1, len(named))
-
-        one = {}
-        for d in candidates:
-            share, companies = covered(self._words[d], parties[d])
-            one[d] = share + self.names * companies + self.nearness * self.retriever.nearest(row, d)
-        ranked = sorted(candidates, key=lambda d: -one[d])
-        if count < 2 or len(candidates) < 2:
-            return ranked
-        best, top = ranked[:2], -math.inf
-        for a, b in itertools.combinations(ranked[:12], 2):
-            # What both cover counts once, so that a pair is not twice the same description.
-            share, companies = covered(self._words[a] | self._words[b], parties[a] | parties[b])
-            if (score := 2 * share + self.names * companies + 0.5 * (one[a] + one[b])) > top:
-                best, top = [a, b], score
-        return [*best, *(d for d in ranked if d not in best)]
-
-
-@lru_cache(maxsize=1)
-def _stemmer() -> Any:
-    import Stemmer
-
-    return Stemmer.Stemmer("english")
-
-
-# ---------------------------------------------------------------------------------- values
+# ----------------------------------------------------------------------------------- tools
 
 
 @dataclass(frozen=True)
-class Found:
+class DocumentValue:
     """What a tool found in a document: a value in force and where it stands, or nothing.
 
     Attributes:
-        text: the value as written, None where the document gives none. replaced: earlier values, the oldest first.
+        document: id of the document that was asked.
+        relation: that was asked for.
+        text: the value as written, None where the document states none.
+        source: where it stands.
+        replaced: earlier values, the oldest first.
         tokens: that a generator read for it.
     """
 
@@ -136,14 +58,15 @@ Request = tuple[str, str]  # (document, relation)
 class Tool(Protocol):
     """Answers what a document says on a relation."""
 
-    def stated(self, documents: Sequence[str], like: Sequence[Quantity] = ()) -> set[str] | None:
+    def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> set[str] | None:
         """The relations that any of the documents states; None where the tool cannot tell before it looks.
 
         Args:
-            like: only relations with a value that can be compared with one of these.
+            documents: ids of contracts.
+            comparable: only relations with a value that can be compared with one of these quantities.
         """
 
-    def ask(self, requests: Sequence[Request]) -> list[Found]:
+    def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
         """The value of each (document, relation)."""
 
 
@@ -153,27 +76,26 @@ class GraphLookupTool:
 
     graph: KnowledgeGraph
 
-    def stated(self, documents: Sequence[str], like: Sequence[Quantity] = ()) -> set[str]:
-        """As `Tool.stated`, register facts of the parties included."""
+    def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> set[str]:
+        """As `Tool.relations`, register facts of the parties included."""
         clauses = [t for contract in documents for t in self.graph.clauses(contract)]
-        if like:
-            alike = {q.dimension for q in like}
-            return {t.relation for t in clauses if (q := parse_quantity(t.text)) is not None and q.dimension in alike}
-        own = {t.relation for t in clauses}
-        return own | {t.relation for c in documents for p in self.graph.parties(c) for t in self.graph.of(p)
-                      if t.relation in COMPANY_RELATIONS}  # fmt: skip
+        if comparable:
+            dimensions = {q.dimension for q in comparable}
+            sizes = [(t.relation, parse_quantity(t.text)) for t in clauses]
+            return {relation for relation, size in sizes if size is not None and size.dimension in dimensions}
+        parties = [p for contract in documents for p in self.graph.parties(contract)]
+        register = {t.relation for p in parties for t in self.graph.of(p)}
+        return {t.relation for t in clauses} | register.intersection(COMPANY_RELATIONS)
 
-    def ask(self, requests: Sequence[Request]) -> list[Found]:
+    def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
         """As `Tool.ask`, the amended value where there is one."""
-        made = []
-        for document, relation in requests:
-            held = self.graph.in_force(document, relation)
-            made.append(
-                Found(document, relation)
-                if held is None
-                else Found(document, relation, held.value.text, held.value.source, held.replaced)
-            )
-        return made
+        return [self._value(document, relation) for document, relation in requests]
+
+    def _value(self, document: str, relation: str) -> DocumentValue:
+        held = self.graph.in_force(document, relation)
+        if held is None:
+            return DocumentValue(document, relation)
+        return DocumentValue(document, relation, held.value.text, held.value.source, held.replaced)
 
 
 @dataclass
@@ -182,6 +104,8 @@ class ReadTool:
 
     Attributes:
         index: of all documents; searched inside one document and its amendments.
+        graph: knows which amendments a contract has.
+        generator: the model that reads.
         top_k: passages in a prompt; those of amendments come first, the newest at the front, for the newest text wins.
     """
 
@@ -190,34 +114,34 @@ class ReadTool:
     generator: Generator
     top_k: int = 2
 
-    def stated(self, documents: Sequence[str], like: Sequence[Quantity] = ()) -> None:
+    def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> None:
         """Not known before reading."""
 
-    def ask(self, requests: Sequence[Request]) -> list[Found]:
+    def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
         """As `Tool.ask`."""
         if not requests:
             return []
         families = [(document, *self.graph.amendments(document)) for document, _ in requests]
-        asked = [f"What is the {relation} in the {self.graph.title(document)}?" for document, relation in requests]
-        hits = self.index.retrieve(asked, self.top_k, families)
+        questions = [f"What is the {relation} in the {self.graph.title(document)}?" for document, relation in requests]
         prompts, nodes = [], []
-        for question, found, family in zip(asked, hits, families, strict=True):
-            order = sorted(found, key=lambda hit: -family.index(str(hit.node.metadata["document"])))
-            messages, kept = fit(self.generator, question, [passage_of(hit.node) for hit in order])
+        hits = self.index.retrieve(questions, self.top_k, families)
+        for question, row, family in zip(questions, hits, families, strict=True):
+            order = sorted(row, key=lambda hit: -family.index(str(hit.node.metadata["document"])))
+            messages, fitting = fit(self.generator, question, [passage_of(hit.node) for hit in order])
             prompts.append(messages)
-            nodes.append([hit.node for hit in order[:kept]])
-        made = []
-        for (document, relation), reply, prompt, given in zip(
+            nodes.append([hit.node for hit in order[:fitting]])
+        values = []
+        for (document, relation), reply, prompt, read in zip(
             requests, self.generator.generate(prompts), prompts, nodes, strict=True
         ):
             answer, tokens = parse_answer(reply), self.generator.count_tokens(prompt)
-            cited = [given[i - 1] for i in answer.citations if 1 <= i <= len(given)] or given[:1]
+            cited = [read[i - 1] for i in answer.citations if 1 <= i <= len(read)] or read[:1]
             text = None if answer.refused else answer.text
-            made.append(Found(document, relation, text, span_of(cited[0]) if cited else None, (), tokens))
-        return made
+            values.append(DocumentValue(document, relation, text, span_of(cited[0]) if cited else None, (), tokens))
+        return values
 
 
-# --------------------------------------------------------------------------------- planning
+# -------------------------------------------------------------------------------- pipeline
 
 
 @dataclass(frozen=True)
@@ -225,7 +149,9 @@ class Plan:
     """What is to be done for a question.
 
     Attributes:
-        operation: as in `Intent`. relation: asked for. documents: contracts to ask, the likeliest first.
+        operation: as in `Intent`.
+        relation: asked for, empty where none is likely enough.
+        documents: contracts to ask, the likeliest first.
         company: whose contracts are listed, or whose partner is asked about.
     """
 
@@ -235,18 +161,24 @@ class Plan:
     company: str | None = None
 
 
+# Operations on the values of two contracts.
+_PAIRS = ("larger", "same", "difference")
+
+
 @dataclass
 class ToolPipeline:
-    """Plan a question, ask a tool for each document, put the values together.
+    """Plan a question, ask a tool about each document, combine the values.
 
     Attributes:
-        retriever: finds entities and the paths between them. references: finds the contracts meant.
-        understand: says what is asked, such as `models.Intents`. tool: gives values.
+        retriever: finds entities and the paths between them.
+        ranker: finds the contracts that a question is about.
+        understand: says what is asked, such as `models.Intents`.
+        tool: gives values.
         floor: a relation less probable than this is no answer: refuse.
     """
 
     retriever: GraphRetriever
-    references: ContractRanker
+    ranker: ContractRanker
     understand: Understand
     tool: Tool
     floor: float = 0.05
@@ -263,25 +195,22 @@ class ToolPipeline:
         intents = self.understand(questions)
         seeds = [self.retriever.seeds(q) for q in questions]
         counts = [2 if intent.operation in _PAIRS else 1 for intent in intents]
-        among = [self.retriever.contracts(s) if count == 1 else [] for s, count in zip(seeds, counts, strict=True)]
-        found = self.references.find(questions, counts, among)
-        return [
-            self._planned(question, intent, named, ranked)
-            for question, intent, named, ranked in zip(questions, intents, seeds, found, strict=True)
-        ]
+        candidates = [self.retriever.contracts(s) if n == 1 else [] for s, n in zip(seeds, counts, strict=True)]
+        rankings = self.ranker.find(questions, counts, candidates)
+        return [self._plan(*row) for row in zip(questions, intents, seeds, rankings, strict=True)]
 
-    def _planned(self, question: str, intent: Intent, seeds: Sequence[Seed], ranked: Sequence[str]) -> Plan:
+    def _plan(self, question: str, intent: Intent, seeds: Sequence[Seed], ranking: Sequence[str]) -> Plan:
         company = next((s.entity for s in seeds if s.entity in self._companies), None)
-        if intent.operation.startswith("list"):
+        listing = intent.operation.startswith("list")
+        if listing:
             documents = tuple(self.graph.contracts(company)) if company else ()
         else:
-            documents = tuple(ranked[: 2 if intent.operation in _PAIRS else 1])
-        like = quantities(question) if intent.operation.startswith("list") else []
-        stated = self.tool.stated(documents, like)
-        open_to = [r for r in intent.relations if stated is None or r in stated]
+            documents = tuple(ranking[: 2 if intent.operation in _PAIRS else 1])
+        stated = self.tool.relations(documents, quantities(question) if listing else [])
+        relations = [r for r in intent.relations if stated is None or r in stated]
         if intent.operation != "value":
-            open_to = [r for r in open_to if r not in COMPANY_RELATIONS]
-        relation = max(open_to, key=lambda r: intent.relations[r], default="")
+            relations = [r for r in relations if r not in COMPANY_RELATIONS]
+        relation = max(relations, key=lambda r: intent.relations[r], default="")
         if intent.relations.get(relation, 0.0) < self.floor:
             relation = ""
         return Plan(intent.operation, relation, documents, company)
@@ -297,71 +226,73 @@ class ToolPipeline:
         start = time.perf_counter()
         plans = self.plan(questions)
         requests = [self._requests(plan) for plan in plans]
-        values = iter(self.tool.ask([r for row in requests for r in row]))
-        found = [[next(values) for _ in row] for row in requests]
+        answers = iter(self.tool.ask([request for row in requests for request in row]))
+        values = [[next(answers) for _ in row] for row in requests]
         each = 1000 * (time.perf_counter() - start) / max(1, len(questions))
-        return [self._result(q, p, f, each) for q, p, f in zip(questions, plans, found, strict=True)]
+        return [self._result(q, p, v, each) for q, p, v in zip(questions, plans, values, strict=True)]
 
     def _requests(self, plan: Plan) -> list[Request]:
         if plan.relation in COMPANY_RELATIONS or not plan.relation:
             return []
         return [(document, plan.relation) for document in plan.documents]
 
-    def _result(self, question: str, plan: Plan, found: Sequence[Found], milliseconds: float) -> Result:
+    def _result(self, question: str, plan: Plan, values: Sequence[DocumentValue], milliseconds: float) -> Result:
         if plan.relation in COMPANY_RELATIONS:
-            found = self._register(plan, question)
-        text, used = combine(question, plan, found, self.graph)
-        nodes = [node for f in used if f.source is not None and (node := self._node(f.source)) is not None]
+            values = self._register(plan, question)
+        text, used = combine(question, plan, values, self.graph)
+        nodes = [node for v in used if v.source is not None and (node := self._node(v.source)) is not None]
         reply = f"{text} {''.join(f'[{i}]' for i in range(1, len(nodes) + 1))}".strip() if text else REFUSAL
-        tokens = sum(f.tokens for f in found)
+        tokens = sum(v.tokens for v in values)
         steps = (
             Step("plan", (question,), (f"{plan.operation}: {plan.relation or 'nothing known'}",), 0, 0.0),
-            Step("ask", plan.documents, tuple(f"{f.document}: {f.text}" for f in found), tokens, milliseconds),
-            Step("combine", tuple(str(f.text) for f in used), (reply,), count_tokens(reply), 0.0),
+            Step("ask", plan.documents, tuple(f"{v.document}: {v.text}" for v in values), tokens, milliseconds),
+            Step("combine", tuple(str(v.text) for v in used), (reply,), count_tokens(reply), 0.0),
         )
         hits = tuple(NodeWithScore(node=node, score=1.0) for node in nodes)
         return Result(question, hits, len(hits), reply, parse_answer(reply), tokens, steps)
 
-    def _register(self, plan: Plan, question: str) -> list[Found]:
+    def _register(self, plan: Plan, question: str) -> list[DocumentValue]:
         """What the register says of the party that the question does not name."""
         named = {s.entity for s in self.retriever.seeds(question) if s.how == "name"}
         others = [p for c in plan.documents for p in self.graph.parties(c) if p not in named]
-        said = [t for p in others for t in self.graph.of(p, plan.relation)]
-        return [Found(plan.documents[0], plan.relation, t.text, t.source) for t in said[:1]]
+        triples = [t for p in others for t in self.graph.of(p, plan.relation)]
+        return [DocumentValue(plan.documents[0], plan.relation, t.text, t.source) for t in triples[:1]]
 
     def _node(self, source: Span) -> TextNode | None:
         return next((n for n in self.retriever.index.chunks if span_of(n).overlap(source)), None)
 
 
-_PAIRS = ("larger", "same", "difference")
+# ------------------------------------------------------------------------------- combining
 
 
-def combine(question: str, plan: Plan, found: Sequence[Found], graph: KnowledgeGraph) -> tuple[str, list[Found]]:
+def combine(
+    question: str, plan: Plan, values: Sequence[DocumentValue], graph: KnowledgeGraph
+) -> tuple[str, list[DocumentValue]]:
     """The answer that the values give, and those that it rests on; an empty text where they give none."""
-    held = [f for f in found if f.text is not None]
+    stated = [v for v in values if v.text is not None]
     if plan.operation == "value":
-        return (str(held[0].text), held[:1]) if held else ("", [])
+        return (str(stated[0].text), stated[:1]) if stated else ("", [])
     if plan.operation.startswith("list"):
-        kept = [f for f in held if _meets(plan.operation, str(f.text), question)]
-        others = [p for f in kept for p in graph.parties(f.document) if p != plan.company]
-        return "; ".join(dict.fromkeys(others)), kept
-    if len(held) < 2:
+        meeting = [v for v in stated if _meets(plan.operation, str(v.text), question)]
+        partners = [p for v in meeting for p in graph.parties(v.document) if p != plan.company]
+        return "; ".join(dict.fromkeys(partners)), meeting
+    if len(stated) < 2:
         return "", []
-    return _pair(plan.operation, held[0], held[1], graph), held[:2]
+    return _compare(plan.operation, stated[0], stated[1], graph), stated[:2]
 
 
-def _pair(operation: str, a: Found, b: Found, graph: KnowledgeGraph) -> str:
-    sizes = [parse_quantity(str(f.text)) for f in (a, b)]
+def _compare(operation: str, a: DocumentValue, b: DocumentValue, graph: KnowledgeGraph) -> str:
+    sizes = [parse_quantity(str(v.text)) for v in (a, b)]
     if sizes[0] is None or sizes[1] is None:
         same = normalise(str(a.text)) == normalise(str(b.text))
         return ("yes" if same else "no") if operation == "same" else ""
-    apart = difference(sizes[0], sizes[1])
+    gap = difference(sizes[0], sizes[1])
     if operation == "same":
-        return "yes" if apart is not None and apart.number == 0 else "no"
-    if apart is None:
+        return "yes" if gap is not None and gap.number == 0 else "no"
+    if gap is None:
         return ""
     if operation == "difference":
-        return str(apart)
+        return str(gap)
     return graph.title((a if sizes[0].size >= sizes[1].size else b).document)
 
 

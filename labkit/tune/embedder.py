@@ -1,4 +1,4 @@
-"""An embedder of one's own: LoRA on the embedder's network, trained so that questions lie near their evidence.
+"""Training the embedder: LoRA on the embedder's network, trained so that questions lie near their evidence.
 
 Sources: Karpukhin et al. 2020, Dense Passage Retrieval (the other passages of a batch are negatives); Hu et al.
 2021, LoRA. sentence-transformers trains and loads it, PEFT holds the adapter.
@@ -19,35 +19,35 @@ from labkit.tune.settings import arguments, save_adapter, sides
 
 @dataclass(frozen=True)
 class Triplet:
-    """A question, a passage that holds its evidence, and one that the search found and that does not."""
+    """A question, a passage that holds its evidence, and one that was found but does not."""
 
     question: str
     right: str
     wrong: str
 
 
-def triplets(questions: Sequence[Question], found: Sequence[Sequence[tuple[Span, str]]]) -> list[Triplet]:
+def triplets(questions: Sequence[Question], hits: Sequence[Sequence[tuple[Span, str]]]) -> list[Triplet]:
     """Training triplets out of what a search found: each passage with evidence against the best ones without.
 
     Args:
         questions: of the train split; those without evidence give nothing.
-        found: for each question the place and text of the passages found, best first.
+        hits: for each question the place and text of the passages found, best first.
 
     Raises:
         ValueError: the numbers differ, no passage found holds evidence, or none lacks it.
     """
-    made = [
+    examples = [
         Triplet(question, a, b)
-        for question, right, wrong in sides(questions, found)
+        for question, right, wrong in sides(questions, hits)
         for a, b in zip(right, wrong, strict=False)
     ]
-    if not made:
+    if not examples:
         raise ValueError("No passage found lacks evidence: search deeper.")
-    return made
+    return examples
 
 
 def train_embedder(
-    made: Sequence[Triplet],
+    triplets: Sequence[Triplet],
     out: Path,
     base: str | None = None,
     epochs: float = 1.0,
@@ -59,9 +59,14 @@ def train_embedder(
     """Train a LoRA adapter on triplets and save it; the base network stays as it is.
 
     Args:
-        made: from `triplets`. out: folder of the adapter.
+        triplets: from `triplets`.
+        out: folder of the adapter.
         base: a folder or Hugging Face id of the network; the course's MiniLM by default.
-        epochs, rank, learning_rate, batch_size, seed: of the training.
+        epochs: passes over the examples.
+        rank: of the adapter's matrices.
+        learning_rate: the highest, reached after a warm-up.
+        batch_size: examples in a step.
+        seed: of the training.
 
     Returns:
         `out`, with the adapter in safetensors.
@@ -75,16 +80,16 @@ def train_embedder(
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
-    if not made:
+    if not triplets:
         raise ValueError("There are no triplets to train on: make some with `tune.triplets`.")
     torch.manual_seed(seed)
     network = embedder_network(base or models.minilm_path())
     network.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear"))
     rows = Dataset.from_dict(
         {
-            "anchor": [t.question for t in made],
-            "positive": [t.right for t in made],
-            "negative": [t.wrong for t in made],
+            "anchor": [t.question for t in triplets],
+            "positive": [t.right for t in triplets],
+            "negative": [t.wrong for t in triplets],
         }
     )
     with tempfile.TemporaryDirectory() as scratch:

@@ -27,7 +27,7 @@ class Chat:
 
 
 def train_generator(
-    made: Sequence[Chat],
+    chats: Sequence[Chat],
     out: Path,
     generator: models.Generator | None = None,
     epochs: float = 4.0,
@@ -39,9 +39,14 @@ def train_generator(
     """Train a LoRA adapter on chats and save it; only the replies are learned, not the prompts.
 
     Args:
-        made: prompts with the replies wanted. out: folder of the adapter.
+        chats: prompts with the replies wanted.
+        out: folder of the adapter.
         generator: the model to train, in fp32 or bf16; the reader by default. Its weights stay as they are on disk.
-        epochs, rank, learning_rate, batch_size, seed: of the training.
+        epochs: passes over the examples.
+        rank: of the adapter's matrices.
+        learning_rate: the highest, reached after a warm-up.
+        batch_size: examples in a step.
+        seed: of the training.
 
     Returns:
         `out`, with the adapter in safetensors.
@@ -53,11 +58,11 @@ def train_generator(
     from datasets import Dataset
     from peft import LoraConfig
 
-    if not made:
+    if not chats:
         raise ValueError("There are no chats to train on: give prompts with the replies wanted.")
     base = generator or models.load_generator()
-    rows = [_row(chat, base) for chat in made]
-    if not (kept := [row for row in rows if len(row["input_ids"]) <= base.max_length]):
+    rows = [_row(chat, base) for chat in chats]
+    if not (fitting := [row for row in rows if len(row["input_ids"]) <= base.max_length]):
         raise ValueError(f"No chat fits into the window of {base.max_length} tokens: shorten the prompts.")
     logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
     with quietly(), tempfile.TemporaryDirectory() as scratch:
@@ -71,7 +76,7 @@ def train_generator(
         )  # fmt: skip
         lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
         trainer = SFTTrainer(
-            base.model, settings, train_dataset=Dataset.from_list(kept), processing_class=base.tokenizer,
+            base.model, settings, train_dataset=Dataset.from_list(fitting), processing_class=base.tokenizer,
             peft_config=lora,
         )  # fmt: skip
         trainer.train()
@@ -83,9 +88,6 @@ def train_generator(
 
 def _row(chat: Chat, generator: models.Generator) -> dict[str, Any]:
     """Tokens of prompt and reply as they follow each other at inference; the mask marks the reply."""
-    whole = [*chat.messages, {"role": "assistant", "content": chat.reply}]
-    prompt = generator.text(chat.messages)
-    text = str(generator.tokenizer.apply_chat_template(whole, tokenize=False))
-    reply = text[len(prompt) :] if text.startswith(prompt) else f"{chat.reply}{generator.tokenizer.eos_token}"
+    prompt, reply = generator.text(chat.messages), generator.reply_text(chat.messages, chat.reply)
     ids = [generator.tokenizer(part, add_special_tokens=False)["input_ids"] for part in (prompt, reply)]
     return {"input_ids": ids[0] + ids[1], "completion_mask": [0] * len(ids[0]) + [1] * len(ids[1])}

@@ -44,7 +44,8 @@ def train_intents(
     """Train the classifier on questions of the train split.
 
     Args:
-        questions: of known wording. embedder: gives the vectors.
+        questions: of known wording.
+        embedder: gives the vectors.
         mask: writes "the company" for names, so that a question is not judged by who is in it.
         texts: further (text, relation) pairs for the relations, such as clauses; they weigh a third of a question.
         strength: inverse of the regularisation.
@@ -52,11 +53,11 @@ def train_intents(
     Raises:
         ValueError: fewer than two kinds of relations or of operations are among the questions.
     """
-    known = [(q.question, found) for q in questions if q.followup is None and (found := labels(q)) is not None]
-    kinds, relations = [_KIND.get(o, "list") for _, (o, _) in known], [r for _, (_, r) in known]
+    labelled = [(q.question, label) for q in questions if q.followup is None and (label := labels(q)) is not None]
+    kinds, relations = [_KIND.get(o, "list") for _, (o, _) in labelled], [r for _, (_, r) in labelled]
     if len(set(kinds)) < 2 or len(set(relations)) < 2:
-        raise ValueError("There is nothing to tell apart: give questions of several tasks and relations.")
-    masked = [mask(question) for question, _ in known]
+        raise ValueError("There is only one class to learn: give questions of several tasks and relations.")
+    masked = [mask(question) for question, _ in labelled]
     vectors = embedder.encode([without_quantities(m) for m in masked])
     further = embedder.encode([without_quantities(text) for text, _ in texts])
     weights = np.concatenate([np.ones(len(vectors)), np.full(len(further), 1 / 3)])
@@ -64,14 +65,14 @@ def train_intents(
     return Intents(embedder, relation, _fitted(np.hstack([vectors, structure(masked)]), kinds, strength), mask)
 
 
-def _fitted(vectors: np.ndarray, wanted: Sequence[str], strength: float, weights: np.ndarray | None = None) -> Head:
+def _fitted(vectors: np.ndarray, classes: Sequence[str], strength: float, weights: np.ndarray | None = None) -> Head:
     """A multinomial logistic regression; without weights every class counts the same."""
     from sklearn.linear_model import LogisticRegression
 
     balance = None if weights is not None else "balanced"
     fitted = LogisticRegression(C=strength, max_iter=2000, class_weight=balance)
-    fitted.fit(vectors, wanted, sample_weight=weights)
-    weight, bias, classes = fitted.coef_, fitted.intercept_, fitted.classes_
-    if len(classes) == 2:  # scikit-learn keeps one row for two classes
+    fitted.fit(vectors, classes, sample_weight=weights)
+    weight, bias, fitted_classes = fitted.coef_, fitted.intercept_, fitted.classes_
+    if len(fitted_classes) == 2:  # scikit-learn keeps one row for two classes
         weight, bias = np.vstack([-weight / 2, weight / 2]), np.array([-bias[0] / 2, bias[0] / 2])
-    return Head(tuple(map(str, classes)), weight, bias)
+    return Head(tuple(map(str, fitted_classes)), weight, bias)

@@ -1,4 +1,4 @@
-"""A cross-encoder of one's own: LoRA on the embedder's network, trained on questions and their evidence.
+"""Training a cross-encoder: LoRA on the embedder's network, trained on questions and their evidence.
 
 Sources: Nogueira and Cho 2019, Passage Re-ranking with BERT; Hu et al. 2021, LoRA. sentence-transformers
 trains and loads it, PEFT holds the adapter.
@@ -28,32 +28,29 @@ class Pair:
 
 
 def pairs(
-    questions: Sequence[Question],
-    found: Sequence[Sequence[tuple[Span, str]]],
-    negatives: int = 4,
-    seed: int = 0,
+    questions: Sequence[Question], hits: Sequence[Sequence[tuple[Span, str]]], negatives: int = 4, seed: int = 0
 ) -> list[Pair]:
     """Training pairs out of what a search found: passages with evidence, and others from near the top.
 
     Args:
         questions: of the train split; those without evidence give negatives alone.
-        found: for each question the place and text of the passages found, best first.
+        hits: for each question the place and text of the passages found, best first.
         negatives: of each question, drawn from the passages without evidence.
 
     Raises:
         ValueError: the numbers differ, or no passage found holds evidence.
     """
     rng = random.Random(seed)
-    made: list[Pair] = []
-    for question, right, wrong in sides(questions, found):
-        made += [Pair(question, text, 1.0) for text in right]
-        made += [Pair(question, text, 0.0) for text in rng.sample(wrong, min(negatives, len(wrong)))]
-    rng.shuffle(made)
-    return made
+    examples: list[Pair] = []
+    for question, right, wrong in sides(questions, hits):
+        examples += [Pair(question, text, 1.0) for text in right]
+        examples += [Pair(question, text, 0.0) for text in rng.sample(wrong, min(negatives, len(wrong)))]
+    rng.shuffle(examples)
+    return examples
 
 
 def train_reranker(
-    made: Sequence[Pair],
+    pairs: Sequence[Pair],
     out: Path,
     base: str | None = None,
     epochs: float = 1.0,
@@ -65,9 +62,14 @@ def train_reranker(
     """Train a LoRA adapter and a head on pairs, and save them; the base network stays as it is.
 
     Args:
-        made: from `pairs`. out: folder of the adapter.
+        pairs: from `pairs`.
+        out: folder of the adapter.
         base: a folder or Hugging Face id of the network; the course's MiniLM by default.
-        epochs, rank, learning_rate, batch_size, seed: of the training.
+        epochs: passes over the examples.
+        rank: of the adapter's matrices.
+        learning_rate: the highest, reached after a warm-up.
+        batch_size: examples in a step.
+        seed: of the training.
 
     Returns:
         `out`, with the adapter in safetensors.
@@ -80,7 +82,7 @@ def train_reranker(
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
-    if not made:
+    if not pairs:
         raise ValueError("There are no pairs to train on: make some with `tune.pairs`.")
     encoder = reranker_network(base or models.minilm_path())
     encoder.add_adapter(
@@ -91,9 +93,9 @@ def train_reranker(
     )  # fmt: skip
     rows = Dataset.from_dict(
         {
-            "question": [p.question for p in made],
-            "passage": [p.passage for p in made],
-            "label": [p.label for p in made],
+            "question": [p.question for p in pairs],
+            "passage": [p.passage for p in pairs],
+            "label": [p.label for p in pairs],
         }
     )
     with tempfile.TemporaryDirectory() as scratch:

@@ -14,23 +14,23 @@ MAX_LENGTH = 256
 
 
 def sides(
-    questions: Sequence[Question], found: Sequence[Sequence[tuple[Span, str]]]
+    questions: Sequence[Question], hits: Sequence[Sequence[tuple[Span, str]]]
 ) -> list[tuple[str, list[str], list[str]]]:
     """Of each question its text, the passages found that hold evidence, and those that hold none, best first.
 
     Raises:
         ValueError: the numbers differ, or no passage found holds evidence.
     """
-    if len(questions) != len(found):
-        raise ValueError(f"{len(questions)} questions but {len(found)} lists: search for each question once.")
-    made = []
-    for question, passages in zip(questions, found, strict=True):
+    if len(questions) != len(hits):
+        raise ValueError(f"{len(questions)} questions but {len(hits)} lists: search for each question once.")
+    rows = []
+    for question, passages in zip(questions, hits, strict=True):
         right = [text for span, text in passages if any(metrics.covers(span, e) for e in question.evidence)]
         wrong = [text for span, text in passages if not any(span.overlap(e) for e in question.evidence)]
-        made.append((question.question, right, wrong))
-    if not any(right for _, right, _ in made):
+        rows.append((question.question, right, wrong))
+    if not any(right for _, right, _ in rows):
         raise ValueError("No passage found holds evidence: search deeper, or check the questions.")
-    return made
+    return rows
 
 
 def arguments(out: str, epochs: float, learning_rate: float, batch_size: int, seed: int) -> dict[str, Any]:
@@ -48,7 +48,9 @@ def save_adapter(network: Any, out: Path, base: str) -> Path:
     """Save the adapter of a network of transformers.
 
     Args:
-        network: with an adapter. out: folder, made when missing. base: id or folder that the network was loaded from.
+        network: with an adapter.
+        out: folder, made when missing.
+        base: id or folder that the network was loaded from.
 
     Returns:
         `out`.

@@ -91,16 +91,16 @@ def test_a_typed_question_moves_the_lists(shown: Any, pictures: Path):
 
 
 @pytest.mark.parametrize("shown", ["errors"], indirect=True)
-def test_a_box_is_opened(shown: Any, pictures: Path):
-    for box in ("right", "misread", "refused wrongly", "evidence not retrieved"):
-        shown.locator(".widget-dropdown select").nth(1).select_option(box)
+def test_an_error_category_is_chosen(shown: Any, pictures: Path):
+    for category in ("right", "misread", "refused wrongly", "evidence not retrieved"):
+        shown.locator(".widget-dropdown select").nth(1).select_option(category)
         shown.wait_for_timeout(500)
-        if "said:" in html(shown).inner_text():
+        if "reply:" in html(shown).inner_text():
             break
-    assert "right:" in html(shown).inner_text() and "said:" in html(shown).inner_text()
+    assert "right:" in html(shown).inner_text() and "reply:" in html(shown).inner_text()
     shown.locator(".widget-dropdown select").nth(1).select_option("wrong document")
     shown.wait_for_function(
-        "[...document.querySelectorAll('.widget-html-content')].pop().innerText.includes('No question is in this box')"
+        "[...document.querySelectorAll('.widget-html-content')].pop().innerText.includes('No question has this error')"
     )
     shown.screenshot(path=str(pictures / "widget_errors.png"))
 

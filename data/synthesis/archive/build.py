@@ -10,7 +10,33 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
-from synthesis.archive import checks, contracts, feedback, formats, playbook, questions, world
+from synthesis.archive import (
+    amendments,
+    checks,
+    contracts,
+    feedback,
+    formats,
+    notices,
+    playbook,
+    questions,
+    references,
+    several,
+    single,
+    wording_checks,
+    world,
+)
+
+TASKS: dict[str, questions.Ask] = {
+    "lookup": single.ask_lookup,
+    "compare": several.ask_compare,
+    "multihop": several.ask_multihop,
+    "amended": single.ask_amended,
+    "list": several.ask_list,
+    "classify": single.ask_classify,
+    "summarise": single.ask_summarise,
+    "unanswerable": single.ask_unanswerable,
+    "draft": notices.ask_draft,
+}
 
 
 def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -21,8 +47,8 @@ def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 def _write(folder: Path) -> None:
     companies = world.companies()
     written = contracts.contracts(world.deals(companies), companies)
-    changes = contracts.amendments(written)
-    asked = questions.questions(questions.Corpus(companies, written, changes))
+    changes = amendments.amendments(written)
+    asked = questions.questions(references.Corpus(companies, written, changes), TASKS)
     (folder / "contracts").mkdir()
     aligned = formats.write_all(written, folder / "contracts")
     documents = sorted([*written, *changes], key=lambda document: document.id)
@@ -42,7 +68,7 @@ def main(out: Path) -> None:
 
     Raises ValueError where the wordings have flaws or cannot give the data their sizes.
     """
-    flaws = checks.check_wordings()
+    flaws = wording_checks.check_wordings()
     if flaws:
         raise ValueError("The wordings have flaws:\n" + "\n".join(flaws))
     out = Path(out)

@@ -1,4 +1,4 @@
-"""Checks of the wordings and of `data/`: flaws, leaks, spans, sizes; and a description in numbers."""
+"""Checks of `data/`: leaks, spans, sizes, halves and parts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import paths
-from synthesis.archive import clauses, playbook, values, world
+from labkit import corpus, paths
+from labkit.values import MONTHS, NUMBER_WORDS
+from synthesis.archive import consistency, values, world
 
 Row = dict[str, Any]
 BY_HAND = ("README.md", "prices.toml")
@@ -18,110 +19,10 @@ BY_HAND = ("README.md", "prices.toml")
 EDITABLE = ("prices.toml",)
 GENERATED = ("companies.jsonl", "contracts", "contracts.jsonl", "feedback", "pdf_alignment.jsonl", "playbook.md",
              "questions")  # fmt: skip
-STYLES = ("classic", "us", "plain", "civil", "schedule", "letter")
-TASKS = ("lookup", "compare", "multihop", "amended", "list", "classify", "summarise", "unanswerable")
+TASKS = ("lookup", "compare", "multihop", "amended", "list", "classify", "summarise", "unanswerable", "draft")
+PARTS = ("pilot", "final")
 SPLITS = ("train", "dev", "test")
-NUMBER_WORDS = [*values.UNITS, *values.TENS[2:], "hundred", "thousand", "million"]
-MONTH = "|".join(clauses.MONTHS)
-
-
-# ---- wordings
-
-
-def check_wordings() -> list[str]:
-    """Sentences about flaws of the hand-written files, each naming its file and id; empty when they are sound."""
-    return [*_check_clauses(), *_check_frames(), *_check_questions(), *playbook.check()]
-
-
-def _check_clauses() -> list[str]:
-    found: list[str] = []
-    ids: set[str] = set()
-    skeletons: dict[str, str] = {}
-    written = clauses.entries()
-    for category, kind in values.CATEGORIES.items():
-        if category not in written:
-            found.append(f"clauses: the category {category} has no wordings: write at least ten.")
-            continue
-        known = {row["style"] for row in written[category] if row.get("split") != "test"}
-        found += [f"clauses: {category} has no {style} wording that training may use: write one."
-                  for style in STYLES[:-1] if style not in known]  # fmt: skip
-        if not any(row["style"] == "letter" for row in written[category]):
-            found.append(f"clauses: {category} has no letter wording: write one.")
-        for row in written[category]:
-            name, text = row.get("id", "?"), row["text"]
-            if name in ids:
-                found.append(f"clauses: the id {name} is used twice: rename one.")
-            ids.add(name)
-            skeleton = re.sub(r"\{[^}]*\}|\W+", " ", text).lower()
-            if skeleton in skeletons:
-                found.append(f"clauses: {name} says the same as {skeletons[skeleton]}: word it differently.")
-            skeletons[skeleton] = name
-            found += _check_clause(name, row, kind.kind)
-    return found
-
-
-def _check_clause(name: str, row: Row, kind: str) -> list[str]:
-    text, found = row["text"], []
-    if row["style"] not in STYLES:
-        found.append(f"clauses: {name} has the unknown style {row['style']}: use one of {', '.join(STYLES)}.")
-    if row["style"] == "letter" and row.get("split") != "test":
-        found.append(f'clauses: {name} is a letter wording: mark it split = "test".')
-    answers = 0 if kind == "party" or "row" in row else 1
-    if text.count("{value}") != answers:
-        found.append(f"clauses: {name} has {{value}} {text.count('{value}')} times: it must stand {answers} times.")
-    owner = row.get("owner")
-    if kind == "party" and (owner not in ("A", "B") or ("row" not in row and f"{{{owner}}}" not in text)):
-        found.append(f"clauses: {name} must name its owner, A or B, and have that party in its text.")
-    for slot, detail in re.findall(r"\{(\w+)(?::(\w+))?\}", text):
-        good = (slot in ("value", "A", "B", "agreement") or (slot == "ref" and detail in values.CATEGORIES)
-                or (slot == "other" and (detail in values.DECOYS or detail == "date")))  # fmt: skip
-        if not good:
-            found.append(f"clauses: {name} has the unknown placeholder {{{slot}:{detail}}}: correct it.")
-    if not 15 <= len(text.split()) <= 120:
-        found.append(f"clauses: {name} has {len(text.split())} words: keep it between 15 and 120.")
-    return found
-
-
-def _check_frames() -> list[str]:
-    found, styles = [], world.load("frames.toml")["style"]
-    for style in STYLES:
-        if style not in styles:
-            found.append(f"frames.toml has no style {style}: add it.")
-            continue
-        for text in styles[style]["amendment"]["replacements"]:
-            if text.count("{value}") != 1:
-                found.append(f"frames.toml: a replacement of {style} must have {{value}} once: {text[:60]}")
-    for kind in world.load("names.toml")["kinds"]:
-        if kind not in world.load("frames.toml")["kinds"]:
-            found.append(f"frames.toml has no kind {kind}: add its title, roles and categories.")
-    return found
-
-
-def _check_questions() -> list[str]:
-    table = world.load("questions.toml")
-    found: list[str] = []
-    seen: dict[str, str] = {}
-    for category in values.CATEGORIES:
-        rows = table["lookup"].get(category, {}).get("wordings", [])
-        if len(rows) != 12 or len(table["topic"].get(category, {}).get("phrases", [])) != 4:
-            found.append(f"questions.toml: {category} needs 12 lookup wordings and 4 topic phrases.")
-        for text in rows:
-            if "{contract}" not in text and not ("{A}" in text and "{B}" in text):
-                found.append(f"questions.toml: lookup.{category} names no contract: {text}")
-    for path, text in _wordings(table):
-        masked = re.sub(r"\{\w+\}|\W+", " ", text).lower().strip()
-        if masked in seen:
-            found.append(f"questions.toml: {path} repeats {seen[masked]}: {text}")
-        seen[masked] = path
-    return found
-
-
-def _wordings(table: Row) -> Iterable[tuple[str, str]]:
-    for task in table:
-        if task in ("reference", "topic", "followup"):
-            continue
-        for form, rows in table[task].items():
-            yield from ((f"{task}.{form}.{number:02d}", text) for number, text in enumerate(rows["wordings"], 1))
+MONTH = "|".join(MONTHS)
 
 
 # ---- reading data/
@@ -170,11 +71,11 @@ def names_of(documents: Iterable[Row], companies: Iterable[Row]) -> list[str]:
 
 def _all_names() -> list[str]:
     names = world.load("names.toml")
-    found = {*names["people"]["names"], *names["projects"]["names"], *names["places"]["cities"]}
+    found = {*names["people"]["names"], *names["projects"]["names"]}
     found |= {part for key in ("names", "former", "escrow") for part in names["companies"][key]}
-    found |= {part for key in ("territories", "data") for part in names["regions"][key]}
+    found |= {part for table in names["regions"].values() for places in table.values() for part in places}
     found |= {row[key] for row in names["laws"] for key in ("name", "adjective")}
-    found |= {city for row in names["suffixes"] for city in row["cities"]}
+    found |= {city for row in (*names["suffixes"], *names["laws"]) for city in row["cities"]}
     found |= {subject for kind in names["kinds"].values() for subject in kind["subjects"]}
     found |= {name.removeprefix("the ") for name in found}
     return sorted(found, key=lambda name: (-len(name), name))
@@ -222,15 +123,17 @@ def leaks(train: list[Row], test: list[Row], documents: list[Row], companies: li
             trained[masker(text)] = row["id"]
     facts = {(row["fact"], row["wording"]): row["id"] for row in train}
     found = []
-    for row in test:
+    for row in [*test, *(dev or [])]:
         for text in filter(None, (row["question"], row["standalone"])):
             if masker(text) in trained:
-                found.append(f"The test question {row['id']} equals {trained[masker(text)]} of training, names masked.")
+                what = f"The {row['split']} question {row['id']}"
+                found.append(f"{what} equals {trained[masker(text)]} of training, names masked.")
         if (row["fact"], row["wording"]) in facts:
             found.append(f"{row['id']} asks the same fact in the same wording as {facts[row['fact'], row['wording']]}.")
-    known = {row["wording"] for row in [*train, *(dev or [])]}
-    shared = sorted({row["wording"] for row in test} & known)
-    found += [f"The question wording {wording} occurs in test and in training or dev." for wording in shared]
+    in_train, in_dev, in_test = ({row["wording"] for row in rows} for rows in (train, dev or [], test))
+    found += [f"The question wording {wording} occurs in test and in training or dev."
+              for wording in sorted(in_test & (in_train | in_dev))]  # fmt: skip
+    found += [f"The question wording {wording} occurs in dev and in training." for wording in sorted(in_dev & in_train)]
     found += _named(train, documents)
     return found + _overlap(train, dev or [], documents)
 
@@ -239,9 +142,9 @@ def _named(train: list[Row], documents: list[Row]) -> list[str]:
     """Training questions that name a new contract: by id, by its parties, by nickname or subject."""
     found = []
     contracts = [row for row in documents if not row["amends"]]
-    new = [row for row in contracts if row["split"] == "test"]
-    ids = {row["id"] for row in documents if row["split"] == "test"}
-    pairs = {frozenset(p["short"] for p in row["parties"]) for row in contracts if row["split"] != "test"}
+    new = [row for row in contracts if row["split"] != "train"]
+    ids = {row["id"] for row in documents if row["split"] != "train"}
+    pairs = {frozenset(p["short"] for p in row["parties"]) for row in contracts if row["split"] == "train"}
     for row in train:
         text = " ".join(
             [row["question"], row["standalone"] or "", json.dumps(row["followup"] or "", ensure_ascii=False)]
@@ -262,7 +165,8 @@ def _overlap(train: list[Row], dev: list[Row], documents: list[Row]) -> list[str
     found = []
     for name, rows in (("train", train), ("dev", dev)):
         for row in rows:
-            wrong = [d for d in row["documents"] if split.get(d, name) != name]
+            own = "train" if row["half"] == "seen" else name
+            wrong = [d for d in row["documents"] if split.get(d, own) != own]
             if wrong:
                 found.append(f"The {name} question {row['id']} is about {wrong[0]}, a contract of another split.")
     return found
@@ -276,8 +180,8 @@ def verify(data: Path) -> list[str]:
     data = Path(data)
     missing = [name for name in (*GENERATED, *BY_HAND, "SHA256SUMS") if not (data / name).exists()]
     if missing:
-        return [f"{data} lacks {', '.join(missing)}: run `python -m labkit data build`."]
-    found = [*_check_sums(data), *_check_folders(data)]
+        return [f"{data} lacks {', '.join(missing)}: run `python -m synthesis data build`."]
+    found = _check_sums(data)
     try:
         documents, companies = read(data / "contracts.jsonl"), read(data / "companies.jsonl")
         asked = {split: read(data / "questions" / f"{split}.jsonl") for split in SPLITS}
@@ -285,6 +189,9 @@ def verify(data: Path) -> list[str]:
         found += _check_documents(documents, texts)
         found += _check_answers(asked, texts)
         found += _check_sizes(documents, asked, texts)
+        found += _check_halves(documents, asked)
+        found += consistency.contract_faults(documents, companies, texts)
+        found += consistency.question_faults(asked, documents, companies)
         found += _check_formats(data, documents, texts)
         found += leaks(asked["train"], asked["test"], documents, companies, asked["dev"])
         found += _check_feedback(read(data / "feedback" / "pairs.jsonl"), asked["train"])
@@ -293,45 +200,12 @@ def verify(data: Path) -> list[str]:
     return found
 
 
-def edited(data: Path) -> list[str]:
-    """Files that are made to be changed and were."""
-    expected, actual = paths.checksums(data), digests(data)
-    return [name for name in EDITABLE if name in actual and actual[name] != expected.get(name)]
-
-
 def _check_sums(data: Path) -> list[str]:
-    expected = paths.checksums(data)
-    actual = digests(data)
-    found = [f"{name} differs from SHA256SUMS: restore it or build data again."
-             for name, digest in expected.items()
-             if actual.get(name, digest) != digest and name not in EDITABLE]  # fmt: skip
-    found += [
-        f"{name} is listed in SHA256SUMS but missing: build data again."
-        for name in sorted(expected.keys() - actual.keys())
-    ]
-    return found + [f"{name} is not listed in SHA256SUMS: remove it or build data again."
-                    for name in sorted(actual.keys() - expected.keys())]  # fmt: skip
-
-
-def _check_folders(data: Path) -> list[str]:
-    """Files of results and models against the SHA256SUMS of their folder; a folder that is not there is fine."""
-    found = []
-    for folder in (data / "results", *sorted((data / "models").glob("*"))):
-        if folder.is_dir():
-            found += [f"{line}: restore it with `git checkout data`." for line in _check_folder(data, folder)]
-    return found
-
-
-def _check_folder(data: Path, folder: Path) -> list[str]:
-    place = folder.relative_to(data).as_posix()
-    if not (folder / paths.SUMS).exists():
-        return [f"{place} holds no SHA256SUMS"]
-    expected = paths.checksums(folder)
-    gone = sorted(name for name in expected if not (folder / name).exists())
-    changed = [n for n in expected if n not in gone and paths.sha256(folder / n) != expected[n]]
-    return [f"{place}/{name} is listed in its folder's SHA256SUMS but missing" for name in gone] + [
-        f"{place}/{name} differs from its folder's SHA256SUMS" for name in changed
-    ]
+    """Files that are missing or changed, but for those made to be edited, and files that no checksum covers."""
+    wrong = {n: what for n, what in corpus.changed_files(data).items() if n not in EDITABLE or what == "missing"}
+    found = [f"{name} is {what}: restore it or build the data again." for name, what in wrong.items()]
+    return found + [f"{name} is not listed in SHA256SUMS: remove it or build the data again."
+                    for name in sorted(digests(data).keys() - paths.checksums(data).keys())]  # fmt: skip
 
 
 def _check_documents(documents: list[Row], texts: dict[str, str]) -> list[str]:
@@ -392,15 +266,43 @@ def _check_sizes(documents: list[Row], asked: dict[str, list[Row]], texts: dict[
     found += _check_held_out(contracts)
     for split, rows in asked.items():
         _least(found, sum(row["ambiguous"] for row in rows) / len(rows), 1 / 3, f"Share of ambiguous {split} questions")
-    halves = Counter((row["task"], row["half"]) for row in asked["test"])
+    return found
+
+
+def _check_halves(documents: list[Row], asked: dict[str, list[Row]]) -> list[str]:
+    """Sizes of the halves of dev and test and of the parts of test; what the seen half asks was trained."""
+    found: list[str] = []
+    counts = Counter((row["split"], row["task"], row["half"]) for row in (*asked["dev"], *asked["test"]))
     for task in TASKS:
         for half in ("new", "seen"):
-            _least(found, halves[task, half], 100, f"Test questions of {task}, {half}")
-        _least(found, sum(row["task"] == task for row in asked["dev"]), 60, f"Dev questions of {task}")
+            _least(found, counts["test", task, half], 100, f"Test questions of {task}, {half}")
+        _least(found, counts["dev", task, "new"], 60, f"Dev questions of {task}, new")
     _least(found, len(asked["test"]), 1_600, "Test questions")
-    known = {row["id"] for row in contracts}
-    used = {d for row in asked["test"] if row["half"] == "new" for d in row["documents"] if d in known}
-    _least(found, len(used), 40, "Contracts asked about in the new half")
+    known = {row["id"] for row in documents if not row["amends"]}
+    for split, half, least in (("test", "new", 40), ("dev", "new", 20), ("dev", "seen", 30)):
+        used = {d for row in asked[split] if row["half"] == half for d in row["documents"] if d in known}
+        _least(found, len(used), least, f"Contracts asked about in {split}, {half}")
+    _least(found, sum(row["half"] == "seen" for row in asked["dev"]), 160, "Dev questions, seen")
+    _least(found, counts["dev", "lookup", "seen"], 80, "Dev questions of lookup, seen")
+    trained = {(row["task"], row["fact"]) for row in asked["train"]}
+    found += [f"{row['id']} is in the seen half, but training does not ask for {row['fact']}."
+              for row in (*asked["dev"], *asked["test"])
+              if row["half"] == "seen" and (row["task"], row["fact"]) not in trained]  # fmt: skip
+    return found + _check_parts(asked)
+
+
+def _check_parts(asked: dict[str, list[Row]]) -> list[str]:
+    found: list[str] = []
+    parts = Counter(row["part"] for row in asked["test"])
+    _least(found, parts["pilot"], 350, "Test questions of the pilot")
+    _least(found, parts["final"], 900, "Test questions of the final part")
+    facts = {part: {(r["half"], r["fact"]) for r in asked["test"] if r["part"] == part} for part in PARTS}
+    both = sorted(facts["pilot"] & facts["final"])
+    found += [f"Pilot and final both ask for {fact} ({half})." for half, fact in both]
+    for split, rows in asked.items():
+        wrong = [row for row in rows if (row["part"] in PARTS) != (split == "test")]
+        wrong += [row for row in rows if (row["half"] is None) != (split == "train")]
+        found += [f"{row['id']} has the part {row['part']} and the half {row['half']}." for row in wrong]
     return found
 
 
@@ -444,64 +346,3 @@ def _check_feedback(pairs: list[Row], train: list[Row]) -> list[str]:
               for row in pairs if row["question"] not in known]  # fmt: skip
     found += [f"The judgement {row['id']} is not marked as simulated." for row in pairs if row["simulated"] is not True]
     return found
-
-
-# ---- description
-
-
-def _table(title: str, rows: list[list[object]]) -> str:
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
-    lines = ["  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-             for row in cells]  # fmt: skip
-    return "\n".join([title, *(line.rstrip() for line in lines)])
-
-
-def _cross(title: str, rows: Iterable[tuple[str, str]], columns: Sequence[str]) -> str:
-    counts = Counter(rows)
-    names = sorted({row for row, _ in counts})
-    body = [
-        [name, *(counts[name, column] for column in columns), sum(counts[name, c] for c in columns)] for name in names
-    ]
-    return _table(title, [["", *columns, "all"], *body])
-
-
-def describe(data: Path) -> str:
-    """Counts of everything in `data`, as text."""
-    data = Path(data)
-    documents, companies = read(data / "contracts.jsonl"), read(data / "companies.jsonl")
-    texts = _texts(data, documents, companies)
-    contracts = [row for row in documents if not row["amends"]]
-    sizes = sorted(len(texts[row["id"]].split()) for row in contracts)
-    held = sorted(len(row["clauses"]) for row in contracts)
-    changes = sorted(len(texts[row["id"]].split()) for row in documents if row["amends"])
-    asked = [row for split in SPLITS for row in read(data / "questions" / f"{split}.jsonl")]
-    part = {id(row): f"{row['split']} {row['half'] or ''}".strip() for row in asked}
-    parts = ["train", "dev", "test new", "test seen"]
-    lines = [
-        f"Companies: {len(companies)}; contracts: {len(contracts)}; amendments: {len(documents) - len(contracts)}",
-        f"Words per contract: {sizes[0]} to {sizes[-1]}, mean {sum(sizes) / len(sizes):.0f}; "
-        f"per amendment: {changes[0]} to {changes[-1]}",
-        f"Clause categories per contract: {held[0]} to {held[-1]}, mean {sum(held) / len(held):.1f}",
-    ]
-    wordings = defaultdict(set)
-    for row in contracts:
-        for clause in row["clauses"]:
-            wordings[clause["wording"]].add(row["split"])
-    alone = sum(splits == {"test"} for splits in wordings.values())
-    lines.append(f"Clause wordings in use: {len(wordings)}, of which only in test contracts: {alone}")
-    shares: list[list[object]] = [["", "questions", "ambiguous", "follow-ups"]]
-    for name in parts:
-        rows = [row for row in asked if part[id(row)] == name]
-        shares.append([name, len(rows), f"{sum(r['ambiguous'] for r in rows) / len(rows):.0%}",
-                       sum(r["followup"] is not None for r in rows)])  # fmt: skip
-    blocks = [
-        "\n".join(lines),
-        _cross("Contracts by kind", ((row["kind"], row["split"]) for row in contracts), SPLITS),
-        _cross("Contracts by style", ((row["style"], row["split"]) for row in contracts), SPLITS),
-        _cross("Questions by task", ((row["task"], part[id(row)]) for row in asked), parts),
-        _cross("Questions by stratum", ((row["stratum"], part[id(row)]) for row in asked), parts),
-        _cross("Questions by reference", ((row["reference"] or "none", part[id(row)]) for row in asked), parts),
-        _table("Questions by split", shares),
-    ]
-    return "\n\n".join(blocks)

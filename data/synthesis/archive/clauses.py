@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from labkit.values import MONTHS
 from synthesis.archive import values, world
-from synthesis.archive.values import Value
 
 # Clauses are printed in groups where a style numbers 3.1, 3.2; the titles are those of the group headings.
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -43,10 +43,9 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "transfer": ("Transfer and third parties", ("assignment", "subcontracting", "third_party_beneficiary")),
     "law": ("Law and disputes", ("governing_law", "jurisdiction")),
 }
-SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}('s\b|')?")
+SLOT = re.compile(r"\{(\w+)(?::(\w+)(?: ([\w.*]+)\.\.([\w.*]+))?)?\}('s\b|')?")
 OPTIONAL = re.compile(r"\{\?(\w+)\}(.*?)\{/\}", re.DOTALL)
 SENTENCE = re.compile(r"(?<=[.;?!])\s+(?=[\"“(]?[A-Z])")
-MONTHS = ("January February March April May June July August September October November December").split()
 
 
 @dataclass
@@ -84,6 +83,8 @@ class Setting:
     agreement: str
     currency: str
     rng: random.Random
+    date: datetime.date
+    business_day: str = "business day"
     numbers: dict[str, str] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
 
@@ -94,20 +95,46 @@ def write_date(date: datetime.date, style: str) -> str:
     return f"{month} {date.day}, {date.year}" if style == "us" else f"{date.day} {month} {date.year}"
 
 
-def decoy(kind: str, setting: Setting, avoid: set[str]) -> str:
-    """A number or date of this kind that is none of the values in `avoid` (canonical forms; added to)."""
+def bound(mark: str, kind: str, size: float | None) -> float:
+    """The size that one end of a range means: `5` in the unit of its kind, `12w` weeks, `value*0.5` of the value.
+
+    Raises ValueError where a range speaks of a value and the clause has none.
+    """
+    if mark.startswith("value"):
+        if size is None:
+            raise ValueError("A range speaks of {value}, which is no number here: write a number.")
+        return size * float(mark.partition("*")[2] or 1)
+    if mark.endswith("w"):
+        return float(mark[:-1]) * values.DAYS["week"]
+    unit = {"hours": "hour", "business_days": "business day", "weeks": "week", "months": "month", "years": "year"}
+    return float(mark) * values.DAYS[unit.get(kind, "day")]
+
+
+def limits(kind: str, low: str | None, high: str | None, size: float | None) -> tuple[float, float]:
+    """The smallest and largest size that a decoy of this kind may have."""
+    if low and high:
+        return bound(low, kind, size), bound(high, kind, size)
+    known = values.RANGES.get(kind)
+    return (bound(str(known[0]), kind, size), bound(str(known[1]), kind, size)) if known else (0.0, float("inf"))
+
+
+def decoy(kind: str, setting: Setting, avoid: set[str], low: float = 0.0, high: float = float("inf")) -> str:
+    """A number or date of this kind that is none of the values in `avoid` (canonical forms; added to).
+
+    A date lies one to eighteen months before that of the contract. Where no figure lies in the range, the nearest is
+    taken, so that a short value still leaves one.
+    """
     rng = setting.rng
     if kind == "date":
-        date = datetime.date(rng.randrange(2009, 2017), rng.randrange(1, 13), rng.randrange(1, 29))
-        return write_date(date, setting.style)
+        return write_date(setting.date - datetime.timedelta(days=rng.randrange(30, 540)), setting.style)
     if kind not in values.DECOYS:
         raise ValueError(f"There is no decoy of the kind {kind!r}: use one of {', '.join(values.DECOYS)} or date.")
-    for _ in range(60):
-        value = values.make(kind.removeprefix("small_"), *rng.choice(values.DECOYS[kind]), setting.currency)
-        if not avoid.intersection(value.aliases):
-            break
+    made = [values.make(kind.removeprefix("small_"), *choice, setting.currency) for choice in values.DECOYS[kind]]
+    free = [value for value in made if not avoid.intersection(value.aliases)]
+    fitting = [value for value in free if low <= value.size <= high]
+    value = rng.choice(fitting) if fitting else min(free, key=lambda v: max(low - v.size, v.size - high))
     avoid.update(value.aliases)
-    return values.write(value, setting.style, rng)
+    return values.write(value, setting.style, rng, setting.business_day)
 
 
 def _vowel(piece: str) -> bool:
@@ -131,11 +158,12 @@ def _join(text: str, piece: str, quoted: bool = False) -> tuple[str, str]:
 
 
 def fill(template: str, setting: Setting, value: str | None = None, owner: str | None = None,
-         avoid: set[str] | None = None) -> Written:  # fmt: skip
+         avoid: set[str] | None = None, size: float | None = None) -> Written:  # fmt: skip
     """Fill a wording.
 
-    `value` replaces `{value}`; where the answer is a party, `owner` ("A" or "B") says which party's first mention
-    is the answer. `{?category} ... {/}` is printed only where the document has a clause of that category.
+    `value` replaces `{value}`, and `size` is what it measures; where the answer is a party, `owner` ("A" or "B") says
+    which party's first mention is the answer. `{?category} ... {/}` is printed only where the document has a clause
+    of that category. `{other:kind low..high}` becomes a figure in that range, see `bound`.
     Raises ValueError where a placeholder is unknown.
     """
     template = OPTIONAL.sub(lambda found: found[2] if found[1] in setting.numbers else "", template)
@@ -144,7 +172,7 @@ def fill(template: str, setting: Setting, value: str | None = None, owner: str |
     for slot in SLOT.finditer(template):
         text += template[place : slot.start()]
         place = slot.end()
-        name, detail, tail = slot.group(1), slot.group(2), slot.group(3) or ""
+        name, detail, tail = slot.group(1), slot.group(2), slot.group(5) or ""
         answer = False
         if name == "value":
             if value is None:
@@ -157,7 +185,7 @@ def fill(template: str, setting: Setting, value: str | None = None, owner: str |
         elif name == "ref":
             piece = reference(detail or "", setting)
         elif name == "other":
-            piece = decoy(detail or "", setting, avoid)
+            piece = decoy(detail or "", setting, avoid, *limits(detail or "", slot.group(3), slot.group(4), size))
         elif name in setting.extra:
             piece = setting.extra[name]
         else:
@@ -192,28 +220,3 @@ def entries() -> dict[str, list[dict[str, Any]]]:
         if (world.WORDINGS / name).exists():
             found.update({key: rows for key, rows in world.load(name).items() if isinstance(rows, list)})
     return {category: found[category] for category in values.CATEGORIES if category in found}
-
-
-def draw(category: str, currency: str, rng: random.Random, pools: dict[str, list[str]]) -> Value:
-    """Draw a value for a category; names come from `pools` by kind and are used up there."""
-    kind = values.CATEGORIES[category]
-    if kind.kind in values.NUMERIC:
-        amount, unit = rng.choice(kind.choices)
-        return values.explain(category, values.make(kind.kind, amount, unit, currency))
-    names = world.load("names.toml")
-    if kind.kind == "law":
-        law = rng.choice(names["laws"])
-        adjective, laws = f"{law['adjective']} law", f"the laws of {law['name']}"
-        surface = rng.choice((adjective, laws, f"the law of {law['name']}"))
-        known = [adjective, laws, f"the law of {law['name']}", f"laws of {law['name']}", law["name"],
-                 law["name"].removeprefix("the "), f"law of {law['name']}", law["adjective"]]  # fmt: skip
-        return values.name_value("law", adjective, known, surface)
-    if kind.kind == "place":
-        return values.name_value("place", rng.choice(names["places"]["cities"]))
-    if kind.kind == "place_region":
-        region = rng.choice(names["regions"]["data" if category == "data_location" else "territories"])
-        return values.name_value("place_region", region, [region.removeprefix("the ")])
-    pool = pools[category]
-    name = pool.pop(rng.randrange(len(pool)))
-    short = name.rsplit(" ", 1)[0] if kind.kind == "company" else name.split()[-1]
-    return values.name_value(kind.kind, name, [short] if kind.kind == "company" else [])

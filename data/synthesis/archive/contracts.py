@@ -1,20 +1,18 @@
-"""Writing contracts and amendments as plain text, with the place of every value."""
+"""Writing contracts as plain text, with the place of every value."""
 
 from __future__ import annotations
 
 import datetime
 import random
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from synthesis.archive import clauses, values, world
+from synthesis.archive import clauses, terms, values, world
 from synthesis.archive.clauses import GROUPS, Setting, Written
 from synthesis.archive.values import Value
 from synthesis.archive.world import Company, Deal
 
-AMENDED = {"train": 14, "dev": 8, "test": 22}
 GROUPED = ("classic", "us")
 CORE = ("initial_term", "payment_term", "liability_cap", "governing_law", "jurisdiction", "confidentiality_period",
         "convenience_termination", "cure_period")  # fmt: skip
@@ -74,6 +72,7 @@ class Contract:
     text: str = ""
     clauses: list[Clause] = field(default_factory=list)
     amends: str | None = None
+    business_day: str = "business day"
     formats: list[str] = field(default_factory=list)
 
     def clause(self, category: str) -> Clause | None:
@@ -89,7 +88,8 @@ class Contract:
         ]
         return {"id": self.id, "title": self.title, "kind": deal.kind, "style": deal.style, "split": deal.split,
                 "date": self.date.isoformat(), "parties": parties, "nickname": deal.nickname,
-                "subject": deal.subject, "amends": self.amends, "formats": self.formats,
+                "subject": deal.subject, "amends": self.amends, "round": world.round_of(self.date),
+                "formats": self.formats,
                 "clauses": [clause.record() for clause in self.clauses]}  # fmt: skip
 
 
@@ -112,29 +112,31 @@ def kind_name(kind: str) -> str:
     return str(world.load("names.toml")["kinds"][kind]["nouns"][0])
 
 
-def _upper_first(text: str) -> str:
+def upper_first(text: str) -> str:
+    """The text with a capital at its start."""
     return text[:1].upper() + text[1:]
 
 
 def _title_case(text: str) -> str:
     small = {"of", "and", "the", "a", "an", "in", "on", "to", "for", "by", "or", "with", "after", "at", "from"}
     parts = text.split()
-    return " ".join(w if i and w in small else _upper_first(w) for i, w in enumerate(parts))
+    return " ".join(w if i and w in small else upper_first(w) for i, w in enumerate(parts))
 
 
 def _choose_categories(deal: Deal, rng: random.Random) -> list[str]:
-    """25 to 38 categories that a contract of this kind may have, the core ones first."""
-    written = clauses.entries()
-    fitting = set(world.load("frames.toml")["kinds"][deal.kind]["categories"])
-    pool = [c for c in values.CATEGORIES if c in written and c not in CORE]
-    likely = [c for c in pool if c in fitting]
+    """25 to 33 categories that a contract of this kind may have, the core ones first."""
+    likely = [c for c in world.load("frames.toml")["kinds"][deal.kind]["categories"] if c not in CORE]
     count = min(rng.choice((25, 26, 26, 27, 27, 28, 28, 29, 30, 31, 33)), len(CORE) + len(likely))
-    chosen = [c for c in CORE if c in written] + rng.sample(likely, count - len(CORE))
+    chosen = [*CORE, *rng.sample(likely, count - len(CORE))]
+    for category, other in terms.NEEDS.items():
+        if category in chosen and other not in chosen:
+            chosen[chosen.index(category)] = other
     return [c for c in values.CATEGORIES if c in chosen]
 
 
 def _choose_wording(category: str, deal: Deal, rng: random.Random) -> dict[str, Any]:
-    rows = [row for row in clauses.entries()[category] if row["style"] == deal.style]
+    rows = [row for row in clauses.entries()[category]
+            if row["style"] == deal.style and deal.kind in row.get("kinds", (deal.kind,))]  # fmt: skip
     if deal.split == "test":
         held = [row for row in rows if row.get("split") == "test"]
         return rng.choice(held if held and rng.random() < 0.55 else rows)
@@ -174,32 +176,6 @@ def _heading(pattern: str, section: int, title: str) -> str:
     return pattern.format(n=section, l=_letter(section), Heading=title, HEADING=title.upper())
 
 
-def _values(categories: list[str], deal: Deal, currency: str, terms: tuple[str, str],
-            owners: dict[str, str], people: list[str], rng: random.Random) -> dict[str, Value]:  # fmt: skip
-    names = world.load("names.toml")
-    found: dict[str, Value] = {}
-    affiliates = [f"{name} {rng.choice(('Ltd', 'GmbH', 'Inc.', 'B.V.', 'AB'))}" for name in _free_shorts()]
-    pools = {
-        "key_contact": people,
-        "source_code_escrow": [f"{n} {rng.choice(('Ltd', 'B.V.', 'AB'))}" for n in names["companies"]["escrow"]],
-        "third_party_beneficiary": affiliates,
-    }
-    for category in categories:
-        if category in owners:
-            company, term = (deal.a, terms[0]) if owners[category] == "A" else (deal.b, terms[1])
-            aliases = [term, term.removeprefix("the "), company.name, company.short]
-            found[category] = values.name_value("party", term, aliases)
-        else:
-            found[category] = clauses.draw(category, currency, rng, pools)
-    return found
-
-
-def _free_shorts() -> list[str]:
-    """Company names that no registered company bears: affiliates named as beneficiaries."""
-    used = {company.short for company in world.companies()}
-    return [name for name in world.load("names.toml")["companies"]["names"] if name not in used]
-
-
 def _terms(deal: Deal, rng: random.Random) -> tuple[str, str]:
     """The defined terms of the parties: roles in most contracts, short names in some."""
     if rng.random() < 0.25:
@@ -220,9 +196,12 @@ class Writer:
         titles = [row for row in self.frame["titles"] if not row["agreement"].startswith("these")]
         self.title = self.rng.choice(titles)
         self.terms = _terms(deal, self.rng)
-        self.currency = self.rng.choice(("USD", "USD", "EUR", "EUR", "GBP", "CHF"))
-        self.setting = Setting(deal.style, *self.terms, self.title["agreement"], self.currency, self.rng,
-                               extra=self._extra())  # fmt: skip
+        self.law = terms.draw_law(deal.a, deal.b, self.rng)
+        self.currency = terms.draw_currency(deal.a, deal.b, self.law, self.rng)
+        self.definitions = self._definitions()
+        defined = any(row["term"] == "Business Day" for row in self.definitions)
+        self.setting = Setting(deal.style, *self.terms, self.title["agreement"], self.currency, self.rng, deal.date,
+                               "Business Day" if defined else "business day", extra=self._extra())  # fmt: skip
         self.people = people
         self.sheet = Sheet()
         self.found: list[Clause] = []
@@ -242,7 +221,7 @@ class Writer:
         deal, rng, frame = self.deal, self.rng, self.frame
         kind = world.load("frames.toml")["kinds"][deal.kind]["title"]
         name = self.title["text"].format(Kind=kind.lower() if deal.style == "plain" else kind)
-        heading = _upper_first(name)
+        heading = upper_first(name)
         categories = _choose_categories(deal, rng)
         wordings = {category: _choose_wording(category, deal, rng) for category in categories}
         sections = _sections(categories, deal.style, rng)
@@ -250,7 +229,8 @@ class Writer:
             for item, category in enumerate(members, 1):
                 self.setting.numbers[category] = _number(position, item, deal.style)
         owners = {c: row["owner"] for c, row in wordings.items() if "owner" in row}
-        drawn = _values(categories, deal, self.currency, self.terms, owners, self.people, rng)
+        drawn = terms.draw(categories, deal, self.law, self.currency, lambda category: self._party(category, owners),
+                           self.people, rng)  # fmt: skip
         self._opening(heading)
         self._particulars(categories, wordings, drawn)
         for position, (title, members) in enumerate(sections, 1):
@@ -261,7 +241,20 @@ class Writer:
         date = clauses.write_date(deal.date, "classic")
         title = f"{kind_title} between {deal.a.name} and {deal.b.name}, {date}"
         return Contract(deal.id, title, deal, deal.date, self.terms, self.currency, heading, self.sheet.text,
-                        self.found, formats=["txt"])  # fmt: skip
+                        self.found, business_day=self.setting.business_day, formats=["txt"])  # fmt: skip
+
+    def _definitions(self) -> list[dict[str, Any]]:
+        rows = self.frame["definition"]
+        chosen = self.rng.sample(rows, min(len(rows), self.rng.randrange(3, 6)))
+        return sorted(chosen, key=lambda row: str(row["term"]))
+
+    def _party(self, category: str, owners: dict[str, str]) -> Value | None:
+        """The party that a clause names as its answer, with the names that an answer may give it."""
+        if category not in owners:
+            return None
+        side = 0 if owners[category] == "A" else 1
+        company, term = (self.deal.a, self.deal.b)[side], self.terms[side]
+        return values.name_value("party", term, [term, term.removeprefix("the "), company.name, company.short])
 
     def _opening(self, heading: str) -> None:
         frame, rng, add = self.frame, self.rng, self.sheet.add
@@ -275,9 +268,8 @@ class Writer:
         for number, item in enumerate(items, 1):
             mark = f"({chr(64 + number)}) " if self.deal.style == "classic" else ""
             add(mark + self._fill(item))
-        definitions = rng.sample(frame["definition"], min(len(frame["definition"]), rng.randrange(3, 6)))
         add("DEFINITIONS" if self.deal.style in ("classic", "us") else "Definitions")
-        for row in sorted(definitions, key=lambda row: str(row["term"])):
+        for row in self.definitions:
             joint = " " if row["text"].strip()[0].islower() else ": "
             add(f'"{row["term"]}"{joint}{self._fill_inside(row["text"])}')
 
@@ -298,9 +290,9 @@ class Writer:
             row = wordings[category]
             if "row" not in row:
                 continue
-            surface = values.write(drawn[category], self.deal.style, self.rng)
+            surface = self._written(drawn[category])
             if drawn[category].kind != "place":
-                surface = _upper_first(surface)
+                surface = upper_first(surface)
             line = f"{row['row']}: {surface}"
             start = self.sheet.add(line, joint)
             joint = "\n"
@@ -320,37 +312,39 @@ class Writer:
             )
             clause = next((clause for clause in self.found if clause.category == category), None)
             value = drawn[category]
-            written = clauses.fill(row["text"].strip(), self.setting, self._surface(value, row), row.get("owner"),
-                                   set(value.aliases))  # fmt: skip
+            surface = self._written(value) if "{value}" in row["text"] else None
+            written = clauses.fill(row["text"].strip(), self.setting, surface, row.get("owner"), set(value.aliases),
+                                   value.size)  # fmt: skip
             written.text = re.sub(r"\s+", " ", written.text) if "\n" in written.text else written.text
             start = self.sheet.add(lead + written.text)
             if clause is None:
                 clause = Clause(category, row["id"], self._clause_heading(row), value, written.surface)
-                _place(clause, written, start + len(lead))
+                place(clause, written, start + len(lead))
                 self.found.append(clause)
             clause.number, clause.body = number, written.text
             clause.start, clause.end = start, start + len(lead) + len(written.text)
             clause.held_out = row.get("split") == "test"
 
     def _clause_heading(self, row: dict[str, Any]) -> str:
-        return _upper_first(self._fill(row["heading"]))
+        return upper_first(self._fill(row["heading"]))
 
-    def _surface(self, value: Value, row: dict[str, Any]) -> str | None:
-        return values.write(value, self.deal.style, self.rng) if "{value}" in row["text"] else None
+    def _written(self, value: Value) -> str:
+        return values.write(value, self.deal.style, self.rng, self.setting.business_day)
 
     def _boilerplate(self, sections: int) -> None:
-        rows = self.rng.sample(self.frame["boilerplate"], len(self.frame["boilerplate"]))
+        rows = [row for row in self.frame["boilerplate"] if self.deal.kind in row.get("kinds", (self.deal.kind,))]
+        rows = self.rng.sample(rows, len(rows))
         aim = self.rng.randrange(1_250, 1_650)
         for count, row in enumerate(rows):
             if count >= 3 and len(self.sheet.text.split()) >= aim:
                 break
             sections += 1
-            self.sheet.add(_heading(self.frame["heading"], sections, _upper_first(row["heading"])))
+            self.sheet.add(_heading(self.frame["heading"], sections, upper_first(row["heading"])))
             lead = {"classic": f"{sections}.1 ", "us": f"Section {sections}.1 "}.get(self.deal.style, "")
             self.sheet.add(lead + self._fill(row["text"]))
 
 
-def _place(clause: Clause, written: Written, offset: int) -> None:
+def place(clause: Clause, written: Written, offset: int) -> None:
     """Set the spans of a clause whose text starts at `offset` of its document."""
     start, end = written.evidence()
     clause.value_start, clause.value_end = offset + written.value_start, offset + written.value_end
@@ -367,107 +361,9 @@ def label(category: str) -> str:
     return category.replace("_", " ")
 
 
-def _new_value(old: Clause, currency: str, rng: random.Random) -> Value:
-    kind = values.CATEGORIES[old.category]
-    for _ in range(100):
-        amount, unit = rng.choice(kind.choices)
-        value = values.explain(old.category, values.make(kind.kind, amount, unit, currency))
-        if not set(value.aliases) & set(old.value.aliases):
-            return value
-    raise ValueError(f"{old.category} offers too few values to change {old.value.canonical}: add more.")
-
-
-def _cited(heading: str, kind: str) -> str:
-    """A contract's heading as a sentence cites it: without its article and without a motto after a colon."""
-    heading = heading.removeprefix("The ")
-    head, colon, _ = heading.partition(":")
-    if not colon:
-        return _upper_first(heading)
-    return head if head.endswith("Agreement") else _upper_first(f"{kind_name(kind).split()[0]} contract")
-
-
-def _amend(contract: Contract, number: int, date: datetime.date, in_force: dict[str, Clause]) -> Contract:
-    """Write amendment `number` of a contract; `in_force` holds its clauses and is brought up to date."""
-    deal, rng = contract.deal, world.stream("amendment", contract.id, number)
-    frame = world.load("frames.toml")["style"][deal.style]
-    amendment = frame["amendment"]
-    extra = {"date": clauses.write_date(date, deal.style), "original_date": clauses.write_date(deal.date, deal.style),
-             "original_title": _cited(contract.heading, deal.kind), "number": str(number),
-             "A_full": deal.a.name, "B_full": deal.b.name, "A_seat": deal.a.seat, "B_seat": deal.b.seat}  # fmt: skip
-    setting = Setting(deal.style, deal.a.name, deal.b.name, amendment["agreement"], contract.currency, rng,
-                      {c.category: c.number for c in contract.clauses}, extra)  # fmt: skip
-    sheet = Sheet()
-    heading = clauses.fill(amendment["title"], setting).text
-    sheet.add(heading.upper() if deal.style in GROUPED else heading)
-    sheet.add(clauses.fill(rng.choice(amendment["preambles"]).strip(), setting).text)
-    setting.a, setting.b = contract.terms
-    changeable = [c for c in contract.clauses if values.CATEGORIES[c.category].kind in values.NUMERIC]
-    chosen = rng.sample(changeable, rng.randrange(3, 6))
-    patterns = rng.sample(amendment["replacements"], len(amendment["replacements"]))
-    found: list[Clause] = []
-    for item, base in enumerate(chosen):
-        old = in_force[base.category]
-        value = _new_value(old, contract.currency, rng)
-        template = patterns[item % len(patterns)]
-        setting.extra.update(topic=label(base.category), old=old.surface, ref=base.number)
-        template = template.replace("{ref}", base.number)
-        written = clauses.fill(template, setting, values.write(value, deal.style, rng))
-        start = sheet.add(f"{item + 1}. {written.text}")
-        pattern = amendment["replacements"].index(patterns[item % len(patterns)]) + 1
-        clause = Clause(base.category, f"amendment.{deal.style}.{pattern}", base.heading, value, written.surface)
-        clause.number, clause.start, clause.end = base.number, start, start + 3 + len(written.text)
-        _place(clause, written, start + 3)
-        clause.evidence_start, clause.evidence_end = start + 3, start + 3 + len(written.text)
-        clause.body = written.text
-        clause.held_out = deal.style == "letter"
-        in_force[base.category] = clause
-        found.append(clause)
-    # Entire agreement, notices and the like stand in the contract: repeated here they would contradict it.
-    fitting = [row for row in frame["boilerplate"] if row["heading"] in amendment["boilerplate"]]
-    for row in rng.sample(fitting, len(fitting)):
-        if len(sheet.text.split()) >= 250:
-            break
-        item += 1
-        sheet.add(f"{item + 1}. {clauses.fill(row['text'].strip(), setting).text}")
-    sheet.add(clauses.fill(amendment["closing"].strip(), setting).text)
-    title = f"Amendment {number} of {clauses.write_date(date, 'classic')} to the {contract.title}"
-    return Contract(f"{contract.id}-A{number}", title, deal, date, contract.terms, contract.currency, heading,
-                    sheet.text, found, contract.id, ["txt"])  # fmt: skip
-
-
 def contracts(deals: list[Deal], companies: list[Company]) -> list[Contract]:
     """Write all contracts."""
     people = world.unused_people(companies)
     world.stream("people").shuffle(people)
     # Contract managers are handed out in turn, so that a name points to as few contracts as possible.
     return [Writer(deal, [people[number % len(people)]]).write() for number, deal in enumerate(deals)]
-
-
-def amendments(written: list[Contract]) -> list[Contract]:
-    """Write the amendments, some contracts having two; in the order of contracts and dates."""
-    rng = world.stream("amendments")
-    found: list[Contract] = []
-    for split, count in AMENDED.items():
-        pool = [c for c in written if c.deal.split == split]
-        twice = max(1, count // 6)
-        chosen = rng.sample(pool, count - twice)
-        numbers = {c.id: 2 if place < twice else 1 for place, c in enumerate(chosen)}
-        for contract in sorted(chosen, key=lambda c: c.id):
-            in_force = {c.category: c for c in contract.clauses}
-            date = contract.date
-            for number in range(1, numbers[contract.id] + 1):
-                date += datetime.timedelta(days=rng.randrange(120, 420))
-                found.append(_amend(contract, number, date, in_force))
-    return found
-
-
-def in_force(contract: Contract, changes: list[Contract]) -> dict[str, tuple[Contract, Clause]]:
-    """For every category the document and clause that hold today, amendments in the order of their dates."""
-    found = {clause.category: (contract, clause) for clause in contract.clauses}
-    for amendment in _of(contract, changes):
-        found.update({clause.category: (amendment, clause) for clause in amendment.clauses})
-    return found
-
-
-def _of(contract: Contract, changes: list[Contract]) -> Iterator[Contract]:
-    yield from sorted((a for a in changes if a.amends == contract.id), key=lambda a: (a.date, a.id))

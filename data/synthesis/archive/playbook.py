@@ -70,6 +70,11 @@ def rate(category: str, value: Value, contract: Contract) -> str:
     return "low" if value.size <= low else "high" if value.size > high else "medium"
 
 
+def graded(category: str) -> bool:
+    """Whether the rating of a category depends on a number, so that one may ask for it by name."""
+    return world.load("playbook.toml")["rules"][category]["method"] in ("at_least", "at_most")
+
+
 @dataclass
 class TermSheet:
     """The nine lines with accepted spellings, and where the entries were found."""

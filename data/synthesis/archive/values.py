@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, field
 
-UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
-UNITS += ["seventeen", "eighteen", "nineteen"]
-TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+from labkit.values import SMALL_NUMBERS, TENS
+
 CURRENCIES = {"USD": "US dollars", "EUR": "euros", "GBP": "pounds sterling", "CHF": "Swiss francs"}
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 # A month counts 30 days and a year 12 months wherever two durations are compared.
@@ -38,13 +38,13 @@ class Value:
 def words(number: int) -> str:
     """Spell a whole number from 0 to 999,999,999 in British English."""
     if number < 20:
-        return UNITS[number]
+        return SMALL_NUMBERS[number]
     if number < 100:
         tens, rest = divmod(number, 10)
-        return TENS[tens] + (f"-{UNITS[rest]}" if rest else "")
+        return TENS[tens - 2] + (f"-{SMALL_NUMBERS[rest]}" if rest else "")
     if number < 1000:
         hundreds, rest = divmod(number, 100)
-        return f"{UNITS[hundreds]} hundred" + (f" and {words(rest)}" if rest else "")
+        return f"{SMALL_NUMBERS[hundreds]} hundred" + (f" and {words(rest)}" if rest else "")
     for size, name in ((1_000_000, "million"), (1000, "thousand")):
         if number >= size:
             head, rest = divmod(number, size)
@@ -59,6 +59,14 @@ def _plural(number: float, unit: str) -> str:
 
 def _span(unit: str, *numbers: int) -> tuple[tuple[float, str], ...]:
     return tuple((n, unit) for n in numbers)
+
+
+def size_of(canonical: str) -> float:
+    """The size of a numeric value from its canonical spelling; durations in days. Raises ValueError for a name."""
+    found = re.fullmatch(r"(?:[A-Z]{3} )?([\d,.]+)(?:%| ([a-z ]+?)s?)?", canonical)
+    if not found or (found[2] and found[2] not in DAYS):
+        raise ValueError(f"{canonical!r} is no number with a known unit.")
+    return float(found[1].replace(",", "")) * DAYS.get(found[2] or "", 1.0)
 
 
 LONG_TERM = _span("month", 18, 24, 30, 36, 42, 48, 54, 60) + _span("year", 2, 3, 4, 5, 6, 7, 8, 10)
@@ -213,20 +221,27 @@ CATEGORIES: dict[str, Kind] = {
     "third_party_beneficiary": Kind("company"),
 }
 
-# Decoys: what `{other:kind}` may become. Sizes differ from the usual answers only by chance.
+# What `{other:kind}` may become: round figures as contracts have them, (amount, unit).
 DECOYS: dict[str, tuple[tuple[float, str], ...]] = {
-    "days": _span("day", 3, 5, 6, 7, 9, 10, 11, 14, 16, 17, 20, 22, 24, 30, 33, 45, 56, 60, 65, 80, 90),
-    "days_months": _span("day", 10, 14, 21, 30, 40, 45, 60, 90) + _span("month", 2, 3, 4, 6),
-    "duration_long": _span("month", 3, 6, 9, 12, 14, 18, 24, 36) + _span("year", 1, 2, 3, 5, 6),
-    "hours": _span("hour", 2, 4, 6, 8, 12, 24, 36, 48, 72),
-    "business_days": _span("business day", 2, 3, 4, 5, 7, 8, 10, 12, 15, 20),
-    "weeks_days": _span("week", 2, 3, 4, 5, 6, 8, 10) + _span("day", 5, 10, 15, 20),
-    "percent": tuple((n, "%") for n in (5, 7.5, 10, 12.5, 15, 20, 25, 30, 35, 40, 50, 60, 75, 80)),
+    "days": _span("day", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 20, 21, 22, 24, 25, 28, 30, 33, 40,
+                  45, 50, 56, 60, 65, 75, 80, 90, 120, 150, 180),
+    "days_months": _span("day", 30, 40, 45, 60, 90) + _span("month", 2, 3, 4, 5, 6),
+    "months": _span("month", 2, 3, 4, 5, 6, 8, 9, 10, 12, 14, 15, 18, 20, 24, 30, 36, 42, 48, 60),
+    "years": _span("year", 1, 2, 3, 4, 5, 6, 7, 8, 10, 12),
+    "duration_long": _span("month", 3, 6, 9, 12, 14, 18, 24) + _span("year", 1, 2),
+    "hours": _span("hour", 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 18, 24, 36, 48, 60, 72),
+    "business_days": _span("business day", 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 15),
+    "weeks": _span("week", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12),
+    "weeks_days": _span("week", 2, 3, 4, 5, 6, 8) + _span("day", 10, 15, 20),
+    "percent": tuple((n, "%") for n in (2, 4, 5, 6, 8, 10, 12, 14, 15, 16, 18, 20, 25, 30, 35, 40, 45, 50, 60)),
     "small_money": tuple((n, "") for n in (40, 75, 100, 150, 250, 400, 500, 800)),
     "small_percent": tuple((n, "%") for n in (0.5, 1, 1.5, 2, 2.5, 3, 4, 5)),
-    "money": tuple((n * 1e3, "") for n in (2, 4, 5, 7.5, 10, 15, 22, 25, 40, 50, 65, 80, 125, 175, 250)),
-    "count": _span("", 2, 3, 4, 5, 6, 8, 10, 12, 15, 24),
-}
+    "money": tuple((n * 10**k, "") for k in range(3, 9) for n in (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 6.5, 7.5, 8, 9)),
+    "count": _span("", 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 50, 75, 100, 150, 200, 250, 300, 400, 500),
+}  # fmt: skip
+# Where a wording names no range, in the kind's own unit (days, hours, business days, per cent, money).
+RANGES = {"days": (5, 30), "hours": (4, 48), "business_days": (3, 15), "percent": (10, 30), "money": (10_000, 100_000),
+          "count": (3, 12)}  # fmt: skip
 
 NUMERIC = {"days", "days_months", "duration_long", "hours", "business_days", "weeks_days", "percent", "money", "count"}
 
@@ -240,7 +255,7 @@ def figure(number: float) -> str:
 def _percent_words(amount: float) -> str:
     whole, fraction = f"{amount:g}".split(".") if amount != int(amount) else (f"{amount:g}", "")
     spelled = words(int(whole))
-    return f"{spelled} point {' '.join(UNITS[int(d)] for d in fraction)}" if fraction else spelled
+    return f"{spelled} point {' '.join(SMALL_NUMBERS[int(d)] for d in fraction)}" if fraction else spelled
 
 
 def _duration(amount: int, unit: str, kind: str) -> Value:
@@ -366,13 +381,11 @@ MONEY_HABITS: dict[str, tuple[str, ...]] = {
 }
 
 
-def write(value: Value, style: str, rng: random.Random) -> str:
-    """Write a value as a drafter of this style would."""
+def write(value: Value, style: str, rng: random.Random, business_day: str = "business day") -> str:
+    """Write a value as a drafter of this style would; `business_day` is the contract's own spelling of that term."""
     habits = {"percent": PERCENT_HABITS, "money": MONEY_HABITS}.get(value.kind, HABITS)[style]
     surface = value.surfaces.get(rng.choice(habits), value.surfaces["figures"])
-    if value.unit == "business day":
-        surface = surface.replace("business day", rng.choice(("Business Day", "business day")))
-    return surface
+    return surface.replace("business day", business_day)
 
 
 def difference(left: Value, right: Value) -> Value | None:

@@ -11,10 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-SEED = "labkit-1"
+SEED = "labkit-2"
 WORDINGS = Path(__file__).parent / "wordings"
-POOLS = {"train": 36, "dev": 16, "test": 44}
-GROUPS = {"train": (3, 2, 2, 1, 3, 2, 2), "dev": (3, 2, 2, 2), "test": (3, 2, 2, 1, 3, 2, 2, 3, 2)}
+POOLS = {"train": 40, "dev": 24, "test": 44}
+GROUPS = {"train": (3, 2, 2, 1, 3, 2, 2), "dev": (3, 2, 2, 2, 3), "test": (3, 2, 2, 1, 3, 2, 2, 3, 2)}
+# The year in which rounds 1, 2 and 3 begin: what is dated earlier is there from the start.
+ROUNDS = (2023, 2024, 2025)
+FIRST_YEAR = 2017
+LATER = 0.12  # share of a split's contracts that arrives in each of the three later rounds
 # Contracts of the busiest companies of a pool, as shares of its contracts.
 HUBS = (0.28, 0.2, 0.14)
 
@@ -54,6 +58,11 @@ class Deal:
     b: Company
     subject: str
     nickname: str | None
+
+
+def round_of(date: datetime.date) -> int:
+    """The round, 0 to 3, in which a document of this date arrives."""
+    return sum(date.year >= year for year in ROUNDS)
 
 
 def stream(*parts: object) -> random.Random:
@@ -231,8 +240,16 @@ def _pairs(members: list[Company], count: int, rng: random.Random) -> list[tuple
     return pairs
 
 
+def _years(count: int, rng: random.Random) -> list[int]:
+    """The years of a split's contracts: a fixed share in each later round, the rest before the first."""
+    later = [year for year in ROUNDS for _ in range(round(LATER * count))]
+    years = later + [FIRST_YEAR + number % (ROUNDS[0] - FIRST_YEAR) for number in range(count - len(later))]
+    rng.shuffle(years)
+    return years
+
+
 def deals(made: list[Company]) -> list[Deal]:
-    """The 96 contracts to be written, each identified by its parties, kind and year."""
+    """The contracts to be written, each identified by its parties, kind and year."""
     rng, names = stream("deals"), load("names.toml")
     kinds = list(names["kinds"])
     subjects = {kind: rng.sample(names["kinds"][kind]["subjects"], len(names["kinds"][kind]["subjects"]))
@@ -245,6 +262,7 @@ def deals(made: list[Company]) -> list[Deal]:
         rng.shuffle(members)
         styles = _styles(split, count)
         rng.shuffle(styles)
+        years = _years(count, rng)
         queue: list[str] = []
         taken: set[tuple[str, str, str]] = set()
         for number, (a, b) in enumerate(_pairs(members, count, rng)):
@@ -254,9 +272,10 @@ def deals(made: list[Company]) -> list[Deal]:
             if kind in queue:
                 queue.remove(kind)
             taken.add((a.id, b.id, kind))
-            date = datetime.date(rng.randrange(2017, 2025), rng.randrange(1, 13), rng.randrange(1, 28))
+            # No day after the 28th, so that a term of months always ends on the same day of a month.
+            date = datetime.date(years[number], rng.randrange(1, 13), rng.randrange(1, 29))
             while date in dates:
-                date += datetime.timedelta(days=1)
+                date = date.replace(day=date.day % 28 + 1)
             dates.add(date)
             nickname = nicknames.pop() if number % 2 == 0 and nicknames else None
             found.append(Deal(f"C{len(found) + 1:03d}", split, kind, styles[number], date, a, b,

@@ -1,4 +1,1 @@
-"""How the course's small language model ("the reader") is made: text, tokenizer, pretraining, evaluation.
-
-Beside the floors: used by the command line and by appendix A1 only.
-"""
+"""What the course's small language model ("the reader") is trained and measured on: worlds, instructions, scores."""

@@ -45,17 +45,24 @@ def _means(scores: Sequence[AnswerScore], clusters: Sequence[str]) -> dict[str, 
     }
 
 
+def _read(generator: models.Generator, questions: Sequence[Question], distractors: int = 2) -> list[AnswerScore]:
+    """Scores of answers read from the gold passages among hard distractors."""
+    oracle = rag.oracle(questions, corpus.load_documents(), corpus.contract_records(), distractors)
+    results = rag.Pipeline(oracle, generator, top_k=8).run([q.question for q in questions])
+    return rag.score(questions, results)
+
+
 def lookups(generator: models.Generator, distractors: int = 2) -> dict[str, Interval]:
     """Lookups with the gold passage and hard distractors: clauses of the same category from other contracts."""
     asked = _questions("lookup")
-    _, scores = rag.read_oracle(generator, asked, corpus.load_documents(), corpus.contract_records(), distractors)
+    scores = _read(generator, asked, distractors)
     return _means(scores, [q.cluster for q in asked])
 
 
 def lookups_and_refusals(generator: models.Generator) -> tuple[dict[str, Interval], dict[str, Interval]]:
     """The figures of `lookups`, and F1 of refusing over lookups and questions without an answer, from one reading."""
     asked = _questions(["lookup", "unanswerable"])
-    _, scores = rag.read_oracle(generator, asked, corpus.load_documents(), corpus.contract_records())
+    scores = _read(generator, asked)
     found = [(s, q.cluster) for s, q in zip(scores, asked, strict=True) if q.task == "lookup"]
     refusal = metrics.refusal_f1(scores, [q.cluster for q in asked])
     return _means([s for s, _ in found], [c for _, c in found]), {"refusal_f1": refusal}
@@ -83,7 +90,7 @@ def everyday_questions() -> list[Question]:
 def everyday(generator: models.Generator) -> dict[str, Any]:
     """The sixty everyday questions, gold passage among two distractors: right, or rightly refused."""
     asked = everyday_questions()
-    _, scores = rag.read_oracle(generator, asked, corpus.load_documents(), corpus.contract_records())
+    scores = _read(generator, asked)
     figures: dict[str, Any] = dict(_means(scores, [q.cluster for q in asked]))
     return {"right": int(sum(s.exact_match for s in scores)), "of": len(asked)} | figures
 
@@ -227,7 +234,7 @@ def triples(generator: models.Generator, pool: str = "dev", by_asking: bool = Fa
         tallies.append(worlds.triple_counts(reply, gold))
     figures = worlds.MEASURES["triples"].figures
     clusters = [r["id"] for r in chosen]
-    return {k: stats.clustered_bootstrap(np.array(tallies), clusters, f) for k, f in figures.items()}
+    return {k: stats.jackknife_interval(np.array(tallies), clusters, f) for k, f in figures.items()}
 
 
 def judge(generator: models.Generator, by_answering: bool = False) -> dict[str, Interval]:
@@ -249,7 +256,7 @@ def judge(generator: models.Generator, by_answering: bool = False) -> dict[str, 
             truth.append("yes" if right else "no")
             clusters.append(question.cluster)
     if by_answering:
-        replies = ["yes" if right else "no" for right in judge.judge_by_answering(generator, rows)]
+        replies = ["yes" if right else "no" for right in judging.judge_by_answering(generator, rows)]
     else:
         replies = generator.generate([prompts.judge_messages(q, a, passages) for q, passages, a in rows])
     return worlds.measure("judge", replies, truth, clusters)

@@ -181,18 +181,13 @@ def measure(
     rule = MEASURES[instruction]
     tallies = np.array([rule.tally(r, w) for r, w in zip(replies, wanted, strict=True)], dtype=float)
     names = list(clusters) if clusters is not None else [str(i) for i in range(len(tallies))]
-    return {name: stats.clustered_bootstrap(tallies, names, figure) for name, figure in rule.figures.items()}
+    return {name: stats.jackknife_interval(tallies, names, figure) for name, figure in rule.figures.items()}
 
 
 def reply_to(generator: models.Generator, asked: Sequence[examples.Example], progress: bool = False) -> list[str]:
     """Greedy replies of a generator, with room for as long a reply as the instruction needs."""
     longest = max((prompts.NEW_TOKENS.get(e.instruction, 0) for e in asked), default=0)
     return generator.generate([e.messages for e in asked], max_new_tokens=longest or None, progress=progress)
-
-
-def wrapped(model: Any, tokenizer: Any) -> models.Generator:
-    """A model that is already in memory as a generator."""
-    return models.Generator(model, tokenizer, "reader", max_length=model.config.max_position_embeddings)
 
 
 def score(
@@ -202,19 +197,17 @@ def score(
     passages: int = 3,
     wording: str = "known",
     n: int = 200,
-    source: str | None = "topics",
     alike: bool = False,
-    bank: Any = None,
 ) -> dict[str, Interval]:
     """Measure a generator on `n` fresh questions of an instruction, with `passages` passages each.
 
     Prompts that do not fit into the window are left out; the intervals say how many were asked.
 
     Args:
-        source, alike, bank: of the contexts, see `examples.evaluation_groups`.
+        alike: only the title tells the passages apart.
     """
     room = generator.max_length - prompts.NEW_TOKENS.get(instruction, generator.max_new_tokens)
-    drawn = examples.evaluation(n, passages, wording, source=source, instruction=instruction, alike=alike, bank=bank)
+    drawn = examples.evaluation(n, passages, wording, instruction=instruction, alike=alike)
     asked = [e for e in drawn if generator.count_tokens(e.messages) <= room]
     return measure(instruction, reply_to(generator, asked), [e.answer for e in asked])
 
@@ -235,7 +228,6 @@ def held_out_worlds(
             cells.append((f"answer, {count} passages, {wording}", {"passages": count, "wording": wording}))
     for wording in groups.WORDINGS:
         cells.append((f"answer, 3 passages alike, {wording}", {"wording": wording, "alike": True}))
-    cells.append(("answer, 3 passages, lexicon", {"wording": "both", "source": "lexicon"}))
     for instruction in examples.INSTRUCTIONS[1:]:
         for wording in ("known", "both"):
             cells.append((f"{instruction}, {wording}", {"instruction": instruction, "wording": wording}))
@@ -260,7 +252,7 @@ def verdicts_by_answering(generator: models.Generator, n: int = 200, wording: st
             replies = ["yes" if right else "no" for right in judge.judge_by_answering(generator, rows)]
         else:
             pairs = [(q, p, a, b) for q, p, both in rows for a, _, b in [both.partition("\nB: ")]]
-            replies = judge.prefer_by_answering(generator, pairs)
+            replies = [verdict or "" for verdict in judge.prefer_by_answering(generator, pairs)]
         figures[f"{instruction} by answering, {wording}"] = measure(instruction, replies, [g.turns[0][1] for g in made])
     return figures
 
@@ -393,7 +385,7 @@ def table(report: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(rows).lstrip("\n")
 
 
-CARD_MARKS = ("<!-- figures: written by labkit reader card -->", "<!-- end of figures -->")
+CARD_MARKS = ("<!-- figures: written by synthesis reader card -->", "<!-- end of figures -->")
 
 
 def _cell(value: Any) -> str:
@@ -449,7 +441,8 @@ def write_card(folder: Path, n: int = 200) -> None:
         ValueError: README.md lacks the two marks between which the figures go.
     """
     readme = folder / "README.md"
-    before, mark, rest = readme.read_text(encoding="utf-8").partition(CARD_MARKS[0])
+    card = readme.read_text(encoding="utf-8") if readme.exists() else ""
+    before, mark, rest = card.partition(CARD_MARKS[0])
     _, closing, after = rest.partition(CARD_MARKS[1])
     if not mark or not closing:
         raise ValueError(f"{readme} lacks the lines {CARD_MARKS[0]!r} and {CARD_MARKS[1]!r}: put them in.")

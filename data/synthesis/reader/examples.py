@@ -1,8 +1,6 @@
-"""The stream of training examples: which instruction comes when, and how hard its contexts are.
+"""The stream of examples: which instruction comes when, and how hard its contexts are.
 
-Every instruction has a maker, which draws a `Group`: one context and several questions on it. In
-training the questions of a group share the context without seeing one another, so each is read
-exactly as at inference.
+Every instruction has a maker, which draws a `Group`: one context and several questions on it.
 """
 
 from __future__ import annotations
@@ -15,32 +13,31 @@ from synthesis.reader import worlds
 from synthesis.reader.answer import make_answer
 from synthesis.reader.groups import WORDINGS, Example, Group, Level
 from synthesis.reader.instructions import MAKERS, Maker
-from synthesis.reader.lexicon import load_lexicon
-from synthesis.reader.worlds import Bank
+from synthesis.reader.notices import make_draft
 
-# First to copy from one passage; then to tell passages apart by their titles; then everything; then the full window.
-LEVELS = (
-    Level((1,), 150),
-    Level((2, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.85),
-    Level((1, 1, 2, 3, 3, 3, 4, 5), 330, alike=0.6, drill=0.08),
-    Level((1, 1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7, 8), 560, alike=0.6, drill=0.05),
-)
-# How often each instruction comes, once the contexts have several passages.
+SEVERAL_PASSAGES = Level((1, 1, 2, 3, 3, 3, 4, 5), 330, alike=0.75)
+FULL_WINDOW = Level((1, 1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7, 8), 560, alike=0.75)
+LONG_PASSAGES = Level((1, 2, 3, 4, 5, 6, 8, 10), 1000, alike=0.4)
+# Contexts as they come: most as short as the clauses of a search are, some as long as the pages of a file.
+LEVELS = ((SEVERAL_PASSAGES, 0.5), (FULL_WINDOW, 0.35), (LONG_PASSAGES, 0.15))
+# How often each instruction comes.
 SHARES = {
-    "answer": 0.46,
+    "answer": 0.6,
     "closed_book": 0.01,
-    "hyde": 0.04,
-    "questions": 0.025,
-    "rewrite": 0.05,
-    "decompose": 0.05,
-    "triples": 0.09,
-    "judge": 0.07,
-    "prefer": 0.035,
-    "compare": 0.1,
-    "classify": 0.05,
+    "hyde": 0.02,
+    "questions": 0.02,
+    "rewrite": 0.04,
+    "decompose": 0.04,
+    "triples": 0.07,
+    "judge": 0.05,
+    "prefer": 0.025,
+    "compare": 0.05,
+    "classify": 0.03,
     "term_sheet": 0.02,
+    "draft": 0.025,
 }
 INSTRUCTIONS = tuple(SHARES)
+_MAKERS = MAKERS | {"draft": make_draft}
 
 
 def make(
@@ -50,14 +47,16 @@ def make(
     turns: int,
     wording: str = "known",
     held_names: bool = False,
-    source: str | None = None,
-    bank: Bank | None = None,
 ) -> Group:
     """A group of any instruction.
 
     Args:
-        source: of the contexts of `answer`, "topics" or "lexicon", else mixed. bank: instead of the whole one, and
-            then without the lexicon.
+        rng: decides everything.
+        instruction: one of `INSTRUCTIONS`.
+        level: how hard the contexts are.
+        turns: number of questions wanted.
+        wording: "known", or which wordings come from the held-out part: "question", "clause", "both".
+        held_names: draw names from the half never trained on.
 
     Raises:
         ValueError: the instruction or the choice of wordings is unknown.
@@ -65,44 +64,44 @@ def make(
     if instruction not in SHARES or wording not in WORDINGS:
         raise ValueError(f"There is no {instruction!r} with {wording!r} wordings: use one of {', '.join(SHARES)}.")
     if instruction == "answer":
-        lexicon = load_lexicon() if bank is None else None
-        return make_answer(rng, bank or worlds.load_bank(), lexicon, level, turns, wording, held_names, source)
+        return make_answer(rng, worlds.load_bank(), level, turns, wording, held_names)
     while True:
-        group = MAKERS[instruction](Maker(rng, worlds.load_bank(), level, wording, held_names), turns)
+        group = _MAKERS[instruction](Maker(rng, worlds.load_bank(), level, wording, held_names), turns)
         if group.turns:
             return group
 
 
-def group(seed: int, index: int, level: Level, bank: Bank | None = None) -> Group:
-    """The training group number `index`: a function of its arguments alone; a narrower `bank` gives `answer` alone."""
+def group(seed: int | str, index: int) -> Group:
+    """The training group number `index`: a function of its arguments alone."""
     rng = random.Random(f"{seed}/{index}")
     turns = 1 if rng.random() < 0.08 else rng.randint(5, 11)
-    instruction = "answer"
-    if bank is None and len(level.passages) > 1 and rng.random() >= level.drill:
-        instruction = rng.choices(INSTRUCTIONS, list(SHARES.values()))[0]
-    return make(rng, instruction, level, turns, bank=bank)
+    levels, weights = zip(*LEVELS, strict=True)
+    instruction = rng.choices(INSTRUCTIONS, list(SHARES.values()))[0]
+    return make(rng, instruction, rng.choices(levels, weights)[0], turns)
 
 
 def evaluation_groups(
     count: int,
     passages: int,
     wording: str = "known",
-    source: str | None = "topics",
     seed: int = 990_001,
     instruction: str = "answer",
     alike: bool = False,
-    bank: Bank | None = None,
 ) -> Iterator[Group]:
-    """`count` groups of one question on held-out worlds, `passages` passages each.
+    """Groups of one question on held-out worlds.
 
     Args:
-        source, bank: of the contexts, see `make`. alike: only the title tells the passages apart.
+        count: number of groups.
+        passages: passages in each context.
+        wording: as in `make`.
         seed: decides which worlds.
+        instruction: one of `INSTRUCTIONS`.
+        alike: only the title tells the passages apart.
     """
     level = Level((passages,), min(640, 150 * passages), alike=float(alike))
     for index in range(count):
         rng = random.Random(f"evaluation/{seed}/{passages}/{wording}/{index}")
-        yield make(rng, instruction, level, 1, wording, True, source, bank)
+        yield make(rng, instruction, level, 1, wording, True)
 
 
 def evaluation(count: int, passages: int, wording: str = "known", **settings: Any) -> Iterator[Example]:

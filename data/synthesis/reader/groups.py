@@ -30,22 +30,16 @@ class Group:
 
     Attributes:
         passages: the context. turns: (question, reply wanted) pairs. instruction: name of the maker.
-        source: "topics" or "lexicon". wordings: (clause wording, question wording) of each turn.
+        wordings: (clause wording, question wording) of each turn.
         system: the instruction as worded. mark: stands between context and question.
-        weight: of a reply's tokens in training.
-        grounds: for each turn of an instruction other than `answer` where its reply comes from, in the form of an
-            answer: what has to be found, and the passage that holds it.
     """
 
     passages: list[prompts.Passage]
     turns: list[tuple[str, str]]
     instruction: str = "answer"
-    source: str = "topics"
     wordings: list[tuple[str, str]] = field(default_factory=list)
     system: str = prompts.ANSWER
     mark: str = "\nQuestion: "
-    weight: float = 1.0
-    grounds: list[str] = field(default_factory=list)
 
     @property
     def head(self) -> str:
@@ -81,11 +75,8 @@ class Level:
         passages: numbers of passages. words: ceiling on their words altogether.
         alike: share of contexts in which every passage is of another contract and states the same topic, so
             that the title alone tells which one is asked for.
-        drill: share of contexts of contracts that hold nothing but such a topic, in the plainest words: what is
-            left to learn is to match the names of a question with those of a title.
     """
 
     passages: tuple[int, ...]
     words: int
     alike: float = 0.0
-    drill: float = 0.0

@@ -13,13 +13,10 @@ from typing import Any
 
 from labkit import prompts
 from labkit.replies import parse_answer
-from synthesis.reader import answer, quantities, worlds
+from synthesis.reader import answer, drawn_quantities, references, worlds
+from synthesis.reader.drawn_quantities import Quantity
 from synthesis.reader.groups import Group, Level
-from synthesis.reader.quantities import Quantity
 from synthesis.reader.worlds import Bank, Document, Topic, World, fill, load_wordings
-
-# A verdict is one token, where an answer has some eight.
-VERDICT = 4.0
 
 
 class Maker:
@@ -31,9 +28,9 @@ class Maker:
         self.words = load_wordings()
         self.held_clause, self.held_question = wording in ("clause", "both"), wording in ("question", "both")
         self.contract_topics = [t for t in bank.topics if t.domain == "contract"]
-        self.measured = [t for t in self.contract_topics if t.kind in quantities.KINDS]
+        self.measured = [t for t in self.contract_topics if t.kind in drawn_quantities.KINDS]
 
-    def group(self, instruction: str, passages: list[prompts.Passage], mark: str = "", weight: float = 1.0) -> Group:
+    def group(self, instruction: str, passages: list[prompts.Passage], mark: str = "") -> Group:
         """An empty group with the instruction's words."""
         return Group(
             passages,
@@ -41,7 +38,6 @@ class Maker:
             instruction,
             system=self.words.system(self.rng, instruction, self.held_clause and self.held_question),
             mark=mark,
-            weight=weight,
         )
 
     def ask(self, key: str) -> Any:
@@ -71,7 +67,7 @@ class Maker:
         """`count` noun phrases for different documents."""
         while True:
             documents = self.documents(count)
-            found = [answer.reference(self.rng, d, [o for o in documents if o is not d], set()) for d in documents]
+            found = [references.reference(self.rng, d, [o for o in documents if o is not d], set()) for d in documents]
             names = [name for name in found if name is not None]
             if len(set(names)) == count:
                 return names
@@ -97,7 +93,7 @@ def make_closed_book(make: Maker, turns: int) -> Group:
     for _ in range(turns):
         topic = make.rng.choice(make.bank.topics)
         doc = make.world.document(topic.domain)
-        question = answer.ask(make.rng, make.question_of(topic), doc, [], generic=True)
+        question = references.ask(make.rng, make.question_of(topic), doc, [], generic=True)
         if question:
             group.turns.append((question, prompts.REFUSAL))
     return group
@@ -105,11 +101,11 @@ def make_closed_book(make: Maker, turns: int) -> Group:
 
 def make_hyde(make: Maker, turns: int) -> Group:
     """A made-up clause that would answer the question (HyDE, Gao et al. 2023)."""
-    group = make.group("hyde", [], "Question: ", weight=0.3)
+    group = make.group("hyde", [], "Question: ")
     for _ in range(turns):
         topic = make.rng.choice(make.contract_topics)
         doc = make.world.document("contract")
-        question = answer.ask(make.rng, make.question_of(topic), doc, [], generic=True)
+        question = references.ask(make.rng, make.question_of(topic), doc, [], generic=True)
         if question:
             group.turns.append((question, make.world.clause(doc, topic, make.clause_of(topic))[0]))
     return group
@@ -121,8 +117,8 @@ def make_questions(make: Maker, turns: int) -> Group:
     doc = make.world.document("contract")
     topics = rng.sample(make.contract_topics, rng.randint(1, 3))
     passage, _ = make.passage(doc, topics)
-    group = make.group("questions", [passage], weight=0.5)
-    reference = answer.reference(rng, doc, [], set()) or "the contract"
+    group = make.group("questions", [passage])
+    reference = references.reference(rng, doc, [], set()) or "the contract"
     lines = [f"What is the {topic.label[0]} in {reference}?" for topic in topics]
     group.turns.append(("", "\n".join(lines)))
     return group
@@ -190,7 +186,7 @@ def make_decompose(make: Maker, turns: int) -> Group:
             question = None
             while question is None:
                 doc = make.world.document("contract")
-                question = answer.ask(rng, make.question_of(topics[0]), doc, [], generic=False)
+                question = references.ask(rng, make.question_of(topics[0]), doc, [], generic=False)
             asked, lines = question, [question]
         group.turns.append((asked, "\n".join(lines)))
     return group
@@ -223,19 +219,19 @@ _SMALLER = ("below", "under", "lower than", "less than", "smaller than")
 def make_compare(make: Maker, turns: int) -> Group:
     """Questions about values already found: which is larger, are they the same, how far apart, which exceed."""
     rng, names = make.rng, make.world.names
-    group = make.group("compare", [], weight=2.0)
+    group = make.group("compare", [])
     while len(group.turns) < turns:
         topic = rng.choice(make.measured)
         label = make.label(topic)
         many = rng.random() < 0.25
         refs = [names.company()[rng.random() < 0.5] for _ in range(rng.randint(3, 5))] if many else make.references(2)
-        first = quantities.draw(rng, names, topic.kind)
+        first = drawn_quantities.draw(rng, names, topic.kind)
         if many:
-            values = [first] + [quantities.second(rng, names, first) for _ in refs[1:]]
+            values = [first] + [drawn_quantities.second(rng, names, first) for _ in refs[1:]]
             asked, wanted = _compare_many(rng, label, refs, values)
         else:
             key = _comparing(rng, topic.kind)
-            values = [first, quantities.second(rng, names, first, same_unit=key == "compare_difference")]
+            values = [first, drawn_quantities.second(rng, names, first, same_unit=key == "compare_difference")]
             if key == "compare_difference" and values[0].size < values[1].size:
                 values.reverse()
             asked = fill(make.ask(key), l=label, x=refs[0], y=refs[1])
@@ -257,7 +253,7 @@ def _compared(key: str, refs: Sequence[str], values: Sequence[Quantity]) -> str 
     if a.size == b.size:
         return "the same"
     if key == "compare_difference":
-        return quantities.difference(a, b)
+        return drawn_quantities.difference(a, b)
     larger = key in ("compare_larger", "compare_longer", "compare_later")
     return refs[0] if (a.size > b.size) == larger else refs[1]
 
@@ -282,9 +278,7 @@ def _compare_many(
 
 def _answered(make: Maker, turns: int) -> Group:
     """A group of `answer` as the ground for judging: the replies without their citations."""
-    return answer.make_answer(
-        make.rng, make.bank, None, make.level, turns, make.wording, make.world.names.heldout, "topics"
-    )
+    return answer.make_answer(make.rng, make.bank, make.level, turns, make.wording, make.world.names.heldout)
 
 
 def _wrong(rng: random.Random, right: str, others: Sequence[str]) -> str:
@@ -314,11 +308,11 @@ def _sentence(rng: random.Random, text: str) -> str:
 
 
 def _candidates(make: Maker, turns: int, instruction: str) -> tuple[Group, list[tuple[str, str, str]]]:
-    """A group with a context and its grounds but no turns yet, and (question, right answer, wrong answer)."""
+    """A group with a context but no turns yet, and (question, right answer, wrong answer)."""
     ground = _answered(make, turns)
-    group = make.group(instruction, ground.passages, "\nQuestion: ", weight=VERDICT)
+    group = make.group(instruction, ground.passages, "\nQuestion: ")
     kept = [(q, r, w) for (q, r), w in zip(ground.turns, ground.wordings, strict=True) if ";" not in r]
-    group.grounds, group.wordings = [r for _, r, _ in kept], [w for _, _, w in kept]
+    group.wordings = [w for _, _, w in kept]
     pairs = [(q, parse_answer(r).text) for q, r, _ in kept]
     found = []
     for question, right in pairs:
@@ -362,22 +356,24 @@ _LONG = ("After a close look at all of the text, I would say that it is", "Thank
 def _rated(rng: random.Random, make: Maker, topic: Topic) -> tuple[str, str, str | None]:
     """A rule for a topic, a rating by it, and the value that earns it (None where the rule is fixed)."""
     label = make.label(topic)
-    if topic.kind not in quantities.KINDS or topic.kind == "date":
+    if topic.kind not in drawn_quantities.KINDS or topic.kind == "date":
         rating = rng.choice(("low", "medium", "medium", "high"))
         return fill(make.state("fixed"), t=label, r=rating), rating, None
     names = make.world.names
     while True:
-        low = quantities.draw(rng, names, topic.kind)
-        high = quantities.draw(rng, names, topic.kind, low, low.unit if low.unit in quantities.PERIODS else None)
+        low = drawn_quantities.draw(rng, names, topic.kind)
+        high = drawn_quantities.draw(
+            rng, names, topic.kind, low, low.unit if low.unit in drawn_quantities.PERIODS else None
+        )
         if low.size < high.size:
             break
     rising = rng.random() < 0.5
     rule = make.state("rising" if rising else "falling")
     roll = rng.random()
     value = (
-        quantities.again(rng, names, low if roll < 0.08 else high)
+        drawn_quantities.again(rng, names, low if roll < 0.08 else high)
         if roll < 0.16
-        else quantities.second(rng, names, rng.choice((low, high)))
+        else drawn_quantities.second(rng, names, rng.choice((low, high)))
     )
     ratings = ("low", "medium", "high") if rising else ("high", "medium", "low")
     at_low = rule["low_at"] if rising else rule["high_at"]
@@ -401,21 +397,20 @@ def make_classify(make: Maker, turns: int) -> Group:
         if rng.random() < 0.6:
             text = f"{text} {make.state('reasons')}"
         rules.append((name, text))
-        asked.append((topic, name, rating, value, 1 if one_page else len(rules)))
+        asked.append((topic, name, rating, value))
     if one_page:
         passages = [prompts.Passage(title, "\n\n".join(f"{rng.choice(('', '### '))}{n}\n{t}" for n, t in rules))]
     else:
         passages = [
             prompts.Passage(n, t) if rng.random() < 0.4 else prompts.Passage(title, f"{n}\n{t}") for n, t in rules
         ]
-    group = make.group("classify", passages, "\nClause: ", weight=2.0)
-    for topic, name, rating, value, number in asked:
+    group = make.group("classify", passages, "\nClause: ")
+    for topic, name, rating, value in asked:
         doc = make.world.document("contract")
         text, _ = make.world.clause(doc, topic, make.clause_of(topic), value)
         if rng.random() < 0.3:
             text = f"{make.ask('asks')} {text}"
         group.turns.append((text, f"{name}, {rating}"))
-        group.grounds.append(f"{name} [{number}]")
     return group
 
 

@@ -10,6 +10,9 @@ import random
 import zlib
 from collections.abc import Callable
 
+from labkit.values import MONTHS
+from synthesis.archive.values import words
+
 _ONSETS = (
     "b br c ch cl d dr f fl g gl gr h j k kl kr l m n p pl pr qu r s sh sk sl st t th tr v w z sv zw y x"
 ).split()
@@ -115,12 +118,6 @@ _WHERE = (
     "for the university"
 ).split("|")
 _STREETS = "Street|Road|Lane|Avenue|Square|Quay|Way|Close|Park|Terrace".split("|")
-MONTHS = "January February March April May June July August September October November December".split()
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-_TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
 CURRENCIES = [
     ("EUR", "€", "euros"), ("USD", "$", "dollars"), ("GBP", "£", "pounds"), ("CHF", "CHF ", "Swiss francs"),
     ("SEK", "SEK ", "kronor"), ("JPY", "¥", "yen"), ("CAD", "CA$", "Canadian dollars"),
@@ -129,17 +126,6 @@ CURRENCIES = [
 ]  # fmt: skip
 _DAYS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 15, 16, 18, 20, 21, 25, 28, 30, 31, 35, 40, 42, 45, 50, 56, 60, 70, 75,
          80, 84, 90, 100, 110, 120, 150, 180, 200, 270, 360, 365)  # fmt: skip
-
-
-def words(n: int) -> str:
-    """English words for 0 <= n < 1,000,000 ("two hundred and five")."""
-    if n < 20:
-        return _ONES[n]
-    if n < 100:
-        return _TENS[n // 10] + (f"-{_ONES[n % 10]}" if n % 10 else "")
-    if n < 1000:
-        return f"{_ONES[n // 100]} hundred" + (f" and {words(n % 100)}" if n % 100 else "")
-    return f"{words(n // 1000)} thousand" + (f" {words(n % 1000)}" if n % 1000 else "")
 
 
 class Names:

@@ -11,13 +11,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from labkit.values import MONTHS, NUMBER_WORDS
+
 MASK = "\N{LOW LINE}"
 _TOKEN = re.compile(r"\{[^{}]*\}|[^\W_]+(?:['\N{RIGHT SINGLE QUOTATION MARK}-][^\W_]+)*")
-_NUMBER_WORDS = frozenset(
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million".split()
-)
-_MONTHS = frozenset("January February March April May June July August September October November December".split())
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,8 @@ def masked_words(text: str) -> list[str]:
     for token in _TOKEN.findall(text):
         lowered = token.lower()
         parts = lowered.split("-")
-        masked = token[0] == "{" or any(c.isdigit() for c in token) or all(p in _NUMBER_WORDS for p in parts)
-        word = MASK if masked or token in _MONTHS else lowered
+        masked = token[0] == "{" or any(c.isdigit() for c in token) or all(p in NUMBER_WORDS for p in parts)
+        word = MASK if masked or token in MONTHS else lowered
         if word != MASK or not words or words[-1] != MASK:
             words.append(word)
     return words

@@ -21,13 +21,13 @@ from labkit import prompts
 from synthesis.reader.names import KINDS, Names
 
 BANK = Path(__file__).resolve().parent / "bank"
-TOPIC_FILES = ("topics_a.toml", "topics_b.toml", "plain.toml")
-# Topics that the reader was never trained on: it is taught them with few or many wordings, see `breadth`.
+TOPIC_FILES = ("topics_a.toml", "topics_b.toml", "new_topics.toml", "plain.toml")
+# Topics in twenty wordings each, on which the shipped reader was not trained.
 NEW_TOPICS = ("new_topics.toml",)
 # Further wordings of topics of those files; all of them are trained on.
 MORE_FILES = ("more_1.toml", "more_2.toml", "more_3.toml", "more_4.toml")
 # Wordings of the instructions other than `answer`.
-WORDING_FILES = ("dialogue.toml", "rules.toml", "relations.toml")
+WORDING_FILES = ("dialogue.toml", "rules.toml", "relations.toml", "notices.toml")
 HELD_SHARE = 0.15
 _PLAIN_SLOT = re.compile(r"\{([a-z]+)\}")
 _SLOT = re.compile(r"\{([a-z]+)(?::([a-z_]+))?\}")
@@ -165,7 +165,7 @@ def load_bank(folder: Path = BANK, strict: bool = False, files: tuple[str, ...] 
 
 
 class Wordings:
-    """The lists of the three further files, each split into trained and held-out wordings."""
+    """The lists of the further files, each split into trained and held-out wordings."""
 
     def __init__(self, folder: Path = BANK) -> None:
         raw: dict[str, Any] = {}
@@ -187,7 +187,7 @@ class Wordings:
         return str(rng.choice(self.prompts[instruction][held]))
 
     def texts(self) -> list[str]:
-        """Every wording but the instructions, for the tokenizer and for the separation test."""
+        """Every wording but the instructions, for the separation test."""
         found: list[str] = []
         for rows in (row for both in self.lists.values() for half in both for row in half):
             found += [rows] if isinstance(rows, str) else [rows["text"]] if isinstance(rows, dict) else list(rows)
@@ -196,7 +196,7 @@ class Wordings:
 
 @lru_cache(maxsize=2)
 def load_wordings(folder: Path = BANK) -> Wordings:
-    """Read the three files once."""
+    """Read the files once."""
     return Wordings(folder)
 
 

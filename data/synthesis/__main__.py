@@ -1,0 +1,87 @@
+"""`python -m synthesis`: makes what comes with the course anew."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from labkit import paths
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 when it succeeded. Errors that a user can mend are one sentence, not a traceback."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except (FileNotFoundError, ValueError) as cause:
+        print(f"synthesis: {cause}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="synthesis", description="Make what comes with the course anew.")
+    commands = parser.add_subparsers(required=True)
+    data = commands.add_parser("data", help="build the course's data, or check it")
+    data.set_defaults(run=_data)
+    data.add_argument("action", choices=("build", "verify"))
+    reader = commands.add_parser("reader", help="measure a reader, or measure it and write its model card")
+    reader.set_defaults(run=_reader)
+    reader.add_argument("action", choices=("evaluate", "card"))
+    reader.add_argument("folder", type=Path, nargs="?", help="the model to measure, by default the shipped reader")
+    adapters = commands.add_parser("adapters", help="train the adapters of lessons 04 to 06")
+    adapters.set_defaults(run=_adapters)
+    adapters.add_argument("name", nargs="?", help="one of them, by the name of its folder; all by default")
+    questions = commands.add_parser("questions", help="write the hypothetical questions of lesson 02")
+    questions.set_defaults(run=_questions)
+    triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
+    triples.set_defaults(run=_triples)
+    return parser
+
+
+def _data(options: argparse.Namespace) -> int:
+    from synthesis.archive import build, checks
+
+    if options.action == "build":
+        # Not `paths.data()`, which wants a folder that holds data already.
+        build.main(Path(__file__).resolve().parents[1])
+        return 0
+    problems = checks.verify(paths.data())
+    print("\n".join(problems) or "The data passes every check.")
+    return int(bool(problems))
+
+
+def _reader(options: argparse.Namespace) -> None:
+    from synthesis.reader import evaluate
+
+    folder = options.folder or paths.reader()
+    if options.action == "card":
+        evaluate.write_card(folder)
+    else:
+        print(evaluate.table(evaluate.evaluate(folder, progress=True)))
+
+
+def _adapters(options: argparse.Namespace) -> None:
+    from synthesis import adapters
+
+    if options.name not in (None, *adapters.MAKERS):
+        raise ValueError(f"There is no adapter {options.name!r}: choose one of {', '.join(adapters.MAKERS)}.")
+    for name in [options.name] if options.name else adapters.MAKERS:
+        print(adapters.MAKERS[name](paths.adapter(name)))
+
+
+def _questions(_: argparse.Namespace) -> None:
+    from synthesis import results
+
+    print(results.write_questions())
+
+
+def _triples(_: argparse.Namespace) -> None:
+    from synthesis import results
+
+    print(results.write_triples())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,31 @@
+"""Results that come with the course because they take longer than a lesson: hypothetical questions, and triples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from labkit import corpus, models, paths, rag
+
+
+def _write(name: str, rows: Iterable[Any]) -> Path:
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return paths.write_checked(name, text, paths.shipped_results())
+
+
+def write_questions() -> Path:
+    """Let the generator write the questions that each clause of the dev archive answers, for lesson 02."""
+    chunks = rag.clauses_with_headers(corpus.load_documents("dev"))
+    written = rag.hypothetical_questions(models.load_generator(), chunks)
+    rows = [{**asdict(rag.span_of(c)), "questions": found} for c, found in zip(chunks, written, strict=True)]
+    return _write("hypothetical_questions.jsonl", rows)
+
+
+def write_triples() -> Path:
+    """Let the tuned reader extract the triples of the whole archive, for lessons 05 and 06."""
+    chunks = rag.fact_chunks(corpus.load_documents(kinds=("contract", "amendment", "register")))
+    found = rag.extract(models.load_tuned(paths.adapter("extractor")), chunks)
+    return _write("triples.jsonl", ([m.subject, m.relation, m.object, *asdict(m.source).values()] for m in found))

@@ -1,0 +1,191 @@
+"""The benchmark on the test split: systems, comparisons named beforehand, and the results that come with the course.
+
+The best pipeline was chosen on dev; `PREDICTION` was written before the test split was opened. The family of
+comparisons, over which Holm corrects, is `FAMILY`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from labkit import corpus, models, paths, rag, stats
+from labkit.bench.runs import Run, differences, mean, measure, only, results_table, versus, where
+from labkit.bench.systems import build_systems, naive
+from labkit.corpus import Document, Question
+from labkit.models import Embedder, Generator
+from labkit.rag import BUDGET, K, Pipeline
+
+FAMILY = ("exact_match", f"evidence_recall_{BUDGET}", f"wrong_document_rate_at_{K}")
+# Test split, contracts that no training example mentions, best pipeline against naive RAG.
+PREDICTION = {
+    "exact_match": "at least +0.10, interval above 0",
+    f"evidence_recall_{BUDGET}": "at least +0.10, interval above 0",
+    f"wrong_document_rate_at_{K}": "at most half of naive's",
+}
+# Lessons 05 and 06: by task a system and the one it is compared with, in exact match; Holm corrects over all of them.
+FAMILY_BY_TASK = (
+    ("multihop", "graph + text", "best"),
+    ("amended", "tools look up", "naive"),
+    ("compare", "tools look up", "naive"),
+)
+PREDICTION_BY_TASK = {
+    "multihop": "graph + text better than the text alone (best), interval above 0",
+    "amended": "tools look up better than naive, interval above 0",
+    "compare": "tools look up better than naive, interval above 0",
+    "list": "set F1 of tools look up at least 0.80",
+}
+# The tasks of those systems that are made for some tasks only.
+TASKS = {
+    "graph": ("multihop",),
+    "graph + text": ("multihop",),
+    "full window": ("compare", "amended", "list"),
+    "tools read": ("compare", "amended", "list"),
+    "tools look up": ("lookup", "compare", "multihop", "amended", "list", "unanswerable"),
+}
+COLUMNS = ("exact_match", "token_f1", f"evidence_recall_{BUDGET}", f"wrong_document_rate_at_{K}", "prompt_tokens")
+# The references give all their passages: several pieces of evidence, and two distractors.
+REFERENCE_TOP_K = 8
+SAY = partial(print, flush=True)
+# Files of the results that come with the course.
+_REPORT, _REPLIES = "benchmark.json", "benchmark_replies.jsonl"
+
+
+def benchmark(
+    questions: Sequence[Question],
+    documents: Sequence[Document],
+    embedder: Embedder,
+    generator: Generator,
+    say: Callable[[str], None] = SAY,
+) -> list[Run]:
+    """Every system: random context, naive, best and oracle on all questions, those of lessons 05 and 06 on their tasks.
+
+    Replies are kept on disk, so a run that was stopped continues where it was.
+
+    Raises:
+        ValueError: there are no questions.
+    """
+    contracts = corpus.contract_records()
+    built = build_systems(documents, generator)
+
+    def reference(make: Callable[..., rag.FixedRetriever]) -> Pipeline:
+        return Pipeline(make(questions, documents, contracts), generator, top_k=REFERENCE_TOP_K)
+
+    systems: dict[str, Pipeline | rag.ToolPipeline] = {
+        "random context": reference(rag.random_context),
+        "naive": naive(documents, embedder, generator),
+        "best": built.text,
+        "oracle": reference(rag.oracle),
+        "graph": built.graph,
+        "graph + text": built.graph_and_text,
+        "full window": built.window,
+        "tools read": built.reading,
+        "tools look up": built.lookup,
+    }
+    runs = []
+    for name, pipeline in systems.items():
+        part = [q for q in questions if q.task in TASKS.get(name, (q.task,))]
+        if part:
+            runs.append(measure(name, part, pipeline))
+            say(f"{name:13s} exact match {mean(runs[-1], 'exact_match')}  {runs[-1].seconds:.0f} s")
+    return runs
+
+
+def report(runs: Sequence[Run]) -> dict[str, Any]:
+    """The benchmark's figures: systems and differences for each half of the test split, by task and by stratum."""
+    halves = {half: [where(run, partial(_is, lambda q: q.half, half)) for run in runs] for half in ("new", "seen")}
+    whole = {half: [run for run in parts if run.name not in TASKS] for half, parts in halves.items()}
+    return {
+        "prediction": PREDICTION,
+        "prediction_by_task": PREDICTION_BY_TASK,
+        "systems": _rows(whole["new"]),
+        "systems_seen": _rows(whole["seen"]),
+        "versus_naive": _versus(whole["new"]),
+        "versus_naive_seen": _versus(whole["seen"]),
+        "versus_by_task": _by_task(halves["new"]),
+        "versus_by_task_seen": _by_task(halves["seen"]),
+        "error_categories": {run.name: run.error_counts() for run in whole["new"]},
+        "by_task": _groups(halves, lambda q: q.task),
+        "by_stratum": _groups(whole, lambda q: q.stratum),
+    }
+
+
+def _is(key: Callable[[Question], str | None], value: str, question: Question) -> bool:
+    return key(question) == value
+
+
+def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    rows = []
+    for run in runs:
+        matches = mean(run, "exact_match")
+        means = {m: mean(run, m).value for m in COLUMNS}
+        rows.append({"name": run.name, "n": len(run.questions), **means, "low": matches.low, "high": matches.high})
+    return rows
+
+
+def _versus(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    return _records(versus([run for run in runs if run.name in ("naive", "best")], "naive", FAMILY))
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def _by_task(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The comparisons of `FAMILY_BY_TASK`, exact match, Holm over all of them."""
+    by_name = {run.name: run for run in runs}
+    pairs = []
+    for task, new, old in FAMILY_BY_TASK:
+        if {new, old} <= set(by_name) and any(q.task == task for q in by_name[new].questions):
+            pairs.append((only(by_name[new], task), only(by_name[old], task), "exact_match"))
+    if not pairs:
+        return []
+    return [
+        {"task": new.questions[0].task, "against": old.name, **row}
+        for (new, old, _), row in zip(pairs, _records(differences(pairs)), strict=True)
+    ]
+
+
+def _groups(halves: Mapping[str, Sequence[Run]], key: Callable[[Question], str]) -> list[dict[str, Any]]:
+    rows = []
+    for half, runs in halves.items():
+        for group in sorted({key(q) for q in runs[0].questions}):
+            parts = [part for run in runs if (part := where(run, partial(_is, key, group))).questions]
+            rows += [{"half": half, "group": group, **row} for row in _rows(parts)]
+    return rows
+
+
+def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
+    """Open the test split, run the benchmark over the whole archive, and keep report and replies with the course."""
+    questions = [q for q in corpus.load_questions("test", open_test=True) if q.followup is None]
+    embedder, generator = models.load_embedder(), models.load_generator()
+    runs = benchmark(questions, corpus.load_documents(), embedder, generator, say)
+    made_with = {"generator": generator.name, "fingerprint": generator.fingerprint, "embedder": embedder.name}
+    rows = [
+        {"system": run.name, "id": q.id, "reply": r.reply}
+        for run in runs
+        for q, r in zip(run.questions, run.results, strict=True)
+    ]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    paths.write_checked(_REPLIES, lines, paths.shipped_results())
+    text = json.dumps({"made_with": made_with, **stats.plain(report(runs))}, indent=1, ensure_ascii=False)
+    path = paths.write_checked(_REPORT, text + "\n", paths.shipped_results())
+    say(f"written to {path}\n{results_table(runs).round(3).to_string(index=False)}")
+    return path
+
+
+def shipped_benchmark() -> dict[str, Any]:
+    """The report that comes with the course, as `write_benchmark` made it; errors as in `paths.read_checked`."""
+    figures: dict[str, Any] = json.loads(paths.read_checked(_REPORT, paths.shipped_results()))
+    return figures
+
+
+def shipped_replies(system: str) -> dict[str, str]:
+    """The replies of a system that come with the course, by id of the question; errors as in `shipped_benchmark`."""
+    rows = paths.read_rows(_REPLIES, paths.shipped_results())
+    return {row["id"]: row["reply"] for row in rows if row["system"] == system}

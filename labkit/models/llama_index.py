@@ -1,0 +1,110 @@
+"""Any LlamaIndex LLM or embedding in the place of a generator or an embedder of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from labkit.models.embedder import Embedder
+from labkit.models.generator import Generator, Grammar, check_chats
+from labkit.prompts import Message
+
+if TYPE_CHECKING:
+    from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.llms import LLM
+
+
+@dataclass
+class LlamaIndexGenerator:
+    """A LlamaIndex LLM with the interface of `Generator`, asked one prompt at a time.
+
+    Attributes:
+        llm: any LlamaIndex LLM. max_length, max_new_tokens: window and longest answer, in tokens of
+            LlamaIndex's default tokenizer.
+    """
+
+    llm: LLM
+    max_length: int = 4096
+    max_new_tokens: int = 256
+
+    @property
+    def name(self) -> str:
+        """What the LLM calls itself."""
+        return str(self.llm.metadata.model_name)
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Length of a prompt, in tokens of LlamaIndex's default tokenizer."""
+        from llama_index.core.utils import get_tokenizer
+
+        return sum(len(get_tokenizer()(m["content"])) for m in messages)
+
+    def room(self) -> int:
+        """Tokens a prompt may have so that an answer still fits into the window."""
+        return self.max_length - self.max_new_tokens
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[Message]],
+        max_new_tokens: int | None = None,
+        batch_size: int | None = None,
+        progress: bool = False,
+        grammars: Sequence[Grammar] | None = None,
+    ) -> list[str]:
+        """Answer many prompts; the LLM's own settings decide how, grammars do not reach it.
+
+        Raises:
+            ValueError: a single chat was given instead of a list.
+        """
+        check_chats(prompts)
+        from llama_index.core.base.llms.types import ChatMessage
+        from tqdm.auto import tqdm
+
+        chats = [[ChatMessage(role=m["role"], content=m["content"]) for m in p] for p in prompts]
+        bar = tqdm(chats, desc="answering", unit="question", disable=not progress)
+        return [str(self.llm.chat(chat).message.content or "").strip() for chat in bar]
+
+    def log_likelihood(
+        self, prompts: Sequence[Sequence[Message]], replies: Sequence[str], batch_size: int | None = None
+    ) -> np.ndarray:
+        """A LlamaIndex LLM gives no likelihoods.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("A LlamaIndex LLM does not tell likelihoods: rerank with a cross-encoder instead.")
+
+
+def from_llama_index(llm: LLM) -> Generator:
+    """Any LlamaIndex LLM as a generator of this package."""
+    window = int(llm.metadata.context_window or 4096)
+    return cast(Generator, LlamaIndexGenerator(llm, max_length=window, max_new_tokens=min(256, window // 4)))
+
+
+class _LlamaIndexModel:
+    """A LlamaIndex embedding with the methods of a sentence-transformers model that `Embedder` calls."""
+
+    def __init__(self, embedding: BaseEmbedding) -> None:
+        self._embedding = embedding
+
+    def get_embedding_dimension(self) -> int:
+        return len(self._embedding.get_text_embedding("dimension"))
+
+    def encode_document(self, texts: list[str], **_: Any) -> np.ndarray:
+        return self._unit(self._embedding.get_text_embedding_batch(texts))
+
+    def encode_query(self, texts: list[str], **_: Any) -> np.ndarray:
+        return self._unit([self._embedding.get_query_embedding(text) for text in texts])
+
+    @staticmethod
+    def _unit(vectors: list[list[float]]) -> np.ndarray:
+        rows = np.asarray(vectors, dtype=np.float32)
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def embedder_from_llama_index(embedding: BaseEmbedding) -> Embedder:
+    """Any LlamaIndex embedding as an embedder of this package; its vectors are kept in memory alone."""
+    network, asks = _LlamaIndexModel(embedding), {"query": "the embedding's own"}
+    return Embedder(lambda: network, str(embedding.model_name), cached=False, prompts=asks)

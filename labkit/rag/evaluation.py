@@ -1,0 +1,53 @@
+"""Evaluation: scores of what a pipeline retrieved and answered, question by question and on average.
+
+Of a compressed chunk only what is left counts: the places of the sentences kept, and their tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labkit import metrics, stats
+from labkit.corpus import Question
+from labkit.rag.chunking import cost_of, places_of
+from labkit.rag.pipeline import Result
+
+# Cut-off of recall at k, and token budget of evidence recall.
+K = 5
+BUDGET = 1000
+
+
+def score(questions: Sequence[Question], results: Sequence[Result]) -> list[metrics.AnswerScore]:
+    """Answer scores, question by question."""
+    return [metrics.score_answer(q, r.answer, r.cited()) for q, r in zip(questions, results, strict=True)]
+
+
+def score_retrieval(
+    questions: Sequence[Question], results: Sequence[Result], k: int = K, budget: int = BUDGET
+) -> list[metrics.RetrievalScore | None]:
+    """Retrieval scores of the chunks after every stage, question by question; None where there is no evidence."""
+    passages = [[places_of(h.node) for h in r.retrieved] for r in results]
+    tokens = [[cost_of(h.node) for h in r.retrieved] for r in results]
+    return metrics.score_retrieval(questions, passages, tokens, k, budget)
+
+
+def precision(questions: Sequence[Question], results: Sequence[Result]) -> list[float | None]:
+    """Share of the characters in the prompt's passages that are evidence; None where a question has none."""
+    return [_precision(q, r) if q.evidence else None for q, r in zip(questions, results, strict=True)]
+
+
+def _precision(question: Question, result: Result) -> float:
+    passages = [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
+    total = sum(s.end - s.start for s in passages)
+    return sum(s.overlap(e) for s in passages for e in question.evidence) / total if total else 0.0
+
+
+def evaluate(
+    questions: Sequence[Question], results: Sequence[Result], k: int = K, budget: int = BUDGET
+) -> dict[str, stats.Interval]:
+    """Every metric of retrieval and of answers with its interval, clustered by contract."""
+    clusters = [q.cluster for q in questions]
+    return {
+        **metrics.summarise_retrieval(score_retrieval(questions, results, k, budget), clusters, k, budget),
+        **metrics.summarise_answers(score(questions, results), clusters),
+    }

@@ -1,0 +1,199 @@
+"""Retrieval from the knowledge graph: entities in a question, the paths between them, and what stands along these.
+
+Sources: Edge et al. 2024, From Local to Global (GraphRAG); Gutiérrez et al. 2024, HippoRAG.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Protocol
+
+import numpy as np
+from llama_index.core.schema import NodeWithScore, TextNode
+
+from labkit.corpus import COMPANY_RELATIONS, Span
+from labkit.rag.chunking import place, span_of
+from labkit.rag.graph import KnowledgeGraph, Triple
+from labkit.rag.linking import plain_name
+from labkit.rag.retrieval import Hits, Query, VectorIndex, Within, bundles, check_top_k
+
+
+class Intent(Protocol):
+    """What a question asks for, such as `models.Intents` says it."""
+
+    @property
+    def operation(self) -> str:
+        """ "value", "larger", "same", "difference", "list above", "list below" or "list equal"."""
+
+    @property
+    def relations(self) -> Mapping[str, float]:
+        """Probability of each relation."""
+
+
+Understand = Callable[[Sequence[str]], Sequence[Intent]]
+
+
+@dataclass(frozen=True)
+class Seed:
+    """An entity that a question names: the words it uses, and the company they stand for, with how it is named."""
+
+    words: str
+    entity: str
+    how: str
+
+
+@dataclass
+class GraphRetriever:
+    """Passages out of the graph: entities in the question, paths between them, what stands along these.
+
+    A passage is one contract, with what the graph knows of it: the clauses nearest to the question, with the values in
+    force, and what the register says of the parties that the question does not name.
+
+    Attributes:
+        graph: to search.
+        index: of the texts that the graph was made from; orders contracts and clauses.
+        understand: says which relation is asked for, such as `models.Intents`; None to go by nearness.
+        facts_kept: facts in a passage.
+        longest: steps of a path between two entities.
+    """
+
+    graph: KnowledgeGraph
+    index: VectorIndex
+    understand: Understand | None = None
+    facts_kept: int = 3
+    longest: int = 4
+
+    def seeds(self, question: str) -> list[Seed]:
+        """The entities that a question names, in order; each word counts once, the longest name first."""
+        text, seeds = question.lower(), []
+        # Small letters may be more than the capital was: where each of them stands in the question.
+        places = [i for i, letter in enumerate(question) for _ in letter.lower()]
+        taken = [False] * len(text)
+        for words, entity, how in self._names:
+            for match in re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", text):
+                if not any(taken[match.start() : match.end()]):
+                    taken[match.start() : match.end()] = [True] * len(words)
+                    named = question[places[match.start()] : places[match.end() - 1] + 1]
+                    seeds.append((match.start(), Seed(named, entity, how)))
+        return [seed for _, seed in sorted(seeds, key=lambda pair: pair[0])]
+
+    def masked(self, question: str) -> str:
+        """The question without names, so that it is not judged by who is in it."""
+        for seed in self.seeds(question):
+            question = question.replace(seed.words, "the company")
+        return question
+
+    @cached_property
+    def _names(self) -> list[tuple[str, str, str]]:
+        """Words under which entities are known, the longest first."""
+        former = {plain_name(t.text) for t in self.graph.triples if t.relation == "former name"}
+        names = [
+            (plain, name, "former name" if plain in former and plain != plain_name(name) else "name")
+            for plain, name in self.graph.linker.names.items()
+        ]
+        names += [(person.lower(), person, "officer") for person in self.graph.entities("person")]
+        return sorted(names, key=lambda row: (-len(row[0]), row))
+
+    def contracts(self, seeds: Sequence[Seed]) -> list[str]:
+        """The contracts that the entities lead to: on paths between two of them, else those of each."""
+        entities = list(dict.fromkeys(seed.entity for seed in seeds))
+        between: dict[str, None] = {}
+        for a, b in combinations(entities, 2):
+            for path in self.graph.paths(a, b, self.longest):
+                ends = (e for step in path for e in (step.subject, step.object))
+                between |= dict.fromkeys(e for e in ends if self.graph.kind(e) == "contract")
+        if between:
+            return list(between)
+        return list(dict.fromkeys(c for e in entities for c in self.graph.contracts(e)))
+
+    def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
+        """As `Retriever.retrieve`; no passages for a question that names nothing in the graph."""
+        check_top_k(top_k)
+        bundled = bundles(queries)
+        scores = self.index.scores(bundled)
+        intents: Sequence[Intent | None] = (
+            self.understand([q.query_str for q in bundled]) if self.understand else [None] * len(bundled)
+        )
+        hits = []
+        for query, row, names, intent in zip(bundled, scores, within or [None] * len(bundled), intents, strict=True):
+            seeds = self.seeds(query.query_str)
+            contracts = [c for c in self.contracts(seeds) if names is None or c in names]
+            ranked = sorted(contracts, key=lambda c: -self.nearest(row, c))[:top_k]
+            hits.append(
+                [NodeWithScore(node=self._passage(c, seeds, row, intent), score=self.nearest(row, c)) for c in ranked]
+            )
+        return hits
+
+    def subgraph(self, question: str, facts: int = 2) -> list[Triple]:
+        """The triples behind an answer: the path between the entities named, and the first facts beside it.
+
+        Raises:
+            ValueError: the question names nothing that leads to a contract.
+        """
+        bundled = bundles([question])
+        row, seeds = self.index.scores(bundled)[0], self.seeds(question)
+        ranked = sorted(self.contracts(seeds), key=lambda c: -self.nearest(row, c))
+        if not ranked:
+            raise ValueError(f"Nothing in {question!r} leads to a contract: name a company of the graph.")
+        entities = list(dict.fromkeys(seed.entity for seed in seeds))
+        paths = [path for a, b in combinations(entities, 2) for path in self.graph.paths(a, b, self.longest)]
+        through = [p for p in paths if any(ranked[0] in (t.subject, t.object) for t in p)]
+        path = through[0] if through else self.graph.of(ranked[0], "party")
+        intent = self.understand([question])[0] if self.understand else None
+        return list(dict.fromkeys([*path, *self.facts(ranked[0], seeds, row, intent)[:facts]]))
+
+    def nearest(self, row: np.ndarray, contract: str) -> float:
+        """How near the nearest chunk of a contract or its amendments is to the question."""
+        places = [i for d in (contract, *self.graph.amendments(contract)) for i in self._chunks.get(d, [])]
+        return float(row[places].max()) if places else 0.0
+
+    @cached_property
+    def _chunks(self) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for i, node in enumerate(self.index.chunks):
+            places.setdefault(str(node.metadata["document"]), []).append(i)
+        return places
+
+    def _nearness(self, triple: Triple, row: np.ndarray) -> float:
+        """How near the chunk that a triple was taken from is to the question."""
+        chunks = [i for i in self._chunks.get(triple.source.document, [])
+                if span_of(self.index.chunks[i]).overlap(triple.source)]  # fmt: skip
+        return float(row[chunks].max()) if chunks else -1.0
+
+    def facts(
+        self, contract: str, seeds: Sequence[Seed], row: np.ndarray, intent: Intent | None = None
+    ) -> list[Triple]:
+        """What a passage about a contract says: the facts likeliest to be asked for.
+
+        Candidates are the values in force of its clauses, and what the register says of the parties not named. They
+        are ordered by the probability of their relation; without `understand`, clauses by how near they are.
+        """
+        graph, named = self.graph, {seed.entity for seed in seeds if seed.how == "name"}
+        others = [p for p in graph.parties(contract) if p not in named] or graph.parties(contract)
+        register = [t for p in others for t in graph.of(p) if t.relation in COMPANY_RELATIONS]
+        relations = {t.relation for t in graph.clauses(contract)}
+        values = [v for r in sorted(relations) if (v := graph.in_force(contract, r)) is not None]
+        if intent is not None:
+            facts = [*register, *(v.value for v in values)]
+            return sorted(facts, key=lambda t: -intent.relations.get(t.relation, 0.0))[: self.facts_kept]
+        # The clause as it was first written is nearest to the question, also where an amendment has set another value.
+        near = {v.value: max(self._nearness(t, row) for t in (v.value, *v.replaced)) for v in values}
+        return [*register, *sorted(near, key=lambda t: -near[t])[: self.facts_kept]]
+
+    def _passage(self, contract: str, seeds: Sequence[Seed], row: np.ndarray, intent: Intent | None) -> TextNode:
+        facts = self.facts(contract, seeds, row, intent)
+        title = self.graph.title(contract)
+        lines = [verbalised(t) for t in facts]
+        span = next((t.source for t in reversed(facts)), Span(contract, 0, 0))
+        return place(TextNode(text="\n".join(lines)), Span(contract, span.start, span.end), title)
+
+
+def verbalised(triple: Triple) -> str:
+    """A triple as a line of a passage."""
+    if triple.relation in COMPANY_RELATIONS:
+        return f"{triple.relation.capitalize()} of {triple.subject}: {triple.text}"
+    return f"{triple.relation.capitalize()}: {triple.text}"

@@ -1,0 +1,63 @@
+"""The benchmark: every system on its tasks, and its report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from labkit import bench, corpus, rag
+
+
+def test_the_report_tells_halves_tasks_and_strata(runs):
+    from labkit.bench import benchmark
+
+    halves = ["new", "new", "seen", "seen"]
+    named = [replace(run, name=name, questions=[replace(q, half=h) for q, h in zip(run.questions, halves, strict=True)])
+             for run, name in zip(runs, ("naive", "best"), strict=True)]  # fmt: skip
+    report = benchmark.report(named)
+    assert [(row["name"], row["n"], row["exact_match"]) for row in report["systems"]] == [
+        ("naive", 2, 0),
+        ("best", 2, 1),
+    ]
+    assert {row["metric"] for row in report["versus_naive"]} == set(benchmark.FAMILY)
+    assert [(r["half"], r["group"], r["name"]) for r in report["by_task"]][::2] == [
+        ("new", "lookup", "naive"), ("seen", "lookup", "naive"),
+    ]  # fmt: skip
+    assert report["error_categories"]["best"]["right"] == 2
+
+
+def test_the_benchmark_runs_every_system_and_reports(reader, embedder):
+    from labkit.bench import benchmark
+
+    documents = [d for d in corpus.load_documents("dev") if d.id in ("C041", "C043")]
+    lookups = [q for q in corpus.load_questions("dev", "lookup") if q.cluster in ("C041", "C043")][:6]
+    questions = [replace(q, half=half) for q, half in zip(lookups, ["new", "seen"] * 3, strict=True)]
+    said = []
+    runs = bench.benchmark(questions, documents, embedder, reader, said.append)
+    assert [run.name for run in runs] == ["random context", "naive", "best", "oracle", "tools look up"] and len(
+        said
+    ) == 5
+    assert bench.mean(runs[3], f"evidence_recall_{bench.BUDGET}").value == 1
+    assert bench.mean(runs[0], f"evidence_recall_{bench.BUDGET}").value == 0
+    report = benchmark.report(runs)
+    everywhere = ("random context", "naive", "best", "oracle")
+    assert {row["name"]: row["n"] for row in report["systems"]} == dict.fromkeys(everywhere, 3)
+    assert len(report["by_task"]) == 10 and report["versus_by_task"] == []
+    compare = [replace(q, task="compare") for q in questions]
+    some = bench.benchmark(compare, documents, embedder, reader, said.append)
+    assert [run.name for run in some][4:] == ["full window", "tools read", "tools look up"]
+    rows = benchmark.report(some)["versus_by_task"]
+    assert [(r["task"], r["name"], r["against"]) for r in rows] == [("compare", "tools look up", "naive")]
+
+
+def test_shipped_replies_are_what_the_systems_give(reader):
+    """Live rows of the benchmark give what came with the course."""
+    from labkit.bench import benchmark
+
+    asked = [q for q in corpus.load_questions("test", "lookup", open_test=True) if q.followup is None][:4]
+    documents, contracts = corpus.load_documents(), corpus.contract_records()
+    live = rag.Pipeline(rag.oracle(asked, documents, contracts), reader, top_k=benchmark.REFERENCE_TOP_K)
+    shipped = bench.shipped_replies("oracle")
+    assert [r.reply for r in live.run([q.question for q in asked])] == [shipped[q.id] for q in asked]
+    report = bench.shipped_benchmark()
+    assert report["prediction"] == benchmark.PREDICTION and report["prediction_by_task"] == benchmark.PREDICTION_BY_TASK
+    assert {r["name"] for r in report["systems"]} == {"random context", "naive", "best", "oracle"}

@@ -1,0 +1,135 @@
+"""The embedder: prompts of retrieval models, texts longer than the window, LlamaIndex's embeddings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labkit import models, rag
+from labkit.corpus import Document
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Copies of MiniLM under other names, with prompts in their configuration or without."""
+    import json
+
+    def make(name: str, prompts: dict[str, str] | None = None) -> Path:
+        copy = tmp_path_factory.mktemp("hub") / name
+        shutil.copytree(models.minilm_path(), copy, copy_function=os.symlink)
+        settings = copy / "config_sentence_transformers.json"
+        if prompts:
+            known = json.loads(settings.read_text())
+            settings.unlink()
+            settings.write_text(json.dumps(known | {"prompts": prompts}))
+        return copy
+
+    return make
+
+
+BGE = "Represent this sentence for searching relevant passages: "
+CASES = [
+    ("bge-small-en-v1.5", None, BGE, ""),
+    ("bge-base-en", None, BGE, ""),
+    ("e5-small-v2", None, "query: ", "passage: "),
+    ("multilingual-e5-base", None, "query: ", "passage: "),
+    ("arctic", {"query": "Q: ", "document": ""}, "Q: ", ""),
+    ("gemma", {"query": "task: search | query: ", "document": "title: none | text: "},
+     "task: search | query: ", "title: none | text: "),
+    ("bge-small-en-v1.5", {"query": "my own: ", "document": ""}, "my own: ", ""),
+    ("all-mpnet-base-v2", None, "", ""),
+    ("bge-m3", None, "", ""),
+    ("someone-e5-smaller", None, "", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "prompts", "query", "document"), CASES)
+def test_questions_and_passages_get_the_models_own_prompts(folder, embedder, name, prompts, query, document):
+    theirs = models.load_embedder(folder(name, prompts))
+    text = "Who pays the rent?"
+    plain = embedder.model.encode([query + text, document + text], normalize_embeddings=True)
+    assert theirs.encode([text], query=True)[0] == pytest.approx(plain[0], abs=2e-2)
+    assert theirs.encode([text])[0] == pytest.approx(plain[1], abs=2e-2)
+    near = float(theirs.encode([text], query=True)[0] @ theirs.encode([text])[0])
+    assert (near > 0.9999) == (query == document)
+
+
+def test_the_prompt_reaches_every_search(folder):
+    theirs = models.load_embedder(folder("e5-small-v2"))
+    chunks = rag.chunk([Document("a", "Lease", "The tenant pays.", {}), Document("b", "Loan", "The bank pays.", {})])
+    index, question = rag.VectorIndex(chunks, theirs), "Who pays?"
+    wanted = theirs.encode([question], query=True)[0] @ index.vectors.T
+    scores = {h.node.node_id: h.score for h in index.retrieve([question], 2)[0]}
+    assert [scores[c.node_id] for c in chunks] == pytest.approx(wanted.tolist(), abs=1e-5)
+    hits = index.llama_index().as_retriever(similarity_top_k=2).retrieve(question)
+    assert sorted(h.score or 0 for h in hits) == pytest.approx(sorted(wanted.tolist()), abs=1e-5)
+    reranked = rag.postprocessors.process(rag.EmbedderRerank(theirs), rag.retrieval.bundles([question]), [hits])[0]
+    assert sorted(h.score or 0 for h in reranked) == pytest.approx(sorted(wanted.tolist()), abs=1e-5)
+
+
+def test_a_made_up_passage_is_embedded_as_a_passage(folder):
+    from llama_index.core.schema import QueryBundle
+
+    theirs = models.load_embedder(folder("e5-small-v2"))
+    index = rag.VectorIndex(rag.chunk([Document("a", "Lease", "The tenant pays.", {})]), theirs)
+    query = QueryBundle("Who pays?", custom_embedding_strs=["The tenant pays."])
+    assert index.retrieve([query], 1)[0][0].score == pytest.approx(1.0, abs=1e-5)
+
+
+def test_plain_models_embed_questions_and_passages_alike(embedder):
+    texts = ["Who pays the rent?", "The tenant pays."]
+    assert (embedder.encode(texts, query=True) == embedder.encode(texts)).all()
+
+
+def test_llama_index_embeddings_are_asked_for_questions_as_questions():
+    from llama_index.core.embeddings import BaseEmbedding
+
+    class Instructed(BaseEmbedding):
+        def _get_text_embedding(self, text: str) -> list[float]:
+            return [2.0, 0.0]
+
+        def _get_query_embedding(self, query: str) -> list[float]:
+            return [0.0, 3.0]
+
+        async def _aget_query_embedding(self, query: str) -> list[float]:
+            return self._get_query_embedding(query)
+
+    theirs = models.embedder_from_llama_index(Instructed(model_name="instructed"))
+    assert theirs.encode(["x", "y"]).tolist() == [[1, 0], [1, 0]]
+    assert theirs.encode(["x", "y"], query=True).tolist() == [[0, 1], [0, 1]]
+    assert theirs.encode([]).shape == (0, 2)
+
+
+FILLER = "The parties confirm that the schedules form part of this agreement and are binding on them. "
+
+
+@pytest.mark.parametrize("times", [16, 30, 60])
+def test_what_stands_beyond_the_window_is_found_all_the_same(embedder, times):
+    ending = "The penalty for late delivery of penguins is seven herrings a day. " * 3
+    long = Document("long", "Long", FILLER * times + ending, {})
+    other = Document("other", "Other", FILLER * times, {})
+    chunks = rag.chunk([other, long], tokens=5000)
+    assert len(chunks) == 2
+    [hits] = rag.VectorIndex(chunks, embedder).retrieve(["What is the penalty for late penguins?"], 2)
+    assert hits[0].node.metadata["document"] == "long" and hits[0].score > hits[1].score + 0.02
+
+
+def test_the_parts_of_a_long_text_fit_and_cover_it(embedder):
+    texts = [FILLER, FILLER * 40, "", "word " * 254, "word " * 255, "x" * 5000, "\N{SNOWMAN} " * 700]
+    parts = embedder._parts(texts, "")
+    assert [len(row) for row in parts[:1] + parts[2:5]] == [1, 1, 1, 2]
+    for text, row in zip(texts, parts, strict=True):
+        assert "".join(row) == text
+        assert all(len(embedder.model.tokenizer(part)["input_ids"]) <= 256 for part in row)
+    vectors = embedder.encode(texts)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(texts)), abs=1e-5)
+
+
+def test_a_text_within_the_window_is_embedded_as_the_network_does(embedder):
+    text = FILLER * 10
+    alone = embedder.model.encode([text], normalize_embeddings=True)[0]
+    assert embedder.encode([text])[0] @ alone > 0.9999

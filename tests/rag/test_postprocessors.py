@@ -1,0 +1,47 @@
+"""Reranking, MMR, compression and sentence windows."""
+
+from __future__ import annotations
+
+from small import PAPERS, Scripted
+
+from labkit import rag
+from labkit.rag import postprocessors
+
+
+def test_rerankers_order_and_cut(index):
+    found = index.retrieve(["Who keeps the key?"], 4)
+    queries = rag.retrieval.bundles(["Who keeps the key?"])
+
+    class Last:
+        def score(self, pairs):
+            return list(range(len(pairs)))
+
+    reranked = rag.Rerank(Last(), depth=3)(queries, found)[0]
+    assert [h.node.node_id for h in reranked] == [found[0][i].node.node_id for i in (2, 1, 0, 3)]
+    turned = rag.First(2, lambda queries, found: [hits[::-1] for hits in found])(queries, found)[0]
+    assert [h.node.node_id for h in turned] == [found[0][i].node.node_id for i in (1, 0, 2, 3)]
+    assert "Oslo" in rag.LLMRerank(Scripted("x"))(queries, found)[0][0].node.text
+
+
+def test_mmr_avoids_doubles_and_compression_keeps_reading_order(index, embedder):
+    question = ["How much is the rent a month?"]
+    found = index.retrieve(question, len(index.chunks))
+    queries = rag.retrieval.bundles(question)
+    chosen = rag.MMR(embedder, weight=0.3)(queries, found)[0]
+    assert chosen[0].node.node_id == found[0][0].node.node_id
+    assert "rent" in found[0][1].node.text and "rent" not in chosen[1].node.text
+    long = rag.VectorIndex(rag.chunk(PAPERS), embedder).retrieve(["When do invoices fall due?"], 1)
+    short = postprocessors.process(rag.Compress(embedder), rag.retrieval.bundles(["When do invoices fall due?"]), long)
+    assert short[0][0].node.text == "Invoices fall due after 30 days." and "Paper" in long[0][0].node.text
+    start, end = short[0][0].node.metadata["kept"][0]
+    assert PAPERS[1].text[start:end] == "Invoices fall due after 30 days."
+
+
+def test_windows_replace_sentences_once(embedder):
+    from llama_index.core.node_parser import SentenceWindowNodeParser
+
+    index = rag.VectorIndex(rag.chunk(PAPERS[1:2], SentenceWindowNodeParser.from_defaults(window_size=1)), embedder)
+    found = index.retrieve(["When do invoices fall due?"], 2)
+    wide = postprocessors.process(rag.Window(), rag.retrieval.bundles(["x"]), found)[0]
+    assert [h.node.text for h in wide] == [PAPERS[1].text] and rag.span_of(wide[0].node).start == 0
+    assert found[0][0].node.text != PAPERS[1].text

@@ -1,0 +1,44 @@
+"""The package stays small enough to read in an evening."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "labkit"
+FILES = sorted(PACKAGE.rglob("*.py"))
+MOST_CODE_LINES = 5400
+LONGEST_FILE = 400
+LAYOUT = {
+    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
+}  # fmt: skip
+
+
+def code_lines(source: str) -> int:
+    """Lines that hold code: no docstrings, comments or blank lines."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            docstrings |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    code: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in LAYOUT:
+            code |= set(range(token.start[0], token.end[0] + 1))
+    return len(code - docstrings)
+
+
+def test_only_code_is_counted():
+    source = '"""A module."""\n\n# why\ndef f(a,\n      b):\n    """What."""\n    return """x\n\ny"""  # c\n'
+    assert code_lines(source) == 5
+
+
+def test_the_package_is_small():
+    assert sum(code_lines(path.read_text(encoding="utf-8")) for path in FILES) <= MOST_CODE_LINES
+
+
+def test_no_file_is_long():
+    lengths = {path.relative_to(PACKAGE): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert {path: n for path, n in lengths.items() if n > LONGEST_FILE} == {}
