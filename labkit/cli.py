@@ -43,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     add("course", _course, "run every lesson and print all figures")
     data = add("data", _data, "describe the course's data, or verify that it is as shipped")
     data.add_argument("action", choices=("describe", "verify"))
+    text = "show what labkit reads of your own documents, page by page, and what it leaves out"
+    add("inspect", _inspect, text).add_argument("path", metavar="FILE_OR_FOLDER")
     add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
     return parser
 
@@ -142,3 +144,9 @@ def _benchmark(_: argparse.Namespace) -> None:
     from labkit import bench
 
     bench.write_benchmark()
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from labkit import inspection
+
+    print(inspection.report(options.path))

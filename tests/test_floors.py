@@ -28,6 +28,7 @@ FLOORS = {
     "roi": 5,
     "course": 6,
     "exercises": 6,
+    "inspection": 6,
     "widgets": 6,
     "cli": 7,
     "synthesis": 8,  # makes the data; no part of labkit uses it
