@@ -26,6 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="build the course's data, or check it")
     data.set_defaults(run=_data)
     data.add_argument("action", choices=("build", "verify"))
+    files = commands.add_parser("files", help="print contracts with Chromium and LibreOffice")
+    files.set_defaults(run=_files)
     reader = commands.add_parser("reader", help="measure a reader, or measure it and write its model card")
     reader.set_defaults(run=_reader)
     reader.add_argument("action", choices=("evaluate", "card"))
@@ -50,6 +52,12 @@ def _data(options: argparse.Namespace) -> int:
     problems = checks.verify(paths.data())
     print("\n".join(problems) or "The data passes every check.")
     return int(bool(problems))
+
+
+def _files(_: argparse.Namespace) -> None:
+    from synthesis.archive import files
+
+    files.main()
 
 
 def _reader(options: argparse.Namespace) -> None:
