@@ -9,9 +9,9 @@ from typing import Any
 
 from labkit import corpus
 
-_STYLE = "font:13px/1.45 sans-serif;white-space:pre-wrap;overflow-wrap:anywhere"
+_STYLE = "white-space:pre-wrap;overflow-wrap:anywhere"
 _NOTE = "background:#fff3cd;color:#000;padding:4px 8px;margin:4px 0;border-left:4px solid #b8860b"
-_FRAME = "width:48%;max-height:760px;overflow:auto;box-sizing:border-box;padding:4px 8px"
+_FRAME = "font:13px/1.45 sans-serif;width:48%;max-height:760px;overflow:auto;box-sizing:border-box;padding:4px 8px"
 
 
 def read(path: str | Path) -> corpus.Folder:
@@ -41,7 +41,7 @@ def report(path: str | Path) -> str:
         blocks.append(f"=== {document.id}: {words}" + "".join(f"\n!! {n}" for n in notes if not _page_of(n)))
         for number, text in enumerate(pages, 1):
             own = "".join(f"!! {note}\n" for note in notes if _page_of(note) == number)
-            blocks.append(f"--- page {number}\n{own}{text.strip()}")
+            blocks.append(f"--- page {number}\n{own}{_shown(text)}")
     return "\n\n".join(blocks)
 
 
@@ -60,12 +60,18 @@ def page_html(document: corpus.Document, number: int, left_out: Mapping[str, lis
         left_out: as a `corpus.Folder` holds it.
     """
     notes = [n for n in left_out.get(document.id, []) if _page_of(n) in (0, number)]
-    text = escape(corpus.pages(document)[number - 1].strip()) or "<i>no text</i>"
+    text = escape(_shown(corpus.pages(document)[number - 1])) or "<i>no text</i>"
     shown = "".join(f'<div style="{_NOTE}">{escape(note)}</div>' for note in notes)
     picture = _picture(Path(document.metadata["path"]), number)
     left = f'<div style="{_FRAME}">{picture}</div>' if picture else ""
     frame = _FRAME if picture else _FRAME.replace("48%", "96%")
-    return f'<div style="display:flex;gap:2%">{left}<div style="{frame}">{shown}<div style="{_STYLE}">{text}</div></div></div>'
+    right = f'<div style="{frame}">{shown}<div style="{_STYLE}">{text}</div></div>'
+    return f'<div style="display:flex;gap:2%">{left}{right}</div>'
+
+
+def _shown(text: str) -> str:
+    """A page's text with the rows of its tables close together."""
+    return text.strip().replace("\n\n\n", "\n")
 
 
 def _picture(path: Path, number: int) -> str:

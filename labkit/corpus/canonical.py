@@ -34,7 +34,8 @@ _LINE_END = re.compile(rf"(\w*[^\W\d_])-[ \t]*(\n?{PAGE}?)[ \t]*(?=[^\W\d_])(\w+
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # Parts of words that are words, too: what they say of a hyphen at a line's end.
 _WITH_HYPHEN = frozenset("anti co ex non post pre quasi self semi".split())
-_WITHOUT_HYPHEN = frozenset("here in inter on out over there under up where with".split())
+_WITHOUT_HYPHEN = frozenset("here inter over there under where with".split())
+_SHORT = frozenset("by in no on to up".split())
 _ENDINGS = frozenset("able age ally ant ate ful hood ing ion ism less like ness ship ter tor ward wards wise".split())
 
 
@@ -75,12 +76,12 @@ def join_hyphens(text: str) -> str:
             return match[0]
         first, second = left.lower(), right.lower()
         page = PAGE if PAGE in end else ""
-        if f"{first}-{second}" in known or not right[0].islower():
+        if f"{first}-{second}" in known or len(first) == 1 or not right[0].islower():
             hyphen = "-"
         elif first + second in known | _english() or first in _WITHOUT_HYPHEN or second in _ENDINGS:
             hyphen = ""
         else:
-            words = min(len(first), len(second)) > 2 and {first, second} <= known | _english()
+            words = {first, second} <= known | _english() and (first in _SHORT or min(len(first), len(second)) > 2)
             hyphen = "-" if words or first in _WITH_HYPHEN else ""
         return left + hyphen + page + right
 

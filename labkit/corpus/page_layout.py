@@ -264,8 +264,8 @@ def paragraphs(boxes: Sequence[Box]) -> tuple[list[str], bool]:
             column = takewhile(lambda pair: _in_column(*pair), pairwise(boxes[i:]))
             followers = [box, *(line for _, line in column)]
             edge = max(line.right for line in followers)
-            steps = [b.top - a.top for a, b in pairwise(followers)]
-            usual = median(steps) if steps else box.height
+            steps = (b.top - a.top for a, b in pairwise(followers))
+            usual = min((step for step in steps if step > 0.8 * box.height), default=box.height)
         if box.rows:
             found.append(table_text(box.rows))
         elif last and not last.rows and _goes_on(last, box, usual, edge):

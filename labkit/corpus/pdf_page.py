@@ -66,8 +66,9 @@ def read_page(pdf: Any, number: int) -> tuple[Page, list[str]]:
     from pypdfium2 import raw
 
     with closing(pdf[number]) as page:
-        count = raw.FPDFPage_GetAnnotCount(page)
-        kinds = [raw.FPDFAnnot_GetSubtype(raw.FPDFPage_GetAnnot(page, i)) for i in range(count)]
+        annotations = [raw.FPDFPage_GetAnnot(page, i) for i in range(raw.FPDFPage_GetAnnotCount(page))]
+        kinds = [raw.FPDFAnnot_GetSubtype(annotation) for annotation in annotations]
+        ticks = [tick for annotation in annotations if (tick := _tick(pdf, annotation))]
         # Form fields and stamps become part of the page, so that they are read where they are seen.
         raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
     notes = ["a comment"] if raw.FPDF_ANNOT_TEXT in kinds else []
@@ -98,7 +99,20 @@ def read_page(pdf: Any, number: int) -> tuple[Page, list[str]]:
         notes.append(f"{unknown} characters that its font does not explain; they read \ufffd")
     if secret := canonical(" ".join(w.text for w in hidden))[0].strip():
         notes.append(f"hidden text: {quoted([secret])}")
-    return _upright(shown, rules, picture.shape, scale), notes
+    ticked = [_Word(mark, place(box), _Style(False, None, 0, 1), 0, 0) for mark, box in ticks]
+    return _upright([*shown, *ticked], rules, picture.shape, scale), notes
+
+
+def _tick(pdf: Any, annotation: Any) -> tuple[str, Rule] | None:
+    """A tick box of a form, which may be drawn without letters: its mark and place in the file."""
+    from pypdfium2 import raw
+
+    kinds, box = (raw.FPDF_FORMFIELD_CHECKBOX, raw.FPDF_FORMFIELD_RADIOBUTTON), raw.FS_RECTF()
+    if not pdf.formenv or raw.FPDFAnnot_GetFormFieldType(pdf.formenv, annotation) not in kinds:
+        return None
+    raw.FPDFAnnot_GetRect(annotation, box)
+    mark = "☒" if raw.FPDFAnnot_IsChecked(pdf.formenv, annotation) else "☐"
+    return mark, (box.left, box.bottom, box.right, box.top)
 
 
 def _placing(page: Any, scale: float) -> Callable[[Sequence[float]], Rule]:
@@ -203,11 +217,9 @@ def _is_hidden(word: _Word, picture: np.ndarray, scale: float) -> bool:
         return True
     if min(bottom - top, right - left if word.style.turn % 2 else bottom - top) < 3 * scale:
         return True
-    if word.style.colour is None:
-        return False
-    around = picture[max(0, y.start - 1) : y.stop + 1, max(0, x.start - 1) : x.stop + 1]
-    ring = np.concatenate([around[0], around[-1], around[:, 0], around[:, -1]])
-    return bool(np.abs(np.median(ring, axis=0) - word.style.colour).max() < 24)
+    # Most of a word's box is the ground that it stands on.
+    ground = np.median(inside, axis=0)
+    return word.style.colour is not None and bool(np.abs(ground - word.style.colour).max() < 24)
 
 
 def _upright(words: Sequence[_Word], rules: Sequence[Rule], shape: Sequence[int], scale: float) -> Page:

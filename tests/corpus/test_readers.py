@@ -1,0 +1,167 @@
+"""Text and e-mail in any encoding; limits that are told; a bad file costs itself."""
+
+from __future__ import annotations
+
+import zipfile
+from email.message import EmailMessage
+
+import pytest
+from reading import problem, read, run, word
+
+from labkit import corpus
+from labkit.corpus import readers
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "doubtful"),
+    [
+        ("The fee is £5,000.".encode("cp1252"), "The fee is £5,000.", True),
+        ("The fee is €5,000.".encode("cp1252"), "The fee is €5,000.", True),
+        ("The “Fee” is 5 ½ % – §7.".encode("cp1252"), "The “Fee” is 5 ½ % – §7.", True),
+        ("Die Größe kostet €5.".encode("iso8859-15"), "Die Größe kostet €5.", True),
+        ("Żółta łąka, świeża gęś i źdźbło: umowa kupna.".encode("cp1250"), "Żółta łąka", True),
+        ("Договор поставки товара заключён сторонами.".encode("cp1251"), "Договор поставки", True),
+        ("The fee is €5,000.".encode(), "The fee is €5,000.", False),
+        ("\ufeffThe fee.".encode(), "The fee.", False),
+        ("The fee is €5,000.\n".encode("utf-16"), "The fee is €5,000.", False),
+        ("The fee is €5,000.\n".encode("utf-16-le"), "The fee is €5,000.", False),
+        ("The fee is €5,000.\n".encode("utf-16-be"), "The fee is €5,000.", False),
+        ("The fee is €5,000.\n".encode("utf-32-le"), "The fee is €5,000.", False),
+        ("Договор поставки. Срок 5 дней.\n".encode("utf-16-le"), "Договор поставки.", False),
+        ("A half \ud800 of a letter".encode("utf-8", "surrogatepass"), "A half \ufffd", True),
+        ("A half \ud800 of a letter".encode("utf-16", "surrogatepass"), "A half \ufffd of a letter", True),
+        (b"One broken " + b"\xff" + " byte, but “good” else – 5 €.".encode(), "but “good” else – 5 €.", True),
+    ],
+)
+def test_encodings_are_read_right_or_reported(tmp_path, content, text, doubtful):
+    found, notes = read(tmp_path / "a.txt", content)
+    assert text in found and bool(notes) is doubtful
+
+
+@pytest.mark.parametrize("content", [b"\0" * 1000, b"\x7fELF\x02\x01\0\0\0\xff\xfe\0\x01\x02" * 20, b"\0\0\0"])
+def test_what_is_no_text_is_reported(tmp_path, content):
+    assert "not text" in problem(tmp_path / "a.txt", content)
+
+
+@pytest.mark.parametrize(
+    ("markup", "encoding", "text"),
+    [
+        ("<p>£5,000 and €7</p>", "cp1252", "£5,000 and €7"),
+        ('<meta charset="windows-1252"><p>£5,000 – €7</p>', "cp1252", "£5,000 – €7"),
+        ('<meta charset="iso-8859-1"><p>€5,000</p>', "cp1252", "€5,000"),
+        ('<meta charset="windows-1250"><p>Łódź</p>', "cp1250", "Łódź"),
+        ('<meta charset="utf-8"><p>£5,000</p>', "cp1252", "£5,000"),
+        ("<p>£5,000</p>", "utf-8", "£5,000"),
+        ('<meta charset="utf-16"><p>£5,000</p>', "utf-8", "£5,000"),
+    ],
+)
+def test_encodings_of_html(tmp_path, markup, encoding, text):
+    assert read(tmp_path / "a.html", markup.encode(encoding))[0] == text
+
+
+def mail(**parts):
+    message = EmailMessage()
+    message["From"], message["To"] = "Ann Lee <ann@example.org>", "bob@example.org"
+    message["Subject"], message["Date"] = "Prolongation – Größe", "Mon, 6 May 2024 10:00:00 +0200"
+    message.set_content(parts.get("plain", "plain"))
+    if "html" in parts:
+        message.add_alternative(parts["html"], subtype="html")
+    return message
+
+
+def test_an_email_reads_as_a_mail_program_shows_it(tmp_path):
+    message = mail(plain="See the HTML part.", html="<p>We <b>ac</b>cept.</p><p style='display:none'>Pay twice.</p>")
+    message.add_attachment(b"%PDF-", maintype="application", subtype="pdf", filename="prices.pdf")
+    text, notes = read(tmp_path / "a.eml", message.as_bytes())
+    assert text.startswith("From: Ann Lee <ann@example.org>\nTo: bob@example.org\nDate: Mon, 06 May 2024")
+    assert "Subject: Prolongation – Größe\n\nWe accept." in text and "HTML part" not in text
+    assert "prices.pdf" in notes and "Pay twice." in notes and "twice" not in text
+
+
+def test_plain_and_forwarded_emails(tmp_path):
+    inner, outer = mail(plain="The old text: £5,000."), mail(plain="Forwarded.\n")
+    outer.add_attachment(inner)
+    text, _ = read(tmp_path / "a.eml", outer.as_bytes())
+    assert text.index("Forwarded.") < text.index("The old text: £5,000.") and text.count("Subject:") == 2
+    raw = b"From: a@example.org\nSubject: x\nContent-Type: text/plain\nContent-Transfer-Encoding: 8bit\n\nFee \xa35\n"
+    assert "Fee £5" in read(tmp_path / "b.eml", raw)[0]
+    raw = b"From: a@example.org\nContent-Type: text/plain; charset=nonsense\n\nFee 5\n"
+    assert "Fee 5" in read(tmp_path / "c.eml", raw)[0]
+
+
+def bomb(path, megabytes):
+    """A small Word file with a lot of XML."""
+    word(path, run("a"))
+    with zipfile.ZipFile(path) as source:
+        parts = {name: source.read(name) for name in source.namelist()}
+    text = b"<w:p><w:r><w:t>a</w:t></w:r></w:p>"
+    body = parts["word/document.xml"]
+    cut = body.index(b"<w:sectPr")
+    parts["word/document.xml"] = body[:cut] + text * (megabytes * 1_000_000 // len(text)) + body[cut:]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, part in parts.items():
+            target.writestr(name, part)
+
+
+def test_a_word_file_that_unpacks_to_too_much_is_refused_by_size(tmp_path):
+    bomb(tmp_path / "a.docx", 61)
+    assert (tmp_path / "a.docx").stat().st_size < 1_000_000
+    assert "62 MB of XML" in problem(tmp_path / "a.docx")
+
+
+def test_entities_that_unfold_are_refused(tmp_path):
+    word(tmp_path / "a.docx", run("a"))
+    with zipfile.ZipFile(tmp_path / "a.docx") as source:
+        parts = {name: source.read(name) for name in source.namelist()}
+    lines = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 50}">' for i in range(1, 12))
+    bad = parts["word/document.xml"].replace(
+        b"<w:document", f'<!DOCTYPE x [<!ENTITY a0 "ha">{lines}]><w:document'.encode(), 1
+    )
+    parts["word/document.xml"] = bad.replace(b">a</w:t>", b">&a11;</w:t>")
+    with zipfile.ZipFile(tmp_path / "a.docx", "w") as target:
+        for name, part in parts.items():
+            target.writestr(name, part)
+    assert "cannot be read" in problem(tmp_path / "a.docx")
+
+
+def test_depth_costs_nothing_or_is_told(tmp_path):
+    (tmp_path / "deep.html").write_text("<div>" * 20_000 + "text" + "</div>" * 20_000, encoding="utf-8")
+    (tmp_path / "note.txt").write_text("fine", encoding="utf-8")
+    message = mail()
+    for _ in range(5):
+        outer = mail()
+        outer.add_attachment(message)
+        message = outer
+    (tmp_path / "deep.eml").write_bytes(message.as_bytes())
+    folder = corpus.load_folder(tmp_path)
+    texts = {d.id: d.text for d in folder.documents}
+    assert texts["note.txt"] == "fine"
+    assert texts.get("deep.html") == "text" or "nested" in folder.problems["deep.html"]
+    assert "plain" in texts["deep.eml"]
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "LARGEST_FILE", 0.00001)
+    assert "larger than" in problem(tmp_path / "a.txt", b"more than ten bytes")
+
+
+def test_a_file_that_ends_or_hangs_its_reader_costs_itself(tmp_path, monkeypatch):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("fine", encoding="utf-8")
+    reader = readers.Reader()
+    assert reader.read(tmp_path / "a.txt").text == "fine"
+    assert reader._process is not None
+    reader._process.kill()
+    reader._process.wait()
+    assert reader.read(tmp_path / "b.txt").text == "fine"
+    monkeypatch.setattr(readers, "SECONDS", 0.0)
+    assert "took more than" in reader.read(tmp_path / "a.txt").problem
+    monkeypatch.undo()
+    assert reader.read(tmp_path / "b.txt").text == "fine"
+    reader.close()
+
+
+def test_the_report_names_what_was_left_out(tmp_path):
+    (tmp_path / "a.html").write_text("<p>seen</p><p hidden>SECRET</p>", encoding="utf-8")
+    report = corpus.load_folder(tmp_path).report()
+    assert "1 documents read" in report and '- a.html, hidden text: "SECRET"' in report
