@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help lab test course data reader adapters questions triples benchmark lint clean
+.PHONY: help lab test course data files inspect reader adapters questions triples benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -23,6 +23,12 @@ course: .venv/ready  ## run every lesson without a screen and print all figures
 
 data: .venv/ready  ## rebuild the course's data, byte for byte
 	$(SYNTHESIS) data build
+
+files: .venv/ready  ## print contracts with Chromium and LibreOffice anew
+	$(SYNTHESIS) files
+
+inspect: .venv/ready  ## show what labkit reads of your own documents: make inspect ARGS=FOLDER
+	$(LABKIT) inspect $(ARGS)
 
 reader: .venv/ready  ## measure the course's own language model, and write its card
 	$(SYNTHESIS) reader card

@@ -137,8 +137,8 @@ def _show_tables(tree: LexborHTMLParser) -> None:
     tables = tree.css("table")
     layouts = {t.mem_id for t in tables if len(t.css("table")) > 1 or t.attributes.get("role") == "presentation"}
     for table in reversed(tables):
-        rows = list(_rows(table))
-        if table.mem_id not in layouts and max(map(len, rows), default=0) > 1:
+        rows = [] if table.mem_id in layouts else list(_rows(table))
+        if max(map(len, rows), default=0) > 1:
             first = table.css("tr")[0].css("td, th")
             marked = table.css_first("thead") is not None or all(cell.tag == "th" for cell in first)
             caption = " ".join(c.text() for c in table.css("caption"))

@@ -1,7 +1,7 @@
 """Reading order: the words of a printed page as lines, columns, tables and paragraphs.
 
 Columns and tables are both words beside words. What tells them from one another is the order in which the file
-draws them: a column from top to bottom, a table row by row.
+draws them: a column from top to bottom, a table row by row. Lines of prose as wide as their column are never cells.
 """
 
 from __future__ import annotations
@@ -144,13 +144,22 @@ def _read_band(band: Sequence[list[Box]], gutters: Sequence[tuple[float, float]]
     start, end = max(inner, key=lambda g: g[1] - g[0])
     sides = [box.left >= start for box in sorted(boxes, key=lambda b: b.order)]
     both = [row for row in band if row[0].left < start <= row[-1].left]
-    if any(b.rows for b in boxes) or sum(a != b for a, b in pairwise(sides)) <= len(both) / 2:
-        yield from _ordered([b for b in boxes if b.left < start])
-        yield from _ordered([b for b in boxes if b.left >= start])
+    left, right = [b for b in boxes if b.left < start], [b for b in boxes if b.left >= start]
+    one_by_one = sum(a != b for a, b in pairwise(sides)) <= len(both) / 2
+    if any(b.rows for b in boxes) or one_by_one or (_is_prose(left) and _is_prose(right)):
+        yield from _ordered(left)
+        yield from _ordered(right)
     elif len(both) > 1 and not _is_table(both, start, end):
         yield from (join(row) for row in band)  # words that stand wide apart in justified lines
     else:
         yield from _read_table(band, start, {id(row) for row in both})
+
+
+def _is_prose(boxes: Sequence[Box]) -> bool:
+    """Whether most lines are as wide as the column, and of several words."""
+    widths = [box.right - box.left for box in boxes]
+    filled = sum(width > 0.8 * max(widths) for width in widths)
+    return len(boxes) > 3 and filled > 0.6 * len(boxes) and median(len(box.text.split()) for box in boxes) > 3
 
 
 def _is_table(rows: Sequence[list[Box]], start: float, end: float) -> bool:

@@ -71,6 +71,8 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
         floor = (parent.start_char_idx or 0) if parent else 0
         last[inside] = _locate(node, document, last.get(inside, (floor - 1, floor)), overlap)
         places[node.node_id] = node
+    if overlap:
+        _close_gaps(chunks, by_id)
     if isinstance(parser, SentenceWindowNodeParser):
         _place_windows(chunks, by_id, parser.window_size)
     return chunks
@@ -135,6 +137,23 @@ def _locate(node: TextNode, document: Document, last: tuple[int, int], overlap: 
     node.metadata, node.excluded_embed_metadata_keys, node.excluded_llm_metadata_keys = {}, [], []
     place(node, Span(document.id, start, start + len(node.text)), document.title)
     return start, start + len(node.text)
+
+
+def _close_gaps(chunks: Sequence[TextNode], documents: Mapping[str, Document]) -> None:
+    """Move chunks of a text that repeats itself on to where they leave nothing out.
+
+    Overlapping chunks of such a text fit in several places, and the first of them may be too early.
+    """
+    edges: dict[str, int] = {}
+    for node in reversed(chunks):
+        key = node.parent_node.node_id if node.parent_node else str(node.ref_doc_id)
+        text = documents[str(node.ref_doc_id)].text
+        edge = edges.get(key, len(text) if not node.parent_node else node.end_char_idx or 0)
+        if text[node.end_char_idx : edge].strip():
+            later = text.rfind(node.text, 0, edge)
+            if later >= 0 and not text[later + len(node.text) : edge].strip():
+                node.start_char_idx, node.end_char_idx = later, later + len(node.text)
+        edges[key] = node.start_char_idx or 0
 
 
 def place(node: TextNode, span: Span, title: str) -> TextNode:

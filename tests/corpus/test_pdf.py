@@ -96,6 +96,18 @@ def test_columns_are_read_one_after_the_other(tmp_path):
     assert text.split("\n\n") == wanted
 
 
+def test_columns_are_told_by_their_lines_where_the_file_draws_them_side_by_side(tmp_path):
+    left = [f"The left column in its line {i} goes on and" for i in range(12)]
+    right = [f"the right one in its line {i} goes on, too" for i in range(12)]
+    drawn = [
+        (72 + 260 * k, 700 - 14 * i, text)
+        for i, row in enumerate(zip(left, right, strict=True))
+        for k, text in enumerate(row)
+    ]
+    text, _ = pdf(tmp_path / "a.pdf", at(*drawn))
+    assert " ".join(text.split()) == " ".join(left + right)
+
+
 def test_reading_order_is_that_of_the_page_not_of_the_file(tmp_path):
     lines = [
         (72, 100 + 20 * i, f"This is line number {i} of a page, counted from below, and it is long.") for i in range(30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from llama_index.core.node_parser import SentenceSplitter
 from small import PAPERS
 
 from labkit import rag
@@ -67,3 +68,56 @@ def test_a_sentence_window_is_word_for_word_and_knows_its_place():
     texts = {d.id: d.text for d in PAPERS}
     first = next(c for c in chunks if c.metadata["document"] == "supply")
     assert first.metadata["window"] == texts["supply"] and rag.indexed_text(first) == first.text
+
+
+TEXTS = [
+    "Page header of Acme. " * 40,
+    "the the the the. " * 300,
+    "\n\n".join(["Clause. Pay now."] * 200),
+    "Pay now. " * 50 + "A part that differs. " + "Pay now. " * 50,
+    "契約書は三十日以内に支払う。" * 200,
+    "x" * 5000,
+]
+
+
+def uncovered(document, chunks):
+    """Whether any of a document's text is in no chunk; checks each chunk's place."""
+    end = 0
+    for node in chunks:
+        assert document.text[node.start_char_idx : node.end_char_idx] == node.text
+        if document.text[end : node.start_char_idx].strip():
+            return True
+        end = max(end, node.end_char_idx)
+    return bool(document.text[end:].strip())
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("overlap", [None, 0, 30])
+def test_text_that_repeats_itself_is_covered_by_chunks_in_their_places(text, overlap):
+    splitter = rag.ClauseParser() if overlap is None else SentenceSplitter(chunk_size=100, chunk_overlap=overlap)
+    document = Document("d", "Title", text)
+    assert not uncovered(document, rag.chunk([document], splitter))
+
+
+@pytest.mark.parametrize("words", [60, 130, 3000])
+@pytest.mark.parametrize("splitter", [None, rag.ClauseParser()])
+def test_a_title_longer_than_a_chunk_does_not_stop_it(words, splitter):
+    document = Document("long-" * 300, "word " * words, "Some text of the document. " * 60)
+    chunks = rag.chunk([document], splitter)
+    assert not uncovered(document, chunks) and chunks[0].metadata["title"] == document.title
+
+
+@pytest.mark.parametrize(
+    "sentence", ["The Buyer pays 1,000 euros within thirty days. ", "e.g. ", "0123456789 ", "words without an end "]
+)
+def test_an_endless_line_is_cut(sentence):
+    document = Document("d", "Title", sentence * (400_000 // len(sentence)))
+    assert not uncovered(document, rag.chunk([document]))
+
+
+def test_a_table_is_cut_between_its_rows():
+    rows = [f"Item: thing number {i}, large | Price: USD {i},000.50" for i in range(100)]
+    document = Document("d", "Title", "The prices are:\n\n" + "\n\n\n".join(rows) + "\n\nEnd.")
+    for splitter in (None, rag.ClauseParser(tokens=64)):
+        kept = "\n".join(node.text for node in rag.chunk([document], splitter)).split("\n")
+        assert set(rows) <= set(kept)

@@ -24,6 +24,8 @@ def _build(folder: Path) -> Path:
     folder.mkdir()
     for name in checks.BY_HAND:
         shutil.copy(DATA / name, folder / name)
+    for name in checks.SHIPPED:
+        shutil.copytree(DATA / name, folder / name)
     build.main(folder)
     return folder
 
@@ -60,6 +62,8 @@ def test_the_order_of_sets_plays_no_part(built: Path, tmp_path: Path) -> None:
     folder.mkdir()
     for name in checks.BY_HAND:
         shutil.copy(DATA / name, folder / name)
+    for name in checks.SHIPPED:
+        shutil.copytree(DATA / name, folder / name)
     code = f"from synthesis.archive import build; from pathlib import Path; build.main(Path({str(folder)!r}))"
     environment = os.environ | {"PYTHONHASHSEED": "4242", "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
