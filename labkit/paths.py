@@ -156,7 +156,7 @@ def write_checksums(folder: Path, names: Sequence[str]) -> None:
     _write_sums(folder, {n: sha256(folder / n) for n in names})
 
 
-def write_checked(name: str, text: str, folder: Path) -> Path:
+def write_checked(name: str, content: str | bytes, folder: Path) -> Path:
     """Write a file of a folder and its line in the folder's SHA256SUMS, for `read_checked`.
 
     The other lines stay as they are, so that a file that was altered is not approved in passing.
@@ -165,7 +165,7 @@ def write_checked(name: str, text: str, folder: Path) -> Path:
         The file.
     """
     known = checksums(folder) if (folder / SUMS).exists() else {}
-    write_atomic(folder / name, text)
+    write_atomic(folder / name, content)
     _write_sums(folder, known | {name: sha256(folder / name)})
     return folder / name
 
@@ -174,8 +174,8 @@ def _write_sums(folder: Path, digests: Mapping[str, str]) -> None:
     write_atomic(folder / SUMS, "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)))
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step: a reader sees the old file or the new one, never half.
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a text or bytes to `path` in one step: a reader sees the old file or the new one, never half.
 
     Raises:
         ValueError: the disk is full or read-only, or something else stands in the way.
@@ -183,7 +183,7 @@ def write_atomic(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         temporary.replace(path)
     except OSError as cause:
         with suppress(OSError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from labkit import paths, profiles
+from labkit.models import shipped_replies
 from labkit.models.chat_template import prompt_text, reply_text
 from labkit.models.device import device, native_bf16, quiet_loading, unreachable
 from labkit.models.store import Store, remembered
@@ -97,6 +98,15 @@ def _at_least_one(name: str, value: int) -> int:
     return int(value)
 
 
+def _mean_likelihood(logits: Any, tokens: Any) -> float:
+    return float(logits.log_softmax(-1).gather(-1, tokens[:, None]).mean())
+
+
+def _lead(logits: Any, tokens: Any) -> float:
+    """By how many logits the first choice leads over the token written, at worst."""
+    return float((logits.max(-1).values - logits.gather(-1, tokens[:, None])[:, 0]).max())
+
+
 @dataclass
 class Generator:
     """A causal language model with its tokenizer and chat template.
@@ -107,8 +117,8 @@ class Generator:
         max_length: longest prompt plus answer, in tokens.
         max_new_tokens: longest answer, in tokens.
         batch_size: prompts generated together.
-        fingerprint: says which weights in which precision; replies are kept on disk under it. None, as for a model
-            whose weights may change, keeps nothing.
+        fingerprint: says which weights, adapters and quantization; replies are kept on disk and shipped under it. None,
+            as for a model whose weights may change, keeps nothing.
     """
 
     model: PreTrainedModel
@@ -172,18 +182,38 @@ class Generator:
         size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
         texts = [self.text(p) for p in prompts]
         bound = list(grammars) if grammars is not None else [None] * len(texts)
-        return remembered(
-            self._store(f"generate {new}"),
+        return self._answers(
+            f"generate {new}",
             [t if g is None else f"{t}\x00{g.key}" for t, g in zip(texts, bound, strict=True)],
             lambda missing: self._generate(
                 [texts[i] for i in missing], new, size, progress, [bound[i] for i in missing]
             ),
-            read=bytes.decode,
-            write=str.encode,
         )
 
-    def _store(self, task: str) -> Store | None:
-        return Store("replies", f"{self.fingerprint} {task}") if self.fingerprint else None
+    def _answers(self, task: str, contents: Sequence[str], compute: Callable[[list[int]], Sequence[str]]) -> list[str]:
+        """Answers in the order of the contents: shipped ones, those on disk, and the others computed and kept."""
+        tally, live = shipped_replies.tally, shipped_replies.is_live()
+        came = {} if live else shipped_replies.shipped(self.fingerprint, task, contents)
+        rest = [i for i, content in enumerate(contents) if content not in came]
+
+        def timed(missing: list[int]) -> Sequence[str]:
+            with shipped_replies.timed():
+                computed = compute([rest[i] for i in missing])
+            tally.computed += len(missing)
+            tally.kept -= len(missing)
+            return computed
+
+        made = f"{str(self.model.dtype).removeprefix('torch.')} on {device()}"
+        store = None if live or not self.fingerprint else Store("replies", f"{self.fingerprint} {made} {task}")
+        asked = [contents[i] for i in rest]
+        found = came | dict(
+            zip(asked, remembered(store, asked, timed, read=bytes.decode, write=str.encode), strict=True)
+        )
+        tally.shipped += len(contents) - len(rest)
+        tally.kept += len(dict.fromkeys(asked))
+        if not live:
+            shipped_replies.log_asked(self.fingerprint, task, made, [(c, found[c]) for c in dict.fromkeys(contents)])
+        return [found[content] for content in contents]
 
     def _generate(
         self, texts: Sequence[str], new: int, size: int, progress: bool, grammars: Sequence[Grammar | None]
@@ -239,16 +269,32 @@ class Generator:
         size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
         pairs = [(self.text(p), self.reply_text(p, r)) for p, r in zip(prompts, replies, strict=True)]
         texts = ["\x00".join(pair) for pair in pairs]
-        found = remembered(
-            self._store("likelihood"),
+        found = self._answers(
+            "likelihood",
             texts,
-            lambda missing: self._likelihoods([pairs[i] for i in missing], size),
-            read=float,
-            write=lambda value: repr(value).encode(),
+            lambda missing: [f"{v:.4f}" for v in self._likelihoods([pairs[i] for i in missing], size)],
         )
-        return np.array(found)
+        return np.array(found, dtype=float)
+
+    def choice_gaps(self, texts: Sequence[str], replies: Sequence[str], batch_size: int | None = None) -> np.ndarray:
+        """How far the model is from writing given replies: by how much the first choice leads, at worst, a token.
+
+        Args:
+            texts: prompts after the chat template.
+            replies: one to each, as the model writes them, with the end token where it ended by itself.
+            batch_size: overrides that of the generator.
+
+        Returns:
+            float64 array of shape (len(texts),), in logits: 0 where each token is the model's first choice.
+        """
+        size = self.batch_size if batch_size is None else batch_size
+        return np.array(self._forced(list(zip(texts, replies, strict=True)), size, _lead))
 
     def _likelihoods(self, pairs: Sequence[tuple[str, str]], size: int) -> list[float]:
+        return self._forced(pairs, size, _mean_likelihood)
+
+    def _forced(self, pairs: Sequence[tuple[str, str]], size: int, measure: Callable[[Any, Any], float]) -> list[float]:
+        """A measure of (logits, tokens) of each reply, when the model is made to write it after its prompt."""
         import torch
 
         def ids(texts: list[str]) -> list[list[int]]:
@@ -271,10 +317,9 @@ class Generator:
             longest = max(len(tails[i]) for i in batch)
             with torch.inference_mode():
                 logits = cast(Any, self.model)(**inputs, logits_to_keep=longest + 1).logits.float()
-            chosen = logits[:, :-1].log_softmax(-1).gather(-1, inputs["input_ids"][:, -longest:, None])[..., 0]
-            for i, row in zip(batch, chosen, strict=True):
+            for i, row, tokens in zip(batch, logits[:, :-1], inputs["input_ids"][:, -longest:], strict=True):
                 # Padding stands on the left, so the reply is at the end.
-                found[i] = float(row[-len(tails[i]) :].mean())
+                found[i] = measure(row[-len(tails[i]) :], tokens[-len(tails[i]) :])
         return found
 
     def _check_window(self, lengths: Sequence[int], new: int) -> None:
@@ -343,14 +388,14 @@ def load_generator(
         max_length=min(limit, chosen.max_length),
         max_new_tokens=chosen.max_new_tokens,
         batch_size=chosen.batch_size,
-        fingerprint=_fingerprint(wanted, str(network.dtype), quantized),
+        fingerprint=_fingerprint(wanted, quantized),
     )
 
 
-def _fingerprint(model: profiles.Model, dtype: str, quantization: str | None) -> str | None:
+def _fingerprint(model: profiles.Model, quantization: str | None) -> str | None:
     """What the replies of a model depend on; None where the weights may change under their name."""
     weights = paths.checksums(paths.reader())["model.safetensors"] if model.id == profiles.READER else model.revision
-    return f"{model.id} {weights} {dtype} {quantization} {device()}" if weights else None
+    return f"{model.id} {weights} {quantization}" if weights else None
 
 
 def _load_causal(
