@@ -2,7 +2,7 @@
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
-from labkit.bench.benchmark import benchmark, shipped_benchmark, shipped_replies, write_benchmark
+from labkit.bench.benchmark import run_benchmark, shipped_benchmark, shipped_replies, write_benchmark
 from labkit.bench.graph_scores import linking_scores, triple_scores
 from labkit.bench.runs import (
     differences, error_table, mean, mean_by, measure, METRICS, only, results_table, Run, sample, timings, versus, where,

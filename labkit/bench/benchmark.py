@@ -56,7 +56,7 @@ SAY = partial(print, flush=True)
 _REPORT, _REPLIES = "benchmark.json", "benchmark_replies.jsonl"
 
 
-def benchmark(
+def run_benchmark(
     questions: Sequence[Question],
     documents: Sequence[Document],
     embedder: Embedder,
@@ -164,7 +164,7 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
     """Open the test split, run the benchmark over the whole archive, and keep report and replies with the course."""
     questions = [q for q in corpus.load_questions("test", open_test=True) if q.followup is None]
     embedder, generator = models.load_embedder(), models.load_generator()
-    runs = benchmark(questions, corpus.load_documents(), embedder, generator, say)
+    runs = run_benchmark(questions, corpus.load_documents(), embedder, generator, say)
     made_with = {"generator": generator.name, "fingerprint": generator.fingerprint, "embedder": embedder.name}
     rows = [
         {"system": run.name, "id": q.id, "reply": r.reply}

@@ -146,7 +146,8 @@ def load_tuned(adapter: Path, generator: Generator | None = None) -> Generator:
         FileNotFoundError: there is no adapter.
         ValueError: a file of it does not match its checksum, or it was trained on another model.
     """
-    from peft import PeftModel
+    with quietly():
+        from peft import PeftModel
 
     weights = weights_of(adapter)
     base = generator or load_generator()
