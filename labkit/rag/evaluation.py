@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labkit import metrics, stats
-from labkit.corpus import Question
+from labkit.corpus import Question, Span
 from labkit.rag.chunking import cost_of, places_of
 from labkit.rag.pipeline import Result
 
@@ -31,13 +31,22 @@ def score_retrieval(
     return metrics.score_retrieval(questions, passages, tokens, k, budget)
 
 
+def _passages(result: Result) -> list[Span]:
+    return [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
+
+
+def evidence_in_prompt(questions: Sequence[Question], results: Sequence[Result]) -> list[float | None]:
+    """Share of the evidence in the passages that the generator reads; None where a question has none."""
+    return [metrics.evidence_in_prompt(q.evidence, _passages(r)) for q, r in zip(questions, results, strict=True)]
+
+
 def precision(questions: Sequence[Question], results: Sequence[Result]) -> list[float | None]:
     """Share of the characters in the prompt's passages that are evidence; None where a question has none."""
     return [_precision(q, r) if q.evidence else None for q, r in zip(questions, results, strict=True)]
 
 
 def _precision(question: Question, result: Result) -> float:
-    passages = [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
+    passages = _passages(result)
     total = sum(s.end - s.start for s in passages)
     return sum(s.overlap(e) for s in passages for e in question.evidence) / total if total else 0.0
 
@@ -48,6 +57,7 @@ def evaluate(
     """Every metric of retrieval and of answers with its interval, clustered by contract."""
     clusters = [q.cluster for q in questions]
     return {
+        "evidence_in_prompt": stats.mean_interval(evidence_in_prompt(questions, results), clusters),
         **metrics.summarise_retrieval(score_retrieval(questions, results, k, budget), clusters, k, budget),
         **metrics.summarise_answers(score(questions, results), clusters),
     }
