@@ -5,8 +5,8 @@
 from labkit.bench.benchmark import as_table, benchmark, shipped_benchmark, shipped_replies, write_benchmark
 from labkit.bench.graph_scores import linking_scores, triple_scores
 from labkit.bench.runs import (
-    always_refuses, details, DETAILS, differences, error_table, mean, mean_by, measure, METRICS, only, results_table, Run,
-    sample, timings, versus, where,
+    always_refuses, details, DETAILS, differences, error_table, mean, mean_by, measure, METRICS, only, results_table,
+    Run, sample, timings, versus, where,
 )
 from labkit.bench.shipped import shipped_questions, shipped_triples
 from labkit.bench.systems import (

@@ -263,7 +263,9 @@ def differences(pairs: Sequence[tuple[Run, Run, str]]) -> pd.DataFrame:
             raise ValueError(f"{new.name!r} answered other questions than {old.name!r}: measure both on the same.")
     compared = [(new.values(metric), old.values(metric), new.clusters()) for new, old, metric in pairs]
     gains = [stats.paired_difference(*values) for values in compared]
-    adjusted = stats.holm([stats.paired_p_value(*values) for values in compared], max(g.clusters for g in gains))
+    adjusted = stats.holm(
+        [stats.paired_p_value(*values) for values in compared], max((g.clusters for g in gains), default=0)
+    )
     rows = []
     for (new, _, metric), values, gain, p in zip(pairs, compared, gains, adjusted, strict=True):
         interval = {"difference": gain.value, "low": gain.low, "high": gain.high, "p": p}
