@@ -50,8 +50,6 @@ TASKS = {
 }
 # The part of the test split that may be opened while the course grows.
 PART = "pilot"
-# A notice has an instruction of its own, which no system gives yet.
-LEFT_OUT = ("draft",)
 COLUMNS = ("evidence_in_prompt", "answer_accuracy", "refused_rightly", "refused_wrongly", "token_f1", "prompt_tokens")
 # The references give all their passages: several pieces of evidence, and two distractors.
 REFERENCE_TOP_K = 8
@@ -104,13 +102,12 @@ def report(runs: Sequence[Run]) -> dict[str, Any]:
     """The benchmark's figures: systems and differences for each half of the test split, by task and by stratum."""
     halves = {half: [where(run, partial(_is, lambda q: q.half, half)) for run in runs] for half in ("new", "seen")}
     whole = {half: [run for run in parts if run.name not in TASKS] for half, parts in halves.items()}
-    refusing = {half: always_refuses(runs[0].questions) for half, runs in whole.items()}
     return {
         "part": PART,
         "prediction": PREDICTION,
         "prediction_by_task": PREDICTION_BY_TASK,
-        "systems": _rows([*whole["new"], refusing["new"]]),
-        "systems_seen": _rows([*whole["seen"], refusing["seen"]]),
+        "systems": _rows([*whole["new"], always_refuses(whole["new"][0].questions)]),
+        "systems_seen": _rows([*whole["seen"], always_refuses(whole["seen"][0].questions)]),
         "versus_naive": _versus(whole["new"]),
         "versus_naive_seen": _versus(whole["seen"]),
         "versus_by_task": _by_task(halves["new"]),
@@ -135,8 +132,7 @@ def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def _versus(runs: Sequence[Run]) -> list[dict[str, Any]] | str:
-    compared = [run for run in runs if run.name in ("naive", "best")]
-    return _rows_or_reason(lambda: versus(compared, "naive", FAMILY))
+    return _rows_or_reason(lambda: versus([r for r in runs if r.name in ("naive", "best")], "naive", FAMILY))
 
 
 def _rows_or_reason(compare: Callable[[], pd.DataFrame]) -> list[dict[str, Any]] | str:
@@ -154,9 +150,8 @@ def as_table(rows: Sequence[Mapping[str, Any]] | str, **chosen: Sequence[str]) -
         rows: a part of the report.
         chosen: values of a column to keep, such as `task=["list"]`.
     """
-    if isinstance(rows, str):
-        return rows
-    return pd.DataFrame([r for r in rows if all(r[k] in wanted for k, wanted in chosen.items())]).round(3)
+    kept = [r for r in rows if not isinstance(r, str) and all(r[k] in wanted for k, wanted in chosen.items())]
+    return rows if isinstance(rows, str) else pd.DataFrame(kept).round(3)
 
 
 def _by_task(runs: Sequence[Run]) -> list[dict[str, Any]] | str:
@@ -184,7 +179,8 @@ def _groups(halves: Mapping[str, Sequence[Run]], key: Callable[[Question], str])
 def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
     """Open a part of the test split, run the benchmark over the whole archive, and keep report and replies."""
     asked = corpus.load_questions("test", part=PART, open_test=True)
-    questions = [q for q in asked if q.followup is None and q.task not in LEFT_OUT]
+    # A notice has an instruction of its own, which no system gives yet.
+    questions = [q for q in asked if q.followup is None and q.task != "draft"]
     embedder, generator = models.load_embedder(), models.load_generator()
     runs = benchmark(questions, corpus.load_documents(), embedder, generator, say)
     made_with = {"generator": generator.name, "fingerprint": generator.fingerprint, "embedder": embedder.name}

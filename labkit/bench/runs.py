@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,15 @@ from labkit import rag, stats
 from labkit.corpus import Question
 from labkit.metrics import AnswerScore, RetrievalScore
 from labkit.prompts import REFUSAL, Message
-from labkit.rag import BUDGET, Corrective, K, Pipeline, Result, ToolPipeline, error_analysis
+from labkit.rag import Corrective, Pipeline, Result, ToolPipeline, error_analysis
 from labkit.replies import parse_answer
 
 # What a table shows, and what `details` adds to it. Answers and refusals are never pooled.
 METRICS = ("evidence_in_prompt", "answer_accuracy", "refused_rightly", "refused_wrongly", "prompt_tokens")
-DETAILS = (f"evidence_recall_{BUDGET}", f"recall_at_{K}", "mrr", f"ndcg_at_{K}", "precision_chars",
-           f"wrong_document_rate_at_{K}", "token_f1")  # fmt: skip
+DETAILS = (*rag.RETRIEVAL, "precision_chars", "token_f1")
+# The field of an `AnswerScore` that a metric is the mean of, and whether over the questions without an answer.
+_ANSWERS = {"answer_accuracy": ("exact_match", False), "token_f1": ("token_f1", False),
+            "refused_rightly": ("refused", True), "refused_wrongly": ("refused", False)}  # fmt: skip
 ALWAYS_REFUSES = "always refuses"
 # A p-value below it is called significant.
 LEVEL = 0.05
@@ -76,32 +78,18 @@ class Run:
         Raises:
             KeyError: there is no such metric.
         """
-
-        def found(name: str) -> Callable[[], list[float | None]]:
-            return lambda: [getattr(r, name) if r else None for r in self.retrieval]
-
-        def said(name: str, should_refuse: bool = False) -> Callable[[], list[float | None]]:
-            return lambda: [
-                float(getattr(a, name)) if a and a.should_refuse is should_refuse else None for a in self.answers
-            ]
-
-        metrics: dict[str, Callable[[], list[float | None]]] = {
-            "evidence_in_prompt": lambda: rag.evidence_in_prompt(self.questions, self.results),
-            "answer_accuracy": said("exact_match"),
-            "refused_rightly": said("refused", True),
-            "refused_wrongly": said("refused"),
-            f"evidence_recall_{BUDGET}": found("evidence_recall"),
-            f"recall_at_{K}": found("recall_at_k"),
-            "mrr": found("mrr"),
-            f"ndcg_at_{K}": found("ndcg"),
-            "precision_chars": lambda: rag.precision(self.questions, self.results),
-            f"wrong_document_rate_at_{K}": found("wrong_document_rate"),
-            "token_f1": said("token_f1"),
-            "prompt_tokens": lambda: [float(r.prompt_tokens) if r.prompt_tokens else None for r in self.results],
-        }
-        if metric not in metrics:
-            raise KeyError(f"There is no metric {metric!r}: choose one of {', '.join(metrics)}.")
-        return metrics[metric]()
+        if metric in rag.RETRIEVAL:
+            return rag.retrieval_values(self.retrieval, metric)
+        if metric in _ANSWERS:
+            name, unanswerable = _ANSWERS[metric]
+            return [float(getattr(a, name)) if a and a.should_refuse == unanswerable else None for a in self.answers]
+        if metric == "evidence_in_prompt":
+            return rag.evidence_in_prompt(self.questions, self.results)
+        if metric == "precision_chars":
+            return rag.precision(self.questions, self.results)
+        if metric == "prompt_tokens":
+            return [float(r.prompt_tokens) if r.prompt_tokens else None for r in self.results]
+        raise KeyError(f"There is no metric {metric!r}: choose one of {', '.join((*METRICS, *DETAILS))}.")
 
 
 def only(run: Run, task: str) -> Run:
@@ -116,13 +104,9 @@ def where(run: Run, predicate: Callable[[Question], bool]) -> Run:
     """The part of a run with those of its questions that meet a condition; its seconds are divided evenly."""
     places = [i for i, q in enumerate(run.questions) if predicate(q)]
 
-    def take(values: Sequence[Any]) -> list[Any]:
-        return [values[i] for i in places]
-
-    return Run(
-        run.name, take(run.questions), take(run.results), take(run.answers), take(run.retrieval),
-        run.seconds * len(places) / max(1, len(run.questions)),
-    )  # fmt: skip
+    fields = ("questions", "results", "answers", "retrieval")
+    parts: dict[str, Any] = {name: [getattr(run, name)[i] for i in places] for name in fields}
+    return replace(run, **parts, seconds=run.seconds * len(places) / max(1, len(run.questions)))
 
 
 def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed: int = 0) -> list[Question]:
@@ -213,9 +197,8 @@ def mean(run: Run, metric: str) -> stats.Interval:
     return stats.mean_interval(run.values(metric), run.clusters())
 
 
-def results_table(runs: Iterable[Run]) -> pd.DataFrame:
+def results_table(runs: Collection[Run]) -> pd.DataFrame:
     """A row for each system: the means of the main metrics; where refusals are shown, "always refuses" is the last."""
-    runs = list(runs)
     refusing = [r for r in runs if any(v is not None for v in r.values("refused_rightly"))]
     return _means([*runs, *(always_refuses(r.questions) for r in refusing[:1])], METRICS)
 

@@ -15,6 +15,9 @@ from labkit.rag.pipeline import Result
 # Cut-off of recall at k, and token budget of evidence recall.
 K = 5
 BUDGET = 1000
+# Metrics of what was retrieved, and the field of a `RetrievalScore` that holds each.
+RETRIEVAL = {f"evidence_recall_{BUDGET}": "evidence_recall", f"recall_at_{K}": "recall_at_k", "mrr": "mrr",
+             f"ndcg_at_{K}": "ndcg", f"wrong_document_rate_at_{K}": "wrong_document_rate"}  # fmt: skip
 
 
 def score(questions: Sequence[Question], results: Sequence[Result]) -> list[metrics.AnswerScore]:
@@ -22,13 +25,11 @@ def score(questions: Sequence[Question], results: Sequence[Result]) -> list[metr
     return [metrics.score_answer(q, r.answer, r.cited()) for q, r in zip(questions, results, strict=True)]
 
 
-def score_retrieval(
-    questions: Sequence[Question], results: Sequence[Result], k: int = K, budget: int = BUDGET
-) -> list[metrics.RetrievalScore | None]:
+def score_retrieval(questions: Sequence[Question], results: Sequence[Result]) -> list[metrics.RetrievalScore | None]:
     """Retrieval scores of the chunks after every stage, question by question; None where there is no evidence."""
     passages = [[places_of(h.node) for h in r.retrieved] for r in results]
     tokens = [[cost_of(h.node) for h in r.retrieved] for r in results]
-    return metrics.score_retrieval(questions, passages, tokens, k, budget)
+    return metrics.score_retrieval(questions, passages, tokens, K, BUDGET)
 
 
 def _passages(result: Result) -> list[Span]:
@@ -51,13 +52,16 @@ def _precision(question: Question, result: Result) -> float:
     return sum(s.overlap(e) for s in passages for e in question.evidence) / total if total else 0.0
 
 
-def evaluate(
-    questions: Sequence[Question], results: Sequence[Result], k: int = K, budget: int = BUDGET
-) -> dict[str, stats.Interval]:
+def retrieval_values(scores: Sequence[metrics.RetrievalScore | None], metric: str) -> list[float | None]:
+    """A metric of `RETRIEVAL` question by question; None where a question has no evidence."""
+    return [getattr(score, RETRIEVAL[metric]) if score else None for score in scores]
+
+
+def evaluate(questions: Sequence[Question], results: Sequence[Result]) -> dict[str, stats.Interval]:
     """Every metric of retrieval and of answers with its interval, clustered by contract."""
-    clusters = [q.cluster for q in questions]
+    clusters, found = [q.cluster for q in questions], score_retrieval(questions, results)
     return {
         "evidence_in_prompt": stats.mean_interval(evidence_in_prompt(questions, results), clusters),
-        **metrics.summarise_retrieval(score_retrieval(questions, results, k, budget), clusters, k, budget),
+        **{name: stats.mean_interval(retrieval_values(found, name), clusters) for name in RETRIEVAL},
         **metrics.summarise_answers(score(questions, results), clusters),
     }
