@@ -16,7 +16,8 @@ from typing import Any
 from labkit import paths
 from labkit.models.device import device
 from labkit.models.embedder import MINILM_WIDTH, Embedder, minilm_path
-from labkit.models.generator import Generator, load_generator
+from labkit.models.generator import Generator
+from labkit.models.loading import load_generator
 from labkit.models.reranker import Reranker
 from labkit.models.store import digest
 

@@ -62,6 +62,11 @@ def gguf_model(file: Path) -> Path:
     return make_folder(_converted_folder(paths.sha256(file)), lambda folder: convert(file, folder))
 
 
+def gguf_fingerprint(file: Path) -> str:
+    """Says which weights a GGUF file's model has."""
+    return f"{paths.sha256(file)[:16]} bf16 {_CONVERSION}"
+
+
 def _converted_folder(sha256: str) -> Path:
     return paths.cache() / "models" / f"{sha256[:16]}-bf16-{_CONVERSION}"
 
