@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from labkit import paths
+from labkit.models.device import quietly
 from labkit.models.store import make_folder
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def convert(file: Path, folder: Path) -> None:
     with torch.device("meta"):
         plain = type(read)(config)
     plain.load_state_dict(read.to(torch.bfloat16).state_dict(), assign=True)
-    plain.save_pretrained(folder)
+    with quietly():
+        plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit import paths, profiles
 from labkit.models.base import base_fingerprint, base_model
-from labkit.models.device import quiet_loading
+from labkit.models.device import quietly
 from labkit.models.store import make_folder
 
 
@@ -38,10 +38,11 @@ def _version() -> str:
 def _merge(base: Path, adapter: Path, folder: Path) -> None:
     """Add the adapter to the weights in fp32, and round the sum to bf16 once."""
     import torch
-    from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with quiet_loading(str(base)):
+    with quietly():
+        from peft import PeftModel
+
         network: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
         merged: Any = PeftModel.from_pretrained(network, str(adapter))
         merged.merge_and_unload().to(torch.bfloat16).save_pretrained(folder)
