@@ -15,17 +15,18 @@ from labkit import prompts
 from labkit.replies import parse_judgement, parse_preference, parse_triples
 
 SEVERAL = examples.SEVERAL_PASSAGES
-LEVELS = (SEVERAL, examples.FULL_WINDOW, examples.LONG_PASSAGES)
+LEVELS = (examples.ONE_PASSAGE, SEVERAL, examples.FULL_WINDOW)
 
 
-def groups(count: int, level: Level) -> list[Group]:
-    return [examples.make(random.Random(f"3/{i}"), "answer", level, 6) for i in range(count)]
+def groups(count: int, level: Level, instruction: str | None = "answer") -> list[Group]:
+    made = (examples.group(3, i, level) for i in range(count))
+    return [g for g in made if instruction in (None, g.instruction)]
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_answers_are_copied_from_the_cited_passages(level: Level):
     checked = 0
-    for group in groups(250, level):
+    for group in groups(500, level):
         for _, reply in group.turns:
             if reply == prompts.REFUSAL:
                 continue
@@ -38,13 +39,13 @@ def test_answers_are_copied_from_the_cited_passages(level: Level):
 
 
 def test_no_slot_is_left_in_any_text():
-    for group in (examples.group(3, i) for i in range(600)):
+    for group in groups(600, SEVERAL, None):
         shown = " ".join([*(p.title + p.text for p in group.passages), *(q + a for q, a in group.turns)])
         assert "{" not in shown and "\x01" not in shown and "\x02" not in shown
 
 
 def test_refusals_have_their_share():
-    replies = [reply for group in groups(400, SEVERAL) for _, reply in group.turns]
+    replies = [reply for group in groups(800, SEVERAL) for _, reply in group.turns]
     assert 0.1 < replies.count(prompts.REFUSAL) / len(replies) < 0.25
 
 
@@ -54,7 +55,7 @@ def test_held_out_wordings_never_occur_in_training():
     questions = {q for t in bank.topics for q in t.held_questions}
     trained = {q for t in bank.topics for q in t.questions}
     seen_questions: set[str] = set()
-    for group in groups(800, SEVERAL):
+    for group in groups(1500, SEVERAL):
         for clause, question in group.wordings:
             assert clause not in clauses
             assert question not in questions - trained
@@ -71,14 +72,14 @@ def test_held_out_wordings_are_used_in_evaluation():
 
 
 def test_group_is_a_function_of_seed_and_index():
-    assert examples.group(1, 5) == examples.group(1, 5)
-    assert examples.group(1, 5) != examples.group(1, 6)
+    assert examples.group(1, 5, SEVERAL) == examples.group(1, 5, SEVERAL)
+    assert examples.group(1, 5, SEVERAL) != examples.group(1, 6, SEVERAL)
 
 
 def test_the_stream_is_the_same_in_every_process():
     code = (
         "import hashlib; from synthesis.reader import examples; "
-        "made = [examples.group(1, i) for i in range(60)]; "
+        "made = [examples.group(1, i, examples.SEVERAL_PASSAGES) for i in range(60)]; "
         "print(hashlib.sha256(repr(made).encode()).hexdigest())"
     )
     run = [
