@@ -198,12 +198,20 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
 
 
 def shipped_benchmark() -> dict[str, Any]:
-    """The report that comes with the course, as `write_benchmark` made it; errors as in `paths.read_checked`."""
+    """The report that `write_benchmark` made.
+
+    Raises:
+        FileNotFoundError: the benchmark has not been run.
+        ValueError: the file does not match its checksum.
+    """
+    if not (paths.shipped_results() / _REPORT).exists():
+        raise FileNotFoundError("There are no results of the benchmark: make them with `make benchmark`.")
     figures: dict[str, Any] = json.loads(paths.read_checked(_REPORT, paths.shipped_results()))
     return figures
 
 
 def shipped_replies(system: str) -> dict[str, str]:
-    """The replies of a system that come with the course, by id of the question; errors as in `shipped_benchmark`."""
+    """The replies of a system in the benchmark, by id of the question; errors as in `shipped_benchmark`."""
+    shipped_benchmark()
     rows = paths.read_rows(_REPLIES, paths.shipped_results())
     return {row["id"]: row["reply"] for row in rows if row["system"] == system}
