@@ -90,7 +90,7 @@ def reader() -> Path:
 
 
 def adapter(name: str) -> Path:
-    """Folder of what was trained for the course: "embedder", "reranker", "extractor" or "intents"."""
+    """Folder of what was trained for the course: "embedder", "reranker", "smollm2-reader", ..."""
     return data() / "models" / name
 
 
@@ -106,7 +106,8 @@ def vectors() -> Path:
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def checksums(folder: Path) -> dict[str, str]:

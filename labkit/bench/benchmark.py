@@ -58,7 +58,7 @@ SAY = partial(print, flush=True)
 _REPORT, _REPLIES = "benchmark.json", "benchmark_replies.jsonl"
 
 
-def benchmark(
+def run_benchmark(
     questions: Sequence[Question],
     documents: Sequence[Document],
     embedder: Embedder,
@@ -182,7 +182,7 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
     # A notice has an instruction of its own, which no system gives yet.
     questions = [q for q in asked if q.followup is None and q.task != "draft"]
     embedder, generator = models.load_embedder(), models.load_generator()
-    runs = benchmark(questions, corpus.load_documents(), embedder, generator, say)
+    runs = run_benchmark(questions, corpus.load_documents(), embedder, generator, say)
     made_with = {"generator": generator.name, "fingerprint": generator.fingerprint, "embedder": embedder.name}
     rows = [
         {"system": run.name, "id": q.id, "reply": r.reply}

@@ -54,7 +54,7 @@ def test_the_benchmark_runs_every_system_and_reports(reader, embedder):
     lookups = [q for q in corpus.load_questions("dev", "lookup") if q.cluster in ("C041", "C043")][:6]
     questions = [replace(q, half=half) for q, half in zip(lookups, ["new", "seen"] * 3, strict=True)]
     said = []
-    runs = bench.benchmark(questions, documents, embedder, reader, said.append)
+    runs = bench.run_benchmark(questions, documents, embedder, reader, said.append)
     assert [run.name for run in runs] == ["random context", "naive", "best", "oracle", "tools look up"] and len(
         said
     ) == 5
@@ -65,7 +65,7 @@ def test_the_benchmark_runs_every_system_and_reports(reader, embedder):
     assert {row["name"]: row["n"] for row in figures["systems"]} == dict.fromkeys((*everywhere, "always refuses"), 3)
     assert len(figures["by_task"]) == 10 and figures["versus_by_task"] == []
     compare = [replace(q, task="compare") for q in questions]
-    some = bench.benchmark(compare, documents, embedder, reader, said.append)
+    some = bench.run_benchmark(compare, documents, embedder, reader, said.append)
     assert [run.name for run in some][4:] == ["full window", "tools read", "tools look up"]
     assert "nothing could come out" in report(some)["versus_by_task"]
 
