@@ -5,31 +5,32 @@ from __future__ import annotations
 from dataclasses import replace
 
 from labkit import bench, corpus, rag
-from labkit.bench.benchmark import FAMILY, PREDICTION, PREDICTION_BY_TASK, REFERENCE_TOP_K, report
 
 
 def test_the_report_tells_halves_tasks_and_strata(runs):
+    from labkit.bench import benchmark
+
     halves = ["new", "new", "seen", "seen"]
     named = [replace(run, name=name, questions=[replace(q, half=h) for q, h in zip(run.questions, halves, strict=True)])
              for run, name in zip(runs, ("naive", "best"), strict=True)]  # fmt: skip
-    figures = report(named)
-    assert [(row["name"], row["n"], row["answer_accuracy"], row["refused_wrongly"]) for row in figures["systems"]] == [
+    report = benchmark.report(named)
+    assert [(row["name"], row["n"], row["answer_accuracy"], row["refused_wrongly"]) for row in report["systems"]] == [
         ("naive", 2, 0, 0),
         ("best", 2, 1, 0),
         ("always refuses", 2, 0, 1),
     ]
     # Two contracts are too few for anything to come out.
-    assert "With 2 documents" in figures["versus_naive"] and bench.as_table(figures["versus_naive"]).startswith(
-        "With 2"
-    )
-    assert [(r["half"], r["group"], r["name"]) for r in figures["by_task"]][::2] == [
+    assert "With 2 documents" in report["versus_naive"] and bench.as_table(report["versus_naive"]).startswith("With 2")
+    assert [(r["half"], r["group"], r["name"]) for r in report["by_task"]][::2] == [
         ("new", "lookup", "naive"), ("seen", "lookup", "naive"),
     ]  # fmt: skip
-    assert figures["error_categories"]["best"]["right"] == 2
-    assert list(bench.as_table(figures["by_task"], half=["seen"], name=["best"]).answer_accuracy) == [1]
+    assert report["error_categories"]["best"]["right"] == 2
+    assert list(bench.as_table(report["by_task"], half=["seen"], name=["best"]).answer_accuracy) == [1]
 
 
 def test_the_differences_of_the_report_are_its_family(runs):
+    from labkit.bench import benchmark
+
     [naive, best] = [
         replace(run, name=name, questions=[replace(q, id=f"{q.id}{i}", documents=(f"K{i}",)) for i, q in numbered])
         for run, name in zip(map(thrice, runs), ("naive", "best"), strict=True)
@@ -39,8 +40,8 @@ def test_the_differences_of_the_report_are_its_family(runs):
         replace(run, questions=[replace(q, half="new" if i < 10 else "seen") for i, q in enumerate(run.questions)])
         for run in (naive, best)
     ]
-    figures = report(halves)
-    assert [row["metric"] for row in figures["versus_naive"]] == list(FAMILY)
+    report = benchmark.report(halves)
+    assert [row["metric"] for row in report["versus_naive"]] == list(benchmark.FAMILY)
 
 
 def thrice(run):
@@ -50,6 +51,8 @@ def thrice(run):
 
 
 def test_the_benchmark_runs_every_system_and_reports(reader, embedder):
+    from labkit.bench import benchmark
+
     documents = [d for d in corpus.load_documents("dev") if d.id in ("C041", "C043")]
     lookups = [q for q in corpus.load_questions("dev", "lookup") if q.cluster in ("C041", "C043")][:6]
     questions = [replace(q, half=half) for q, half in zip(lookups, ["new", "seen"] * 3, strict=True)]
@@ -60,23 +63,25 @@ def test_the_benchmark_runs_every_system_and_reports(reader, embedder):
     ) == 5
     assert bench.mean(runs[3], "evidence_in_prompt").value == 1
     assert bench.mean(runs[0], "evidence_in_prompt").value == 0
-    figures = report(runs)
+    report = benchmark.report(runs)
     everywhere = ("random context", "naive", "best", "oracle")
-    assert {row["name"]: row["n"] for row in figures["systems"]} == dict.fromkeys((*everywhere, "always refuses"), 3)
-    assert len(figures["by_task"]) == 10 and figures["versus_by_task"] == []
+    assert {row["name"]: row["n"] for row in report["systems"]} == dict.fromkeys((*everywhere, "always refuses"), 3)
+    assert len(report["by_task"]) == 10 and report["versus_by_task"] == []
     compare = [replace(q, task="compare") for q in questions]
     some = bench.run_benchmark(compare, documents, embedder, reader, said.append)
     assert [run.name for run in some][4:] == ["full window", "tools read", "tools look up"]
-    assert "nothing could come out" in report(some)["versus_by_task"]
+    assert "nothing could come out" in benchmark.report(some)["versus_by_task"]
 
 
 def test_shipped_replies_are_what_the_systems_give(reader):
     """Live rows of the benchmark give what came with the course."""
+    from labkit.bench import benchmark
+
     asked = [q for q in corpus.load_questions("test", "lookup", part="pilot", open_test=True) if q.followup is None]
     asked, documents, contracts = asked[:4], corpus.load_documents(), corpus.contract_records()
-    live = rag.Pipeline(rag.oracle(asked, documents, contracts), reader, top_k=REFERENCE_TOP_K)
+    live = rag.Pipeline(rag.oracle(asked, documents, contracts), reader, top_k=benchmark.REFERENCE_TOP_K)
     shipped = bench.shipped_replies("oracle")
     assert [r.reply for r in live.run([q.question for q in asked])] == [shipped[q.id] for q in asked]
-    figures = bench.shipped_benchmark()
-    assert figures["prediction"] == PREDICTION and figures["prediction_by_task"] == PREDICTION_BY_TASK
-    assert {r["name"] for r in figures["systems"]} == {"random context", "naive", "best", "oracle", "always refuses"}
+    report = bench.shipped_benchmark()
+    assert report["prediction"] == benchmark.PREDICTION and report["prediction_by_task"] == benchmark.PREDICTION_BY_TASK
+    assert {r["name"] for r in report["systems"]} == {"random context", "naive", "best", "oracle", "always refuses"}
