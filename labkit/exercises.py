@@ -295,7 +295,7 @@ def _lookup_pipeline(perfect: bool = False) -> rag.ToolPipeline:
 
 @exercise("05.1")
 def top_of_the_group(answer: Any) -> str | None:
-    top = _lookup_pipeline().graph.group("Larkspur Foundry B.V.")[-1]
+    top = _lookup_pipeline().graph.group("Fieldfare Hinge Ltd")[-1]
     if str(answer).strip() == top:
         return None
     return "graph.group lists the chain from the company upwards: take its last."
@@ -321,7 +321,7 @@ def relation_of_lowest_recall(answer: Any) -> str | None:
 @exercise("06.1")
 def amended_contracts(answer: Any) -> str | None:
     graph = _lookup_pipeline().graph
-    values = rag.matrix(graph, graph.contracts("Quillhaven S.A."), corpus.clause_relations())
+    values = rag.matrix(graph, graph.contracts("Ironbloom B.V."), corpus.clause_relations())
     if _near(answer, sum(any(value.replaced for value in row.values()) for row in values.values()), 0.1):
         return None
     return "rag.matrix gives the values in force; count rows where one has `replaced`."
