@@ -6,16 +6,21 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help lab test course data files inspect reader adapters questions triples benchmark lint clean
+.PHONY: help base lab test course data files inspect reader adapters questions triples benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
+base: .venv/ready  ## fetch the base model (93 MB) once
+	$(LABKIT) base
+
+# Without the index the course opens all the same; what needs the base says so.
 lab: .venv/ready  ## set up, and open the course in JupyterLab
+	-$(LABKIT) base
 	$(LABKIT) lab $(ARGS)
 
-test: .venv/ready .venv/colab/ready  ## set up, and run every check and test, each notebook included
+test: .venv/ready .venv/colab/ready base  ## set up, and run every check and test, each notebook included
 	$(LABKIT) test
 
 course: .venv/ready  ## run every lesson without a screen and print all figures

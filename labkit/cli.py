@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add("help", lambda _: parser.print_help(), "list the commands")
+    add("base", _base, "fetch the base model once, so that everything else runs without network")
     add("lab", _lab, "open the course in JupyterLab (further arguments go to JupyterLab)").set_defaults(passes_on=True)
     add("test", _test, "run every check and test, each notebook included")
     add("lint", _lint, "check style and types")
@@ -71,6 +72,12 @@ def _lessons() -> Path:
         shutil.copytree(Path(__file__).resolve().parent / "notebooks", folder)
         print(f"The lessons were copied to {folder}.")
     return folder
+
+
+def _base(_: argparse.Namespace) -> None:
+    from labkit import models
+
+    print(f"The base model is in {models.base_model()}.")
 
 
 def _lab(options: argparse.Namespace) -> int:

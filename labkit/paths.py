@@ -90,7 +90,7 @@ def reader() -> Path:
 
 
 def adapter(name: str) -> Path:
-    """Folder of what was trained for the course: "embedder", "reranker", "extractor" or "intents"."""
+    """Folder of what was trained for the course: "embedder", "reranker", "smollm2-reader", ..."""
     return data() / "models" / name
 
 
@@ -106,7 +106,8 @@ def vectors() -> Path:
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -156,7 +157,7 @@ def write_checksums(folder: Path, names: Sequence[str]) -> None:
     _write_sums(folder, {n: sha256(folder / n) for n in names})
 
 
-def write_checked(name: str, text: str, folder: Path) -> Path:
+def write_checked(name: str, content: str | bytes, folder: Path) -> Path:
     """Write a file of a folder and its line in the folder's SHA256SUMS, for `read_checked`.
 
     The other lines stay as they are, so that a file that was altered is not approved in passing.
@@ -165,7 +166,7 @@ def write_checked(name: str, text: str, folder: Path) -> Path:
         The file.
     """
     known = checksums(folder) if (folder / SUMS).exists() else {}
-    write_atomic(folder / name, text)
+    write_atomic(folder / name, content)
     _write_sums(folder, known | {name: sha256(folder / name)})
     return folder / name
 
@@ -174,8 +175,8 @@ def _write_sums(folder: Path, digests: Mapping[str, str]) -> None:
     write_atomic(folder / SUMS, "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)))
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step: a reader sees the old file or the new one, never half.
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a text or bytes to `path` in one step: a reader sees the old file or the new one, never half.
 
     Raises:
         ValueError: the disk is full or read-only, or something else stands in the way.
@@ -183,7 +184,7 @@ def write_atomic(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         temporary.replace(path)
     except OSError as cause:
         with suppress(OSError):

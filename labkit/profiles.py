@@ -3,7 +3,7 @@
 `embedded` is the default everywhere: it needs no key, no network and no GPU, and the
 numbers in the lessons are its numbers. Another profile is chosen by one setting, `LABKIT_PROFILE`
 or `profiles.get("cpu")`; any model replaces the generator or the embedder through `LABKIT_MODEL`
-and `LABKIT_EMBEDDER` (a Hugging Face id or a local folder).
+and `LABKIT_EMBEDDER` (a Hugging Face id, a local folder, for the generator also a GGUF file or one of `BROUGHT`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 READER = "reader"
 BASE = "SmolLM2-135M-Instruct"
+READER_SMOLLM2 = "smollm2-reader"
 MINILM = "all-MiniLM-L6-v2"
 
 
@@ -21,7 +22,7 @@ class Model:
     """A model by name, pinned.
 
     Attributes:
-        id: Hugging Face id, local folder, or one of those that labkit brings (`READER`, `BASE`, `MINILM`).
+        id: Hugging Face id, local folder, or one of those that labkit brings (`BROUGHT`, `MINILM`).
         revision: commit of the hub repository, None for a local model.
         licence: licence of the weights.
         gigabytes: what loading it the first time downloads; 0 for a model that is shipped, None if not known.
@@ -71,7 +72,8 @@ class Profile:
         """One paragraph: models, what will be downloaded, how long it takes, where it was tried."""
         sizes = (self.generator.gigabytes, self.embedder.gigabytes)
         size = sum(s or 0 for s in sizes)
-        download = f"downloads about {size:.1f} GB the first time" if size else "downloads nothing"
+        written = f"{size:.1f} GB" if size >= 1 else f"{size * 1000:.0f} MB"
+        download = f"downloads about {written} the first time" if size else "downloads nothing"
         if None in sizes:
             download = "what it downloads is not known beforehand"
         quantized = f" in {self.quantization}" if self.quantization else ""
@@ -83,6 +85,15 @@ class Profile:
         )
 
 
+# Generators that labkit brings; the package with the base is 93 MB.
+BROUGHT = {
+    model.id: model
+    for model in (
+        Model(READER, licence="CC BY 4.0"),
+        Model(BASE, licence="Apache-2.0", gigabytes=0.093),
+        Model(READER_SMOLLM2, licence="Apache-2.0", gigabytes=0.093),
+    )
+}
 _MINILM = Model(MINILM, licence="Apache-2.0")
 _BGE_SMALL = Model("BAAI/bge-small-en-v1.5", "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a", "MIT", 0.1)
 _QWEN_HALF = Model("Qwen/Qwen2.5-0.5B-Instruct", "7ae557604adf67be50417f59c2c2f167def9a775", "Apache-2.0", 1.0)
@@ -94,7 +105,7 @@ PROFILES: dict[str, Profile] = {
     for p in (
         Profile(
             "embedded",
-            Model(READER, licence="CC BY 4.0"),
+            BROUGHT[READER],
             _MINILM,
             "fp32",
             batch_size=8,  # on 2 cores half as fast again as 32, whose numbers leave the cache
@@ -122,7 +133,7 @@ def get(name: str | None = None) -> Profile:
         raise ValueError(f"There is no profile {name!r}: choose one of {', '.join(PROFILES)}.")
     profile = PROFILES[name]
     if model := os.environ.get("LABKIT_MODEL"):
-        profile = replace(profile, generator=Model(model, gigabytes=None), tried="", minutes=None)
+        profile = replace(profile, generator=BROUGHT.get(model, Model(model, gigabytes=None)), tried="", minutes=None)
         if profile.name == "embedded":  # its sizes are the reader's
             profile = replace(profile, dtype="auto", max_length=4096, batch_size=8)
     if embedder := os.environ.get("LABKIT_EMBEDDER"):

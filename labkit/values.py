@@ -1,8 +1,7 @@
 """Values in contracts: money, percentages, periods, dates, numbers, ordinals, ranges and bounds, read in one way.
 
-Floor 0. `scan` finds every value of a text, `parse_value` reads a text that is one value, `parse_quantity` the first
-amount of a sentence. Two values are equal when they mean the same: "twelve (12) months" and "1 year", "1 May 2024" and
-"2024-05-01". What can be read in two ways, such as 03/04/2024 or EUR 1.000, is no value.
+`scan` finds every value of a text, `parse_value` reads a text that is one value, `parse_quantity` the first amount of a
+sentence. Values are equal when they mean the same: "12 months" and "1 year". What can be read in two ways is no value.
 """
 
 from __future__ import annotations

@@ -42,3 +42,19 @@ def reader():
     from labkit import models
 
     return models.load_generator()
+
+
+@pytest.fixture(scope="session")
+def real_base() -> Path:
+    """SmolLM2-135M-Instruct in the cache of the run; `make test` fetches it beforehand, 93 MB."""
+    from labkit import models
+
+    return models.base_model()
+
+
+@pytest.fixture(scope="session")
+def smollm_reader(real_base):
+    """The reader on SmolLM2."""
+    from labkit import models, profiles
+
+    return models.load_generator(profiles.READER_SMOLLM2)

@@ -104,7 +104,7 @@ def test_nothing_in_the_wheel_imports_what_it_lacks(wheel: Path):
 
 def test_the_wheel_carries_both_licences(wheel: Path):
     carried = {Path(n).name for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/licenses/" in n}
-    assert carried == {"LICENSE", "LICENSE-CONTENT"}
+    assert carried == {"LICENSE", "LICENSE-CONTENT", "NOTICE"}
 
 
 # -------------------------------------------------------------------- the course's own versions

@@ -2,13 +2,15 @@
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
-from labkit.bench.benchmark import benchmark, shipped_benchmark, shipped_replies, write_benchmark
+from labkit.bench.benchmark import as_table, run_benchmark, shipped_benchmark, shipped_replies, write_benchmark
 from labkit.bench.graph_scores import linking_scores, triple_scores
 from labkit.bench.runs import (
-    differences, error_table, mean, mean_by, measure, METRICS, only, results_table, Run, sample, timings, versus, where,
+    always_refuses, details, DETAILS, differences, error_table, mean, mean_by, measure, METRICS, only, results_table,
+    Run, sample, timings, versus, where,
 )
 from labkit.bench.shipped import shipped_questions, shipped_triples
 from labkit.bench.systems import (
     best, build_systems, dense_index, dev_questions, hybrid, naive, Systems, tuned_index,
 )
 from labkit.rag import BUDGET, K
+from labkit.stats import sample_size, SampleSize

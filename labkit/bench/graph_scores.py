@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import pandas as pd
 
@@ -13,9 +12,7 @@ from labkit.corpus import Document, Fact
 from labkit.metrics import normalise
 from labkit.rag import KnowledgeGraph
 
-SAY = partial(print, flush=True)
 ALL = "all"
-_TRIPLES = "triples.jsonl"
 
 
 def triple_scores(graph: KnowledgeGraph, facts: Sequence[Fact]) -> pd.DataFrame:

@@ -5,10 +5,11 @@ A `Run` holds what one system did with all questions; tables are made from sever
 
 from __future__ import annotations
 
+import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,19 @@ import pandas as pd
 from labkit import rag, stats
 from labkit.corpus import Question
 from labkit.metrics import AnswerScore, RetrievalScore
-from labkit.prompts import Message
-from labkit.rag import BUDGET, Corrective, K, Pipeline, Result, ToolPipeline, error_analysis
+from labkit.prompts import REFUSAL, Message
+from labkit.rag import Corrective, Pipeline, Result, ToolPipeline, error_analysis
 from labkit.replies import parse_answer
+
+# What a table shows, and what `details` adds to it. Answers and refusals are never pooled.
+METRICS = ("evidence_in_prompt", "answer_accuracy", "refused_rightly", "refused_wrongly", "prompt_tokens")
+DETAILS = (*rag.RETRIEVAL, "precision_chars", "token_f1")
+# The field of an `AnswerScore` that a metric is the mean of, and whether over the questions without an answer.
+_ANSWERS = {"answer_accuracy": ("exact_match", False), "token_f1": ("token_f1", False),
+            "refused_rightly": ("refused", True), "refused_wrongly": ("refused", False)}  # fmt: skip
+ALWAYS_REFUSES = "always refuses"
+# A p-value below it is called significant.
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,6 @@ class Run:
         results: what the pipeline did.
         answers: scores of the answers, None where the generator was not asked.
         retrieval: scores of the chunks retrieved, None where a question has no evidence.
-        precision: share of the characters in the prompt that are evidence, None where a question has none.
         seconds: for the whole batch; less where replies were on disk.
     """
 
@@ -41,7 +51,6 @@ class Run:
     results: Sequence[Result]
     answers: Sequence[AnswerScore | None]
     retrieval: Sequence[RetrievalScore | None]
-    precision: Sequence[float | None]
     seconds: float
 
     def clusters(self) -> list[str]:
@@ -69,19 +78,18 @@ class Run:
         Raises:
             KeyError: there is no such metric.
         """
-        metrics: dict[str, Callable[[], list[float | None]]] = {
-            f"evidence_recall_{BUDGET}": lambda: [r.evidence_recall if r else None for r in self.retrieval],
-            f"recall_at_{K}": lambda: [r.recall_at_k if r else None for r in self.retrieval],
-            "mrr": lambda: [r.mrr if r else None for r in self.retrieval],
-            "precision_chars": lambda: list(self.precision),
-            f"wrong_document_rate_at_{K}": lambda: [r.wrong_document_rate if r else None for r in self.retrieval],
-            "exact_match": lambda: [a.exact_match if a else None for a in self.answers],
-            "token_f1": lambda: [a.token_f1 if a else None for a in self.answers],
-            "prompt_tokens": lambda: [float(r.prompt_tokens) if r.prompt_tokens else None for r in self.results],
-        }
-        if metric not in metrics:
-            raise KeyError(f"There is no metric {metric!r}: choose one of {', '.join(metrics)}.")
-        return metrics[metric]()
+        if metric in rag.RETRIEVAL:
+            return rag.retrieval_values(self.retrieval, metric)
+        if metric in _ANSWERS:
+            name, unanswerable = _ANSWERS[metric]
+            return [float(getattr(a, name)) if a and a.should_refuse == unanswerable else None for a in self.answers]
+        if metric == "evidence_in_prompt":
+            return rag.evidence_in_prompt(self.questions, self.results)
+        if metric == "precision_chars":
+            return rag.precision(self.questions, self.results)
+        if metric == "prompt_tokens":
+            return [float(r.prompt_tokens) if r.prompt_tokens else None for r in self.results]
+        raise KeyError(f"There is no metric {metric!r}: choose one of {', '.join((*METRICS, *DETAILS))}.")
 
 
 def only(run: Run, task: str) -> Run:
@@ -96,17 +104,9 @@ def where(run: Run, predicate: Callable[[Question], bool]) -> Run:
     """The part of a run with those of its questions that meet a condition; its seconds are divided evenly."""
     places = [i for i, q in enumerate(run.questions) if predicate(q)]
 
-    def take(values: Sequence[Any]) -> list[Any]:
-        return [values[i] for i in places]
-
-    return Run(
-        run.name, take(run.questions), take(run.results), take(run.answers), take(run.retrieval),
-        take(run.precision), run.seconds * len(places) / max(1, len(run.questions)),
-    )  # fmt: skip
-
-
-METRICS = (f"evidence_recall_{BUDGET}", f"recall_at_{K}", "mrr", "precision_chars", f"wrong_document_rate_at_{K}",
-           "exact_match", "token_f1", "prompt_tokens")  # fmt: skip
+    fields = ("questions", "results", "answers", "retrieval")
+    parts: dict[str, Any] = {name: [getattr(run, name)[i] for i in places] for name in fields}
+    return replace(run, **parts, seconds=run.seconds * len(places) / max(1, len(run.questions)))
 
 
 def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed: int = 0) -> list[Question]:
@@ -163,11 +163,18 @@ def measure(
         results = pipeline.run([q.question for q in questions], histories, progress=progress)
     else:
         results = _only_retrieved(pipeline, questions, histories)
-    seconds = time.perf_counter() - start
-    return Run(
-        name, questions, results, rag.score(questions, results) if answer else [None] * len(questions),
-        rag.score_retrieval(questions, results), rag.precision(questions, results), seconds,
-    )  # fmt: skip
+    return _scored(name, questions, results, time.perf_counter() - start, answer)
+
+
+def _scored(name: str, questions: Sequence[Question], results: list[Result], seconds: float, answer: bool) -> Run:
+    answers = rag.score(questions, results) if answer else [None] * len(questions)
+    return Run(name, questions, results, answers, rag.score_retrieval(questions, results), seconds)
+
+
+def always_refuses(questions: Sequence[Question]) -> Run:
+    """A system that reads nothing and refuses every question: what its figures are, a good system must beat."""
+    results = [Result(q.question, (), 0, REFUSAL, parse_answer(REFUSAL), 0) for q in questions]
+    return _scored(ALWAYS_REFUSES, questions, results, 0.0, True)
 
 
 def _only_retrieved(
@@ -180,7 +187,7 @@ def _only_retrieved(
     first = pipeline.first if isinstance(pipeline, Corrective) else pipeline
     lists = first.retrieve([q.question for q in questions], histories)
     return [
-        Result(q.question, tuple(hits), min(first.top_k, len(hits)), "", parse_answer(""), 0)
+        Result(q.question, tuple(hits), first.fitting(q.question, hits), "", parse_answer(""), 0)
         for q, hits in zip(questions, lists, strict=True)
     ]
 
@@ -190,13 +197,19 @@ def mean(run: Run, metric: str) -> stats.Interval:
     return stats.mean_interval(run.values(metric), run.clusters())
 
 
-def results_table(runs: Iterable[Run]) -> pd.DataFrame:
-    """A row for each system: its name and the mean of each metric."""
-    rows = []
-    for run in runs:
-        means = {m: mean(run, m).value for m in METRICS}
-        rows.append({"name": run.name, **means})
-    return pd.DataFrame(rows)
+def results_table(runs: Collection[Run]) -> pd.DataFrame:
+    """A row for each system: the means of the main metrics; where refusals are shown, "always refuses" is the last."""
+    refusing = [r for r in runs if any(v is not None for v in r.values("refused_rightly"))]
+    return _means([*runs, *(always_refuses(r.questions) for r in refusing[:1])], METRICS)
+
+
+def details(runs: Iterable[Run]) -> pd.DataFrame:
+    """A row for each system: the means of further metrics of retrieval, and token F1 of the answers."""
+    return _means(runs, DETAILS)
+
+
+def _means(runs: Iterable[Run], metrics: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame([{"name": run.name, **{m: mean(run, m).value for m in metrics}} for run in runs])
 
 
 def timings(runs: Iterable[Run]) -> dict[str, float]:
@@ -205,12 +218,12 @@ def timings(runs: Iterable[Run]) -> dict[str, float]:
 
 
 def versus(
-    runs: Sequence[Run], baseline: str = "naive", metrics: Sequence[str] = (f"evidence_recall_{BUDGET}", "exact_match")
+    runs: Sequence[Run], baseline: str = "naive", metrics: Sequence[str] = ("evidence_in_prompt", "answer_accuracy")
 ) -> pd.DataFrame:
-    """Paired differences of every system from the baseline, with intervals, and p after Holm over all rows.
+    """Paired differences of every system from the baseline, as `differences` gives them.
 
     Raises:
-        ValueError: the baseline is not among the runs, or the runs answered different questions.
+        ValueError: the baseline is not among the runs; otherwise as in `differences`.
     """
     by_name = {run.name: run for run in runs}
     if baseline not in by_name:
@@ -222,29 +235,26 @@ def versus(
 def differences(pairs: Sequence[tuple[Run, Run, str]]) -> pd.DataFrame:
     """Paired differences of (new, old, metric), with intervals, and p after Holm over all of them.
 
+    Where a difference is not significant, `detectable` is the true difference that would have been found 4 times in 5.
+
     Raises:
-        ValueError: the two runs of a pair answered different questions.
+        ValueError: the two runs of a pair answered different questions, or none of the differences could come out
+            significant on so few contracts.
     """
     for new, old, _ in pairs:
         if [q.id for q in new.questions] != [q.id for q in old.questions]:
             raise ValueError(f"{new.name!r} answered other questions than {old.name!r}: measure both on the same.")
-    rows = [_difference(new, old, metric) for new, old, metric in pairs]
-    for row, p in zip(rows, stats.holm([row["p"] for row in rows]), strict=True):
-        row["p"] = p
+    compared = [(new.values(metric), old.values(metric), new.clusters()) for new, old, metric in pairs]
+    gains = [stats.paired_difference(*values) for values in compared]
+    adjusted = stats.holm(
+        [stats.paired_p_value(*values) for values in compared], max((g.clusters for g in gains), default=0)
+    )
+    rows = []
+    for (new, _, metric), values, gain, p in zip(pairs, compared, gains, adjusted, strict=True):
+        interval = {"difference": gain.value, "low": gain.low, "high": gain.high, "p": p}
+        detectable = math.nan if p < LEVEL else stats.smallest_detectable_effect(*values)
+        rows.append({"name": new.name, "metric": metric, **interval, "detectable": detectable})
     return pd.DataFrame(rows)
-
-
-def _difference(new: Run, old: Run, metric: str) -> dict[str, Any]:
-    pairs = [
-        (a, b, c)
-        for a, b, c in zip(new.values(metric), old.values(metric), new.clusters(), strict=True)
-        if a is not None and b is not None
-    ]
-    new_values, old_values, clusters = [a for a, _, _ in pairs], [b for _, b, _ in pairs], [c for _, _, c in pairs]
-    gained = stats.paired_difference(new_values, old_values, clusters)
-    p = stats.paired_p_value(new_values, old_values, clusters)
-    interval = {"difference": gained.value, "low": gained.low, "high": gained.high}
-    return {"name": new.name, "metric": metric, **interval, "p": p}
 
 
 def error_table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -252,7 +262,7 @@ def error_table(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame({run.name: run.error_counts() for run in runs}).T
 
 
-def mean_by(run: Run, key: Callable[[Question], str], metric: str = "exact_match") -> Mapping[str, float]:
+def mean_by(run: Run, key: Callable[[Question], str], metric: str = "answer_accuracy") -> Mapping[str, float]:
     """The mean of a metric by task, half, stratum or anything else that a question has."""
     groups: dict[str, list[float]] = {}
     for question, value in zip(run.questions, run.values(metric), strict=True):

@@ -45,7 +45,7 @@ def run(folder: Path | None = None, timeout: int = 600) -> list[Path]:
     for number, path in enumerate(lessons, start=1):
         print(f"[{number}/{len(lessons)}] {path.stem} ...", end=" ", flush=True)
         start = time.monotonic()
-        error = _execute(path, output / path.name, timeout)
+        error = execute(path, output / path.name, timeout)
         print(f"{time.monotonic() - start:.0f} s" if error is None else f"failed: {error}")
         executed.append(output / path.name)
         if error is not None:
@@ -56,7 +56,7 @@ def run(folder: Path | None = None, timeout: int = 600) -> list[Path]:
     return executed
 
 
-def _execute(source: Path, target: Path, timeout: int) -> str | None:
+def execute(source: Path, target: Path, timeout: int) -> str | None:
     """Run one notebook into `target`; the first line of its error, or None."""
     import nbformat
     from nbclient import NotebookClient

@@ -10,5 +10,5 @@ from labkit.metrics.answers import (
     summarise_answers, token_f1,
 )
 from labkit.metrics.retrieval import (
-    Place, RetrievalScore, covered, covers, evidence_in_prompt, evidence_recall, score_retrieval, summarise_retrieval,
+    Place, RetrievalScore, covered, covers, evidence_in_prompt, evidence_recall, score_retrieval,
 )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from labkit.corpus import Question, Span
-from labkit.stats import Interval, mean_interval
 
 # Where a passage stands: one span, or the spans that compression left of it.
 Place = Span | Sequence[Span]
@@ -152,20 +151,3 @@ def _retrieval_score(
     rate = float(np.mean(wrong)) if wrong else 1.0
     covered = evidence_recall(question.evidence, ranked, sizes, budget)
     return RetrievalScore(covered, found["recall_at_k"], found.get("mrr", 0.0), found.get("ndcg", 0.0), rate)
-
-
-def summarise_retrieval(
-    scores: Sequence[RetrievalScore | None], clusters: Sequence[str], k: int = 5, budget: int = 1000
-) -> dict[str, Interval]:
-    """The retrieval metrics' means with intervals, over the questions that have evidence."""
-
-    def column(name: str) -> Interval:
-        return mean_interval([getattr(s, name) if s else None for s in scores], clusters)
-
-    return {
-        f"evidence_recall_{budget}": column("evidence_recall"),
-        f"recall_at_{k}": column("recall_at_k"),
-        "mrr": column("mrr"),
-        f"ndcg_at_{k}": column("ndcg"),
-        f"wrong_document_rate_at_{k}": column("wrong_document_rate"),
-    }

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from labkit import paths
-from labkit.models.device import device
+from labkit.models.device import device, quietly
 from labkit.models.embedder import MINILM_WIDTH, Embedder, minilm_path
-from labkit.models.generator import Generator, load_generator
+from labkit.models.generator import Generator
+from labkit.models.loading import load_generator
 from labkit.models.reranker import Reranker
 from labkit.models.store import digest
 
@@ -45,28 +42,6 @@ def base_of(adapter: Path) -> str:
     """Id or folder of the network that an adapter on disk was trained on."""
     config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     return str(config["base_model_name_or_path"])
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Without what the libraries say on loading an adapter: that a head is new, that a setting has a new name."""
-    from transformers.utils import logging as transformers_logging
-
-    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
-    theirs = logging.getLogger("sentence_transformers")
-    before = theirs.level, transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    theirs.setLevel(logging.ERROR)
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        theirs.setLevel(before[0])
-        transformers_logging.set_verbosity(before[1])
-        if before[2]:
-            transformers_logging.enable_progress_bar()
 
 
 def embedder_network(base: str) -> Any:
@@ -146,7 +121,8 @@ def load_tuned(adapter: Path, generator: Generator | None = None) -> Generator:
         FileNotFoundError: there is no adapter.
         ValueError: a file of it does not match its checksum, or it was trained on another model.
     """
-    from peft import PeftModel
+    with quietly():
+        from peft import PeftModel
 
     weights = weights_of(adapter)
     base = generator or load_generator()

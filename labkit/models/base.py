@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from labkit import paths
+from labkit.models.device import quietly
 from labkit.models.store import make_folder
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ def gguf_model(file: Path) -> Path:
         ValueError: the file cannot be read, or the disk does not take the model.
     """
     return make_folder(_converted_folder(paths.sha256(file)), lambda folder: convert(file, folder))
+
+
+def gguf_fingerprint(file: Path) -> str:
+    """Says which weights a GGUF file's model has."""
+    return f"{paths.sha256(file)[:16]} bf16 {_CONVERSION}"
 
 
 def _converted_folder(sha256: str) -> Path:
@@ -142,7 +148,8 @@ def convert(file: Path, folder: Path) -> None:
     with torch.device("meta"):
         plain = type(read)(config)
     plain.load_state_dict(read.to(torch.bfloat16).state_dict(), assign=True)
-    plain.save_pretrained(folder)
+    with quietly():
+        plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -46,6 +48,28 @@ def quiet_loading(path: str) -> Iterator[None]:
         yield
     finally:
         transformers_logging.enable_progress_bar()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without what the libraries say on loading an adapter: that a head is new, that a setting has a new name."""
+    from transformers.utils import logging as transformers_logging
+
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    theirs = logging.getLogger("sentence_transformers")
+    before = theirs.level, transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    theirs.setLevel(logging.ERROR)
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        theirs.setLevel(before[0])
+        transformers_logging.set_verbosity(before[1])
+        if before[2]:
+            transformers_logging.enable_progress_bar()
 
 
 def unreachable(kind: str, name: str, setting: str, cause: Exception) -> ValueError:

@@ -3,64 +3,22 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from labkit import paths, profiles
+from labkit.models import shipped_replies
 from labkit.models.chat_template import prompt_text, reply_text
-from labkit.models.device import device, native_bf16, quiet_loading, unreachable
+from labkit.models.device import device
 from labkit.models.store import Store, remembered
 from labkit.prompts import Message
 
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-DTYPES = ("fp32", "fp16", "bf16", "auto")
-QUANTIZATIONS = (None, "int8", "nf4")
-
-
-def _torch_dtype(name: str) -> Any:
-    import torch
-
-    if name not in DTYPES:
-        raise ValueError(f"There is no dtype {name!r}: choose one of {', '.join(DTYPES)}.")
-    if name == "auto":
-        name = "bf16" if native_bf16() else "fp32"
-    return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[name]
-
-
-def _quantization_config(name: str | None, dtype: Any) -> Any:
-    """The bitsandbytes configuration: LLM.int8() (Dettmers et al. 2022) or NF4 (QLoRA, Dettmers et al. 2023)."""
-    if name not in QUANTIZATIONS:
-        raise ValueError(f"There is no quantization {name!r}: choose None, 'int8' or 'nf4'.")
-    if name is None:
-        return None
-    # bitsandbytes announces a missing optional CPU kernel at error level on import.
-    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
-    from transformers import BitsAndBytesConfig
-
-    if name == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-    )
-
-
-def _generator_path(model: profiles.Model) -> str:
-    if model.id != profiles.READER:
-        return model.id
-    paths.check_folder(paths.reader())
-    return str(paths.reader())
 
 
 class Grammar(Protocol):
@@ -97,6 +55,15 @@ def _at_least_one(name: str, value: int) -> int:
     return int(value)
 
 
+def _mean_likelihood(logits: Any, tokens: Any) -> float:
+    return float(logits.log_softmax(-1).gather(-1, tokens[:, None]).mean())
+
+
+def _lead(logits: Any, tokens: Any) -> float:
+    """By how many logits the first choice leads over the token written, at worst."""
+    return float((logits.max(-1).values - logits.gather(-1, tokens[:, None])[:, 0]).max())
+
+
 @dataclass
 class Generator:
     """A causal language model with its tokenizer and chat template.
@@ -107,8 +74,8 @@ class Generator:
         max_length: longest prompt plus answer, in tokens.
         max_new_tokens: longest answer, in tokens.
         batch_size: prompts generated together.
-        fingerprint: says which weights in which precision; replies are kept on disk under it. None, as for a model
-            whose weights may change, keeps nothing.
+        fingerprint: says which weights, adapters and quantization; replies are kept on disk and shipped under it. None,
+            as for a model whose weights may change, keeps nothing.
     """
 
     model: PreTrainedModel
@@ -172,18 +139,38 @@ class Generator:
         size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
         texts = [self.text(p) for p in prompts]
         bound = list(grammars) if grammars is not None else [None] * len(texts)
-        return remembered(
-            self._store(f"generate {new}"),
+        return self._answers(
+            f"generate {new}",
             [t if g is None else f"{t}\x00{g.key}" for t, g in zip(texts, bound, strict=True)],
             lambda missing: self._generate(
                 [texts[i] for i in missing], new, size, progress, [bound[i] for i in missing]
             ),
-            read=bytes.decode,
-            write=str.encode,
         )
 
-    def _store(self, task: str) -> Store | None:
-        return Store("replies", f"{self.fingerprint} {task}") if self.fingerprint else None
+    def _answers(self, task: str, contents: Sequence[str], compute: Callable[[list[int]], Sequence[str]]) -> list[str]:
+        """Answers in the order of the contents: shipped ones, those on disk, and the others computed and kept."""
+        tally, live = shipped_replies.tally, shipped_replies.is_live()
+        came = {} if live else shipped_replies.shipped(self.fingerprint, task, contents)
+        rest = [i for i, content in enumerate(contents) if content not in came]
+
+        def timed(missing: list[int]) -> Sequence[str]:
+            with shipped_replies.timed():
+                computed = compute([rest[i] for i in missing])
+            tally.computed += len(missing)
+            tally.kept -= len(missing)
+            return computed
+
+        made = f"{str(self.model.dtype).removeprefix('torch.')} on {device()}"
+        store = None if live or not self.fingerprint else Store("replies", f"{self.fingerprint} {made} {task}")
+        asked = [contents[i] for i in rest]
+        found = came | dict(
+            zip(asked, remembered(store, asked, timed, read=bytes.decode, write=str.encode), strict=True)
+        )
+        tally.shipped += len(contents) - len(rest)
+        tally.kept += len(dict.fromkeys(asked))
+        if not live:
+            shipped_replies.log_asked(self.fingerprint, task, made, [(c, found[c]) for c in dict.fromkeys(contents)])
+        return [found[content] for content in contents]
 
     def _generate(
         self, texts: Sequence[str], new: int, size: int, progress: bool, grammars: Sequence[Grammar | None]
@@ -239,16 +226,32 @@ class Generator:
         size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
         pairs = [(self.text(p), self.reply_text(p, r)) for p, r in zip(prompts, replies, strict=True)]
         texts = ["\x00".join(pair) for pair in pairs]
-        found = remembered(
-            self._store("likelihood"),
+        found = self._answers(
+            "likelihood",
             texts,
-            lambda missing: self._likelihoods([pairs[i] for i in missing], size),
-            read=float,
-            write=lambda value: repr(value).encode(),
+            lambda missing: [f"{v:.4f}" for v in self._likelihoods([pairs[i] for i in missing], size)],
         )
-        return np.array(found)
+        return np.array(found, dtype=float)
+
+    def choice_gaps(self, texts: Sequence[str], replies: Sequence[str], batch_size: int | None = None) -> np.ndarray:
+        """How far the model is from writing given replies: by how much the first choice leads, at worst, a token.
+
+        Args:
+            texts: prompts after the chat template.
+            replies: one to each, as the model writes them, with the end token where it ended by itself.
+            batch_size: overrides that of the generator.
+
+        Returns:
+            float64 array of shape (len(texts),), in logits: 0 where each token is the model's first choice.
+        """
+        size = self.batch_size if batch_size is None else batch_size
+        return np.array(self._forced(list(zip(texts, replies, strict=True)), size, _lead))
 
     def _likelihoods(self, pairs: Sequence[tuple[str, str]], size: int) -> list[float]:
+        return self._forced(pairs, size, _mean_likelihood)
+
+    def _forced(self, pairs: Sequence[tuple[str, str]], size: int, measure: Callable[[Any, Any], float]) -> list[float]:
+        """A measure of (logits, tokens) of each reply, when the model is made to write it after its prompt."""
         import torch
 
         def ids(texts: list[str]) -> list[list[int]]:
@@ -271,10 +274,9 @@ class Generator:
             longest = max(len(tails[i]) for i in batch)
             with torch.inference_mode():
                 logits = cast(Any, self.model)(**inputs, logits_to_keep=longest + 1).logits.float()
-            chosen = logits[:, :-1].log_softmax(-1).gather(-1, inputs["input_ids"][:, -longest:, None])[..., 0]
-            for i, row in zip(batch, chosen, strict=True):
+            for i, row, tokens in zip(batch, logits[:, :-1], inputs["input_ids"][:, -longest:], strict=True):
                 # Padding stands on the left, so the reply is at the end.
-                found[i] = float(row[-len(tails[i]) :].mean())
+                found[i] = measure(row[-len(tails[i]) :], tokens[-len(tails[i]) :])
         return found
 
     def _check_window(self, lengths: Sequence[int], new: int) -> None:
@@ -305,85 +307,3 @@ class Generator:
             completion_to_prompt=lambda text: self.text([{"role": "user", "content": text}]),
             is_chat_model=True,
         )
-
-
-def load_generator(
-    model: str | Path | profiles.Model | None = None,
-    *,
-    profile: str | profiles.Profile | None = None,
-    dtype: str | None = None,
-    quantization: str | None = "profile",
-) -> Generator:
-    """Load the generator of a profile, or any causal language model with a chat template.
-
-    Args:
-        model: Hugging Face id or local folder; the profile's generator by default.
-        profile: a profile or its name; the current one by default.
-        dtype: "fp32", "fp16", "bf16" or "auto"; the profile's by default.
-        quantization: None, "int8" or "nf4"; the profile's by default.
-
-    Raises:
-        ValueError: the model cannot be found or reached, has no chat template, or a setting is unknown.
-    """
-    chosen = profile if isinstance(profile, profiles.Profile) else profiles.get(profile)
-    wanted = chosen.generator if model is None else model
-    if not isinstance(wanted, profiles.Model):
-        wanted = profiles.Model(str(wanted))
-    torch_dtype = _torch_dtype(dtype or chosen.dtype)
-    quantized = chosen.quantization if quantization == "profile" else quantization
-    config = _quantization_config(quantized, torch_dtype)
-    network, tokenizer = _load_causal(wanted, torch_dtype, config)
-    if not tokenizer.chat_template:
-        raise ValueError(f"The model {wanted.id!r} has no chat template: choose an instruction-tuned one.")
-    limit = int(getattr(network.config, "max_position_embeddings", chosen.max_length) or chosen.max_length)
-    return Generator(
-        model=network,
-        tokenizer=tokenizer,
-        name=wanted.id,
-        max_length=min(limit, chosen.max_length),
-        max_new_tokens=chosen.max_new_tokens,
-        batch_size=chosen.batch_size,
-        fingerprint=_fingerprint(wanted, str(network.dtype), quantized),
-    )
-
-
-def _fingerprint(model: profiles.Model, dtype: str, quantization: str | None) -> str | None:
-    """What the replies of a model depend on; None where the weights may change under their name."""
-    weights = paths.checksums(paths.reader())["model.safetensors"] if model.id == profiles.READER else model.revision
-    return f"{model.id} {weights} {dtype} {quantization} {device()}" if weights else None
-
-
-def _load_causal(
-    model: profiles.Model, dtype: Any, quantization: Any
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Weights and tokenizer, tokenizer padded on the left as batched generation needs."""
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    path = _generator_path(model)
-    try:
-        with quiet_loading(path):
-            tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision)
-            network = AutoModelForCausalLM.from_pretrained(
-                path,
-                revision=model.revision,
-                dtype=dtype,
-                quantization_config=quantization,
-                device_map={"": torch.device(device())},
-            )
-    except (OSError, ValueError, ImportError, SafetensorError) as cause:
-        raise unreachable("model", model.id, "LABKIT_MODEL", cause) from cause
-    tokenizer.padding_side = "left"
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    _quiet_sampling(network)
-    return network.eval(), tokenizer
-
-
-def _quiet_sampling(network: PreTrainedModel) -> None:
-    """Greedy decoding: drop the sampling settings some models ship, which would only warn."""
-    settings = network.generation_config
-    settings.do_sample = False
-    for name in ("temperature", "top_p", "top_k"):
-        setattr(settings, name, None)

@@ -14,7 +14,9 @@ from labkit.rag.extraction import classify_by_asking, question_for, read_fields,
 from labkit.rag.constrained_decoding import TripleGrammar
 from labkit.rag.contract_ranker import ContractRanker
 from labkit.rag.corrective import Corrective, judged_by
-from labkit.rag.evaluation import BUDGET, evaluate, K, precision, score, score_retrieval
+from labkit.rag.evaluation import (
+    BUDGET, evaluate, evidence_in_prompt, K, precision, RETRIEVAL, retrieval_values, score, score_retrieval,
+)
 from labkit.rag.graph import build_graph, InForce, KnowledgeGraph, Triple
 from labkit.rag.graph_retrieval import GraphRetriever, Seed
 from labkit.rag.out_of_domain import Domain

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labkit import metrics, stats
-from labkit.corpus import Question
+from labkit.corpus import Question, Span
 from labkit.rag.chunking import cost_of, places_of
 from labkit.rag.pipeline import Result
 
 # Cut-off of recall at k, and token budget of evidence recall.
 K = 5
 BUDGET = 1000
+# Metrics of what was retrieved, and the field of a `RetrievalScore` that holds each.
+RETRIEVAL = {f"evidence_recall_{BUDGET}": "evidence_recall", f"recall_at_{K}": "recall_at_k", "mrr": "mrr",
+             f"ndcg_at_{K}": "ndcg", f"wrong_document_rate_at_{K}": "wrong_document_rate"}  # fmt: skip
 
 
 def score(questions: Sequence[Question], results: Sequence[Result]) -> list[metrics.AnswerScore]:
@@ -22,13 +25,20 @@ def score(questions: Sequence[Question], results: Sequence[Result]) -> list[metr
     return [metrics.score_answer(q, r.answer, r.cited()) for q, r in zip(questions, results, strict=True)]
 
 
-def score_retrieval(
-    questions: Sequence[Question], results: Sequence[Result], k: int = K, budget: int = BUDGET
-) -> list[metrics.RetrievalScore | None]:
+def score_retrieval(questions: Sequence[Question], results: Sequence[Result]) -> list[metrics.RetrievalScore | None]:
     """Retrieval scores of the chunks after every stage, question by question; None where there is no evidence."""
     passages = [[places_of(h.node) for h in r.retrieved] for r in results]
     tokens = [[cost_of(h.node) for h in r.retrieved] for r in results]
-    return metrics.score_retrieval(questions, passages, tokens, k, budget)
+    return metrics.score_retrieval(questions, passages, tokens, K, BUDGET)
+
+
+def _passages(result: Result) -> list[Span]:
+    return [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
+
+
+def evidence_in_prompt(questions: Sequence[Question], results: Sequence[Result]) -> list[float | None]:
+    """Share of the evidence in the passages that the generator reads; None where a question has none."""
+    return [metrics.evidence_in_prompt(q.evidence, _passages(r)) for q, r in zip(questions, results, strict=True)]
 
 
 def precision(questions: Sequence[Question], results: Sequence[Result]) -> list[float | None]:
@@ -37,17 +47,21 @@ def precision(questions: Sequence[Question], results: Sequence[Result]) -> list[
 
 
 def _precision(question: Question, result: Result) -> float:
-    passages = [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
+    passages = _passages(result)
     total = sum(s.end - s.start for s in passages)
     return sum(s.overlap(e) for s in passages for e in question.evidence) / total if total else 0.0
 
 
-def evaluate(
-    questions: Sequence[Question], results: Sequence[Result], k: int = K, budget: int = BUDGET
-) -> dict[str, stats.Interval]:
+def retrieval_values(scores: Sequence[metrics.RetrievalScore | None], metric: str) -> list[float | None]:
+    """A metric of `RETRIEVAL` question by question; None where a question has no evidence."""
+    return [getattr(score, RETRIEVAL[metric]) if score else None for score in scores]
+
+
+def evaluate(questions: Sequence[Question], results: Sequence[Result]) -> dict[str, stats.Interval]:
     """Every metric of retrieval and of answers with its interval, clustered by contract."""
-    clusters = [q.cluster for q in questions]
+    clusters, found = [q.cluster for q in questions], score_retrieval(questions, results)
     return {
-        **metrics.summarise_retrieval(score_retrieval(questions, results, k, budget), clusters, k, budget),
+        "evidence_in_prompt": stats.mean_interval(evidence_in_prompt(questions, results), clusters),
+        **{name: stats.mean_interval(retrieval_values(found, name), clusters) for name in RETRIEVAL},
         **metrics.summarise_answers(score(questions, results), clusters),
     }

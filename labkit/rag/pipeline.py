@@ -124,6 +124,10 @@ class Pipeline:
         """The chunks after all stages, without asking the generator; the first `top_k` would be its passages."""
         return self._find(questions, histories, _Traces(len(questions), self.top_k))[1]
 
+    def fitting(self, question: str, hits: Sequence[NodeWithScore]) -> int:
+        """How many of the chunks retrieved fit into the prompt; errors as in `run`."""
+        return fit(self.generator, question, [passage_of(h.node) for h in hits[: self.top_k]])[1]
+
     def _find(
         self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None, traces: _Traces
     ) -> tuple[list[QueryBundle], list[retrieval.Hits]]:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from labkit import models
 from labkit.corpus import Question, Span
-from labkit.models.adapters import embedder_network, quietly
+from labkit.models.adapters import embedder_network
+from labkit.models.device import quietly
 from labkit.tune.settings import arguments, save_adapter, sides
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import models
-from labkit.models.adapters import quietly
+from labkit.models.device import quietly
 from labkit.prompts import Message
 from labkit.tune.settings import arguments, save_adapter
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -12,10 +13,14 @@ from labkit import bench, rag
 
 def test_a_row_for_each_system_with_every_metric(runs):
     table = bench.results_table(runs)
-    assert list(table.columns) == ["name", *bench.METRICS]
+    assert list(table.columns) == ["name", *bench.METRICS] and len(table.columns) <= 6
     naive, words = table.to_dict("records")
-    assert words["exact_match"] == 1 and words["mrr"] == 1 and words[f"recall_at_{bench.K}"] == 1
-    assert naive["exact_match"] == 0 and naive["mrr"] < 1
+    assert words["answer_accuracy"] == words["evidence_in_prompt"] == 1 and words["refused_wrongly"] == 0
+    assert naive["answer_accuracy"] == 0 and math.isnan(naive["refused_rightly"])
+    further = bench.details(runs)
+    assert list(further.columns) == ["name", *bench.DETAILS]
+    naive, words = further.to_dict("records")
+    assert words["mrr"] == words[f"recall_at_{bench.K}"] == words["token_f1"] == 1 and naive["mrr"] < 1
     length = len(TERMS["alder"])
     assert 0 < words["precision_chars"] < 20 / length
     assert set(bench.timings(runs)) == {"naive ms", "words ms"}
@@ -25,13 +30,42 @@ def test_a_row_for_each_system_with_every_metric(runs):
         runs[0].values("luck")
 
 
+def test_answers_and_refusals_are_never_pooled(runs):
+    """Beside systems that were asked what has no answer stands one that refuses everything."""
+    questions = [*runs[1].questions, replace(term_question("alder"), id="none", answer=None, aliases=(), evidence=())]
+    index = rag.BM25Index(rag.chunk(TERM_DOCUMENTS))
+    run = bench.measure("words", questions, rag.Pipeline(index, Copying(), top_k=2))
+    words, always = bench.results_table([run]).to_dict("records")
+    assert (words["answer_accuracy"], words["refused_rightly"], words["refused_wrongly"]) == (1, 0, 0)
+    assert always["name"] == "always refuses" and always["evidence_in_prompt"] == 0
+    assert (always["answer_accuracy"], always["refused_rightly"], always["refused_wrongly"]) == (0, 1, 1)
+    with pytest.raises(KeyError, match="no metric 'exact_match'"):
+        run.values("exact_match")
+
+
 def test_differences_are_paired_and_adjusted(runs):
-    rows = {row["metric"]: row for row in bench.versus(runs).to_dict("records")}
-    gained = rows["exact_match"]
-    assert gained["difference"] == 1 and gained["low"] == gained["high"] == 1
-    # Four clusters flip sign in 16 ways, two of which are as far from 0: p = 1/8, doubled by Holm over two rows.
-    assert gained["p"] == pytest.approx(2 / 8)
-    assert rows[f"evidence_recall_{bench.BUDGET}"]["p"] == 1
+    with pytest.raises(ValueError, match="With 4 documents"):
+        bench.versus(runs)
+    old, new = (
+        replace(
+            run,
+            questions=[
+                replace(q, id=f"{copy}{q.id}", documents=(f"{copy}{q.id}",)) for copy in "abc" for q in run.questions
+            ],
+            **{name: [*getattr(run, name)] * 3 for name in ("results", "answers", "retrieval")},
+        )
+        for run in runs
+    )
+    rows = {row["metric"]: row for row in bench.versus([old, new]).to_dict("records")}
+    gained = rows["answer_accuracy"]
+    assert gained["difference"] == 1 and gained["high"] == 1
+    # Twelve clusters flip sign in 4,096 ways, two of which are as far from 0; Holm doubles that over two rows.
+    assert gained["p"] == pytest.approx(4 / 4096) and math.isnan(gained["detectable"])
+    again = bench.differences([(new, new, "answer_accuracy")]).to_dict("records")[0]
+    assert again["p"] == 1 and math.isnan(again["detectable"])
+    half = replace(new, answers=[*new.answers[:3], *old.answers[3:6], *new.answers[6:]])
+    lost = bench.differences([(half, new, "answer_accuracy")]).to_dict("records")[0]
+    assert lost["p"] >= 0.05 and 0 < lost["detectable"] < 1
     with pytest.raises(ValueError, match="no run"):
         bench.versus(runs, baseline="best")
     other = replace(runs[1], questions=[term_question("alder")] * 4)
@@ -53,7 +87,8 @@ def test_looking_without_reading_measures_retrieval_alone():
     questions = [term_question(name) for name in TERMS]
     run = bench.measure("look", questions, pipeline, answer=False)
     assert run.values("mrr") == bench.measure("read", questions, pipeline).values("mrr")
-    assert run.values("exact_match") == [None] * 4 and bench.mean(run, "mrr").value == 1
+    assert run.values("answer_accuracy") == [None] * 4 and run.values("evidence_in_prompt") == [1] * 4
+    assert bench.mean(run, "mrr").value == 1
     with pytest.raises(ValueError, match="without reading"):
         run.error_counts()
 

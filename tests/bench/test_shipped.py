@@ -32,8 +32,6 @@ def test_shipped_questions_are_what_the_shipped_reader_writes(reader):
 @pytest.mark.parametrize(
     ("name", "load"),
     [
-        ("benchmark.json", bench.shipped_benchmark),
-        ("benchmark_replies.jsonl", lambda: bench.shipped_replies("naive")),
         ("hypothetical_questions.jsonl", lambda: bench.shipped_questions([])),
         ("triples.jsonl", lambda: bench.shipped_triples([])),
     ],

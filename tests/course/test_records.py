@@ -61,7 +61,7 @@ def test_intervals_tables_and_rows_become_plain(build: Path):
     table = pd.DataFrame({"system": ["naive"], "score": [0.5]})
     course.record("01", em=Interval(0.5, 0.25, 0.75, 40, 8), table=table, rows=({"k": (1, 2)},))
     assert load(build / "results" / "01.json") == {
-        "em": {"value": 0.5, "low": 0.25, "high": 0.75, "n": 40, "clusters": 8},
+        "em": {"value": 0.5, "low": 0.25, "high": 0.75, "n": 40, "clusters": 8, "missing": 0},
         "table": [{"system": "naive", "score": 0.5}],
         "rows": [{"k": [1, 2]}],
     }
@@ -82,13 +82,13 @@ def test_what_json_cannot_hold_is_refused_and_harms_nothing(figure: Any):
 
 def test_an_interrupted_write_leaves_the_old_file(monkeypatch: pytest.MonkeyPatch):
     path = course.record("01", a=1)
-    write = Path.write_text
+    write = Path.write_bytes
 
-    def half(self: Path, text: str, **options: Any) -> int:
-        write(self, text[: len(text) // 2], **options)
+    def half(self: Path, content: bytes) -> int:
+        write(self, content[: len(content) // 2])
         raise OSError("disk full")
 
-    monkeypatch.setattr(Path, "write_text", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(ValueError, match="disk full"):
         course.record("01", a=2)
     assert load(path) == {"a": 1}

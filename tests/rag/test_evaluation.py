@@ -21,7 +21,8 @@ def test_evaluate_gives_every_metric_with_an_interval(index, reader):
     figures = rag.evaluate([question], rag.Pipeline(index, reader, top_k=2).run([question.question]))
     assert set(figures) == {
         "evidence_recall_1000", "recall_at_5", "mrr", "ndcg_at_5", "wrong_document_rate_at_5",
-        "exact_match", "token_f1", "citation_accuracy", "refusal_f1",
+        "evidence_in_prompt", "answer_accuracy", "refused_rightly", "refused_wrongly", "token_f1", "citation_accuracy",
+        "refusal_f1",
     }  # fmt: skip
     assert figures["recall_at_5"].value == 1
 
@@ -43,6 +44,8 @@ def test_of_a_compressed_chunk_only_what_is_left_counts(answered, kept, found):
     shortened = replace(result, retrieved=(hit,), used=1)
     [score] = rag.score_retrieval([asked], [shortened])
     assert (score.evidence_recall, score.recall_at_k, score.mrr) == (found, found, found)
+    assert rag.evidence_in_prompt([asked], [shortened]) == [found]
+    assert rag.evidence_in_prompt([asked], [replace(shortened, used=0)]) == [0]
     assert rag.score([asked], [shortened])[0].citation == found
     assert rag.precision([asked], [shortened])[0] == pytest.approx(
         {None: 20 / len(hit.node.text), 20: 1, 60: 0}[kept and kept[0][1]]
@@ -56,5 +59,7 @@ def test_the_benchmark_and_the_evaluation_give_one_figure(answered, embedder):
     run = bench.measure("compressed", [asked], pipeline)
     figures = rag.evaluate([asked], run.results)
     assert any("kept" in hit.node.metadata for hit in run.results[0].retrieved)
-    shared = [metric for metric in bench.METRICS if metric in figures]
-    assert len(shared) == 6 and all(bench.mean(run, metric).value == figures[metric].value for metric in shared)
+    shared = [metric for metric in (*bench.METRICS, *bench.DETAILS) if metric in figures]
+    means = {metric: bench.mean(run, metric).value for metric in shared}
+    assert len(shared) == 10
+    assert means == pytest.approx({metric: figures[metric].value for metric in shared}, nan_ok=True)

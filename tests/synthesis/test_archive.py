@@ -130,10 +130,10 @@ def test_altered_and_missing_results_are_found(damaged: Path) -> None:
     folder = Path(shutil.copytree(DATA / "results", damaged / "results"))
     assert checks.verify(damaged) == []
     (folder / "triples.jsonl").write_text("{", encoding="utf-8")
-    (folder / "benchmark.json").unlink()
+    (folder / "hypothetical_questions.jsonl").unlink()
     found = checks.verify(damaged)
     assert any("results/triples.jsonl is changed" in line for line in found)
-    assert any("results/benchmark.json is missing" in line for line in found)
+    assert any("results/hypothetical_questions.jsonl is missing" in line for line in found)
     (folder / "SHA256SUMS").unlink()
     assert any("results/SHA256SUMS is missing" in line for line in checks.verify(damaged))
 

@@ -15,12 +15,16 @@ from labkit import prompts
 from labkit.replies import parse_judgement, parse_preference, parse_triples
 
 SEVERAL = examples.SEVERAL_PASSAGES
-LEVELS = (examples.ONE_PASSAGE, SEVERAL, examples.FULL_WINDOW)
+LEVELS = (Level((1,), 150), SEVERAL, examples.FULL_WINDOW, examples.LONG_PASSAGES)
 
 
 def groups(count: int, level: Level, instruction: str | None = "answer") -> list[Group]:
-    made = (examples.group(3, i, level) for i in range(count))
-    return [g for g in made if instruction in (None, g.instruction)]
+    made = []
+    for number in range(count):
+        rng = random.Random(f"3/{number}")
+        name = instruction or rng.choices(examples.INSTRUCTIONS, list(examples.SHARES.values()))[0]
+        made.append(examples.make(rng, name, level, 1 if rng.random() < 0.08 else rng.randint(5, 11)))
+    return made
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -72,14 +76,14 @@ def test_held_out_wordings_are_used_in_evaluation():
 
 
 def test_group_is_a_function_of_seed_and_index():
-    assert examples.group(1, 5, SEVERAL) == examples.group(1, 5, SEVERAL)
-    assert examples.group(1, 5, SEVERAL) != examples.group(1, 6, SEVERAL)
+    assert examples.group(1, 5) == examples.group(1, 5)
+    assert examples.group(1, 5) != examples.group(1, 6)
 
 
 def test_the_stream_is_the_same_in_every_process():
     code = (
         "import hashlib; from synthesis.reader import examples; "
-        "made = [examples.group(1, i, examples.SEVERAL_PASSAGES) for i in range(60)]; "
+        "made = [examples.group(1, i) for i in range(60)]; "
         "print(hashlib.sha256(repr(made).encode()).hexdigest())"
     )
     run = [

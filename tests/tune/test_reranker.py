@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from small import TERM_HITS, TERM_QUESTIONS
+from small import TERM_DOCUMENTS, TERM_HITS, TERM_QUESTIONS, Copying
 
 from labkit import models, rag, tune
 
@@ -53,8 +53,6 @@ def test_scores_are_kept_on_disk_and_depend_on_the_adapter(adapter):
 
 
 def test_it_reranks_in_a_pipeline(adapter):
-    from test_bench import TERM_DOCUMENTS, Copying
-
     index = rag.BM25Index(rag.chunk(TERM_DOCUMENTS))
     pipeline = rag.Pipeline(index, Copying(), post=[rag.Rerank(models.load_tuned_reranker(adapter), depth=2)], top_k=1)
     result = pipeline.ask("How long is the term of cedar?")

@@ -1,0 +1,153 @@
+"""The generator, loaded: what labkit brings, hub models, local folders and GGUF files; in any dtype, quantized."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit import paths, profiles
+from labkit.models.base import base_fingerprint, base_model, gguf_fingerprint, gguf_model
+from labkit.models.device import device, native_bf16, quiet_loading, unreachable
+from labkit.models.generator import Generator
+from labkit.models.reader import merged_reader, reader_fingerprint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+DTYPES = ("fp32", "fp16", "bf16", "auto")
+QUANTIZATIONS = (None, "int8", "nf4")
+# Kept in bf16, so nothing is lost where the processor has it.
+_BF16 = (profiles.BASE, profiles.READER_SMOLLM2)
+
+
+def _torch_dtype(name: str) -> Any:
+    import torch
+
+    if name not in DTYPES:
+        raise ValueError(f"There is no dtype {name!r}: choose one of {', '.join(DTYPES)}.")
+    if name == "auto":
+        name = "bf16" if native_bf16() else "fp32"
+    return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[name]
+
+
+def _quantization_config(name: str | None, dtype: Any) -> Any:
+    """The bitsandbytes configuration: LLM.int8() (Dettmers et al. 2022) or NF4 (QLoRA, Dettmers et al. 2023)."""
+    if name not in QUANTIZATIONS:
+        raise ValueError(f"There is no quantization {name!r}: choose None, 'int8' or 'nf4'.")
+    if name is None:
+        return None
+    # bitsandbytes announces a missing optional CPU kernel at error level on import.
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    from transformers import BitsAndBytesConfig
+
+    if name == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def load_generator(
+    model: str | Path | profiles.Model | None = None,
+    *,
+    profile: str | profiles.Profile | None = None,
+    dtype: str | None = None,
+    quantization: str | None = "profile",
+) -> Generator:
+    """Load the generator of a profile, or any causal language model with a chat template.
+
+    Args:
+        model: Hugging Face id, local folder, GGUF file, or a model that labkit brings (`profiles.BROUGHT`); the
+            profile's generator by default.
+        profile: a profile or its name; the current one by default.
+        dtype: "fp32", "fp16", "bf16" or "auto"; the profile's by default, "auto" for the base and what is made of it.
+        quantization: None, "int8" or "nf4"; the profile's by default.
+
+    Raises:
+        ValueError: the model cannot be found or reached, has no chat template, or a setting is unknown.
+    """
+    chosen = profile if isinstance(profile, profiles.Profile) else profiles.get(profile)
+    wanted = chosen.generator if model is None else model
+    if not isinstance(wanted, profiles.Model):
+        wanted = profiles.Model(str(wanted))
+    torch_dtype = _torch_dtype(dtype or ("auto" if wanted.id in _BF16 else chosen.dtype))
+    quantized = chosen.quantization if quantization == "profile" else quantization
+    config = _quantization_config(quantized, torch_dtype)
+    path, weights = _located(wanted)
+    network, tokenizer = _load_causal(path, wanted, torch_dtype, config)
+    if not tokenizer.chat_template:
+        raise ValueError(f"The model {wanted.id!r} has no chat template: choose an instruction-tuned one.")
+    limit = int(getattr(network.config, "max_position_embeddings", chosen.max_length) or chosen.max_length)
+    return Generator(
+        model=network,
+        tokenizer=tokenizer,
+        name=wanted.id,
+        max_length=min(limit, chosen.max_length),
+        max_new_tokens=chosen.max_new_tokens,
+        batch_size=chosen.batch_size,
+        fingerprint=f"{wanted.id} {weights} {quantized}" if weights else None,
+    )
+
+
+def _located(model: profiles.Model) -> tuple[str, str | None]:
+    """Folder or hub id to load a model from, and what says which weights it has; None where they may change."""
+    if model.id == profiles.READER:
+        paths.check_folder(paths.reader())
+        return str(paths.reader()), paths.checksums(paths.reader())["model.safetensors"]
+    if model.id == profiles.BASE:
+        return str(base_model()), base_fingerprint()
+    if model.id == profiles.READER_SMOLLM2:
+        return str(merged_reader()), reader_fingerprint()
+    if file := _gguf_file(Path(model.id)):
+        return str(gguf_model(file)), gguf_fingerprint(file)
+    return model.id, model.revision
+
+
+def _gguf_file(path: Path) -> Path | None:
+    """The GGUF file that is meant: the path itself, or the only one in a folder that holds no other format."""
+    if path.is_file():
+        return path
+    files = sorted(path.glob("*.gguf")) if path.is_dir() and not (path / "config.json").exists() else []
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        raise ValueError(f"The folder {str(path)!r} holds several GGUF files: name one of them ({names}).")
+    return files[0] if files else None
+
+
+def _load_causal(
+    path: str, model: profiles.Model, dtype: Any, quantization: Any
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Weights and tokenizer, tokenizer padded on the left as batched generation needs."""
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        with quiet_loading(path):
+            tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision)
+            network = AutoModelForCausalLM.from_pretrained(
+                path,
+                revision=model.revision,
+                dtype=dtype,
+                quantization_config=quantization,
+                device_map={"": torch.device(device())},
+            )
+    except (OSError, ValueError, ImportError, SafetensorError) as cause:
+        raise unreachable("model", model.id, "LABKIT_MODEL", cause) from cause
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    _quiet_sampling(network)
+    return network.eval(), tokenizer
+
+
+def _quiet_sampling(network: PreTrainedModel) -> None:
+    """Greedy decoding: drop the sampling settings some models ship, which would only warn."""
+    settings = network.generation_config
+    settings.do_sample = False
+    for name in ("temperature", "top_p", "top_k"):
+        setattr(settings, name, None)

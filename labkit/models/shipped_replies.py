@@ -1,0 +1,163 @@
+"""Replies that come with the course: a lesson looks them up, and computes live what is not among them.
+
+A 135 M model writes two to four replies a second on a laptop, and lessons compare techniques on hundreds of questions.
+A row's key is made of the prompt after the chat template, the fingerprint of the model (base, tokenizer, adapters,
+quantization) and the decoding; the dtype and the machine that made it stand beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import lzma
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from labkit import paths
+
+# Folder below the shipped results; one file a lesson.
+FOLDER = "replies"
+_LIVE = ContextVar("live", default=False)
+
+
+@contextmanager
+def live() -> Iterator[None]:
+    """Inside, every reply is computed, whatever is kept or comes with the course; for timings and comparisons."""
+    token = _LIVE.set(True)
+    try:
+        yield
+    finally:
+        _LIVE.reset(token)
+
+
+def is_live() -> bool:
+    """Whether replies are computed, whatever is kept."""
+    return _LIVE.get()
+
+
+@dataclass
+class Tally:
+    """How many replies came from where since the start, and how long the computed ones took.
+
+    Attributes:
+        shipped: came with the course.
+        kept: were on disk from an earlier run.
+        computed: by the model.
+        seconds: that computing took.
+    """
+
+    shipped: int = 0
+    kept: int = 0
+    computed: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        live = f"{self.computed} were computed in {self.seconds:.0f} s"
+        return f"{self.shipped} replies came with the course, {self.kept} were kept from an earlier run, {live}."
+
+
+tally = Tally()
+
+
+def key(fingerprint: str, task: str, content: str) -> str:
+    """Key of a row: 12 characters.
+
+    Args:
+        fingerprint: of the model.
+        task: what is asked of it, and the decoding ("generate 40").
+        content: the prompt after the chat template; with the reply, where its likelihood is asked for.
+    """
+    said = "\x00".join((fingerprint, task, content)).encode("utf-8")
+    return base64.b64encode(hashlib.blake2b(said, digest_size=9).digest()).decode("ascii")
+
+
+@lru_cache(maxsize=1)
+def _rows(folder: Path) -> dict[str, str]:
+    """Every shipped row by its key."""
+    names = [name for name in paths.checksums(folder) if name.startswith(f"{FOLDER}/")]
+    rows: dict[str, str] = {}
+    for name in names:
+        rows |= {row[0]: row[1] for row in read_file(folder, name)[1]}
+    return rows
+
+
+def read_file(folder: Path, name: str) -> tuple[dict[str, object], list[list[str]]]:
+    """What a file of replies says of itself, and its rows of key and reply; errors as in `paths.read_checked`."""
+    lines = lzma.decompress(paths.read_checked(name, folder)).decode("utf-8").splitlines()
+    return json.loads(lines[0]), [json.loads(line) for line in lines[1:]]
+
+
+def shipped(fingerprint: str | None, task: str, contents: Sequence[str]) -> dict[str, str]:
+    """The replies that come with the course, by content; none under `LABKIT_LIVE=1`."""
+    folder = paths.shipped_results()
+    if fingerprint is None or os.environ.get("LABKIT_LIVE") == "1" or not (folder / FOLDER).is_dir():
+        return {}
+    rows = _rows(folder)
+    keys = {content: key(fingerprint, task, content) for content in contents}
+    return {content: rows[k] for content, k in keys.items() if k in rows}
+
+
+def log_asked(fingerprint: str | None, task: str, made: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Note what was asked and answered in the folder that `LABKIT_ASKED` names, one file a process.
+
+    Args:
+        fingerprint: of the model; None logs nothing.
+        task: as in `key`.
+        made: dtype and machine.
+        rows: (content, reply) pairs.
+    """
+    folder = os.environ.get("LABKIT_ASKED")
+    if not folder or fingerprint is None:
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with (Path(folder) / f"{os.getpid()}.jsonl").open("a", encoding="utf-8") as file:
+        for content, reply in rows:
+            row = {"fingerprint": fingerprint, "task": task, "made": made, "content": content, "reply": reply}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_asked(folder: Path) -> dict[str, dict[str, str]]:
+    """The rows of `log_asked` by key, each once, in order of the key."""
+    rows = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
+    return dict(sorted((key(row["fingerprint"], row["task"], row["content"]), row) for row in rows))
+
+
+def write_file(lesson: str, asked: dict[str, dict[str, str]], folder: Path) -> Path:
+    """Write a lesson's file of replies anew, without the rows that the files of other lessons hold.
+
+    Args:
+        lesson: its number ("03").
+        asked: rows as `read_asked` gives them.
+        folder: of the shipped results.
+
+    Returns:
+        The file.
+    """
+    name = f"{FOLDER}/{lesson}.jsonl.xz"
+    others: set[str] = set()
+    if (folder / paths.SUMS).exists():
+        files = [n for n in paths.checksums(folder) if n.startswith(f"{FOLDER}/") and n != name]
+        others = {row[0] for file in files for row in read_file(folder, file)[1]}
+    rows = [(k, row) for k, row in asked.items() if k not in others]
+    head = {"models": sorted({row["fingerprint"] for _, row in rows}), "made": sorted({row["made"] for _, row in rows})}
+    lines = [json.dumps(head), *(json.dumps([k, row["reply"]], ensure_ascii=False) for k, row in rows)]
+    packed = lzma.compress(("\n".join(lines) + "\n").encode("utf-8"), preset=9)
+    _rows.cache_clear()
+    return paths.write_checked(name, packed, folder)
+
+
+@contextmanager
+def timed() -> Iterator[None]:
+    """Adds the time that computing replies takes to the tally."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        tally.seconds += time.perf_counter() - start
