@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from labkit import bench, corpus
+import pytest
+
+from labkit import bench, corpus, paths
 
 
 def test_the_report_tells_halves_tasks_and_strata(runs):

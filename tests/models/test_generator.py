@@ -260,7 +260,8 @@ def test_the_likelihood_is_that_of_the_reply_as_the_template_writes_it():
         with torch.inference_mode():
             logits = generator.model(torch.tensor([head + tail])).logits[0].log_softmax(-1)
         wanted = np.mean([float(logits[len(head) + i - 1, token]) for i, token in enumerate(tail)])
-        assert generator.log_likelihood([CHAT], ["30 days"])[0] == pytest.approx(wanted, abs=1e-4)  # kept to four decimals
+        # Kept to four decimals.
+        assert generator.log_likelihood([CHAT], ["30 days"])[0] == pytest.approx(wanted, abs=1e-4)
 
 
 # ------------------------------------------------------------------------------- tuned models
