@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     questions.set_defaults(run=_questions)
     triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
     triples.set_defaults(run=_triples)
+    triples.add_argument("split", nargs="?", help="dev for the lessons' archive alone; the benchmark needs all of it")
     return parser
 
 
@@ -85,10 +86,10 @@ def _questions(_: argparse.Namespace) -> None:
     print(results.write_questions())
 
 
-def _triples(_: argparse.Namespace) -> None:
+def _triples(options: argparse.Namespace) -> None:
     from synthesis import results
 
-    print(results.write_triples())
+    print(results.write_triples(options.split))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,12 @@ def write_questions() -> Path:
     return _write("hypothetical_questions.jsonl", rows)
 
 
-def write_triples() -> Path:
-    """Let the tuned reader extract the triples of the whole archive, for lessons 05 and 06."""
-    chunks = rag.fact_chunks(corpus.load_documents(kinds=("contract", "amendment", "register")))
+def write_triples(split: str | None = None) -> Path:
+    """Let the tuned reader extract the triples of the archive: lessons 05 and 06 need those of dev, the benchmark all.
+
+    Args:
+        split: of the contracts and amendments; all of them by default. Register extracts belong to every split.
+    """
+    chunks = rag.fact_chunks(corpus.load_documents(split, kinds=("contract", "amendment", "register")))
     found = rag.extract(models.load_tuned(paths.adapter("extractor")), chunks)
     return _write("triples.jsonl", ([m.subject, m.relation, m.object, *asdict(m.source).values()] for m in found))
