@@ -10,8 +10,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "labkit"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # 5,250 when the package was made small; added since: the reader of values, intervals for few contracts, scores of
-# answers and refusals apart, the base model and shipped replies. With lessons 07 to 14 it may be 8,500.
-MOST_CODE_LINES = 6200
+# answers and refusals apart, the base model, shipped replies, own files. With lessons 07 to 14 it may be 8,500.
+MOST_CODE_LINES = 7400
 LONGEST_FILE = 400
 LAYOUT = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
