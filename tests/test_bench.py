@@ -71,7 +71,8 @@ def test_a_row_for_each_technique_with_every_metric(runs):
 def test_differences_are_paired_and_adjusted(runs):
     rows = {row["metric"]: row for row in bench.versus(runs).to_dict("records")}
     gained = rows["exact_match"]
-    assert gained["difference"] == 1 and gained["low"] == gained["high"] == 1
+    # Four questions do not prove that the better one is always right.
+    assert gained["difference"] == gained["high"] == 1 and 0 < gained["low"] < 0.5
     # Four clusters flip sign in 16 ways, two of which are as far from 0: p = 1/8, doubled by Holm over two rows.
     assert gained["p"] == pytest.approx(2 / 8)
     assert rows[f"evidence_recall_{bench.BUDGET}"]["p"] == 1
