@@ -20,7 +20,7 @@ _PERIODS |= {"week": ("hour", Fraction(168)), "month": ("month", Fraction(1)), "
 _HOURS = {u: float(n * (720 if base == "month" else 1)) for u, (base, n) in _PERIODS.items()}
 _RATES = {"annum": "year", "annually": "year", "yearly": "year", "monthly": "month", "weekly": "week", "daily": "day",
           "hourly": "hour", "p.a.": "year", "p.a": "year"}  # fmt: skip
-_CODES = "USD EUR GBP CHF JPY CNY AUD CAD NZD SEK NOK DKK ISK PLN CZK HUF RON TRY INR BRL MXN ZAR SGD HKD KRW".split()
+_CODES = "USD EUR GBP CHF JPY CNY AUD CAD NZD SEK NOK DKK ISK PLN CZK HUF RON INR BRL MXN ZAR SGD HKD KRW".split()
 # A bare $, "dollars" or the yen sign stand for several currencies: they stay as they are unless the caller knows.
 _SIGNS = {"US$": "USD", "A$": "AUD", "AU$": "AUD", "C$": "CAD", "CA$": "CAD", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD",
           "R$": "BRL", "$": "$", "€": "EUR", "£": "GBP", "¥": "¥", "₹": "INR"}  # fmt: skip
@@ -135,7 +135,7 @@ _DIGITS = (
 _PART = r" and (?:(?:a|one)[ -](?:half|quarter)|three[ -]quarters)"
 _NUMBER = rf"(?:one[ -]half\b|(?:{_DIGITS}|{_SPOKEN})(?:{_PART})?)"
 _SCALE = r"(?:thousand|million|billion|trillion|mn|mln|mio|bn|(?<=[\d ])[kmb])\b"
-_MONEY = rf"(?:{_any(_SIGNS)}|\b(?-i:{'|'.join(_CODES)}))"
+_MONEY = rf"(?:{_any(_SIGNS)}|\b(?:{'|'.join(_CODES)}))"
 _PER = rf"\s?(?:per |an? |(?:for )?(?:each|every) |/)?(?P<per>{_any((*_PERIODS, *_RATES))})(?!\w)"
 _AMOUNT = re.compile(
     rf"(?P<minus>\b(?:minus|negative) |(?<![\w%)\]])[-+])?(?:(?P<money>{_MONEY})\s?(?P<minus2>-)?)?"

@@ -19,6 +19,7 @@ from labkit.values import Quantity, difference, parse_quantity, parse_value, qua
         ("EUR 3mn", Quantity(3_000_000, "EUR")),
         ("GBP 2bn", Quantity(2e9, "GBP")),
         ("10k USD", Quantity(10_000, "USD")),
+        ("usd 2000000", Quantity(2_000_000, "USD")),
         ("1.2m", None),
         ("5 m", None),
         ("1 000 EUR", Quantity(1000, "EUR")),
