@@ -68,7 +68,8 @@ def load_tuned_embedder(adapter: Path, base: str | None = None) -> Embedder:
     """The base network with a trained adapter, and the vectors that lie beside it.
 
     Args:
-        adapter: folder that `train_embedder` made. base: the network it was trained on.
+        adapter: folder that `train_embedder` made.
+        base: the network it was trained on.
 
     Raises:
         FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
@@ -92,7 +93,8 @@ def load_tuned_reranker(adapter: Path, base: str | None = None) -> Reranker:
     """The base network with a trained adapter.
 
     Args:
-        adapter: folder that `train_reranker` made. base: the network it was trained on.
+        adapter: folder that `train_reranker` made.
+        base: the network it was trained on.
 
     Raises:
         FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.

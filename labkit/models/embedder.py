@@ -40,7 +40,9 @@ class Embedder:
 
     Attributes:
         load: gives the network of sentence-transformers, or one with its methods; called when it is first needed.
-        name: says which weights, for the cache. batch_size: texts embedded together. cached: keep vectors on disk.
+        name: says which weights, for the cache.
+        batch_size: texts embedded together.
+        cached: keep vectors on disk.
         shipped: folder with a `vectors.safetensors` from `save_vectors`; its texts are not embedded again.
         width: length of a vector, where it is known before the network is loaded.
         prompts: what the network puts before a "query" and a "document".

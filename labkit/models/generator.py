@@ -69,7 +69,8 @@ class Generator:
     """A causal language model with its tokenizer and chat template.
 
     Attributes:
-        model, tokenizer: the transformers objects; use them freely.
+        model: the transformers object; use it freely.
+        tokenizer: with the chat template.
         name: what was loaded.
         max_length: longest prompt plus answer, in tokens.
         max_new_tokens: longest answer, in tokens.
@@ -123,7 +124,8 @@ class Generator:
 
         Args:
             prompts: chat messages, one list a prompt.
-            max_new_tokens, batch_size: override those of the generator.
+            max_new_tokens: overrides that of the generator.
+            batch_size: overrides that of the generator.
             progress: show a bar.
             grammars: for each prompt what its reply may consist of; anything by default.
 
@@ -212,7 +214,8 @@ class Generator:
         """How likely the model finds given replies, in batches.
 
         Args:
-            prompts: chat messages; replies: one to each.
+            prompts: chat messages.
+            replies: one to each.
             batch_size: overrides that of the generator.
 
         Returns:

@@ -22,8 +22,9 @@ class LlamaIndexGenerator:
     """A LlamaIndex LLM with the interface of `Generator`, asked one prompt at a time.
 
     Attributes:
-        llm: any LlamaIndex LLM. max_length, max_new_tokens: window and longest answer, in tokens of
-            LlamaIndex's default tokenizer.
+        llm: any LlamaIndex LLM.
+        max_length: window, in tokens of LlamaIndex's default tokenizer.
+        max_new_tokens: longest answer, in such tokens.
     """
 
     llm: LLM

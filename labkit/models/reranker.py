@@ -20,7 +20,8 @@ class Reranker:
     """A cross-encoder of sentence-transformers.
 
     Attributes:
-        load: gives the CrossEncoder; called when it is first needed. name: what was loaded.
+        load: gives the CrossEncoder; called when it is first needed.
+        name: what was loaded.
         batch_size: pairs scored together.
         fingerprint: says which weights; scores are kept on disk under it, or not at all where it is None.
     """
@@ -39,7 +40,8 @@ class Reranker:
         """How well each passage answers its question, in batches sorted by length.
 
         Args:
-            pairs: (question, passage). progress: show a bar.
+            pairs: (question, passage).
+            progress: show a bar.
 
         Returns:
             float64 array of shape (len(pairs),); only the order means anything.
@@ -61,7 +63,8 @@ def load_reranker(model: str | Path, revision: str | None = None, max_length: in
     """Load a cross-encoder.
 
     Args:
-        model: Hugging Face id or local folder; `labkit.tune` trains one. revision: pins a model of the hub.
+        model: Hugging Face id or local folder; `labkit.tune` trains one.
+        revision: pins a model of the hub.
         max_length: longest pair, in tokens; what is longer is cut.
 
     Raises:
