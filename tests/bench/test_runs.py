@@ -58,8 +58,8 @@ def test_differences_are_paired_and_adjusted(runs):
     )
     rows = {row["metric"]: row for row in bench.versus([old, new]).to_dict("records")}
     gained = rows["answer_accuracy"]
-    # Four questions do not prove that the better one is always right.
-    assert gained["difference"] == gained["high"] == 1 and 0 < gained["low"] < 0.5
+    # A dozen questions do not prove that the better one is always right.
+    assert gained["difference"] == gained["high"] == 1 and 0.5 < gained["low"] < 0.8
     # Twelve clusters flip sign in 4,096 ways, two of which are as far from 0; Holm doubles that over two rows.
     assert gained["p"] == pytest.approx(4 / 4096) and math.isnan(gained["detectable"])
     again = bench.differences([(new, new, "answer_accuracy")]).to_dict("records")[0]

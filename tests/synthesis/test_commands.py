@@ -24,7 +24,7 @@ def calls(monkeypatch) -> list[object]:
     monkeypatch.setattr(evaluate, "evaluate", lambda folder, progress: made.append(folder) or report)
     monkeypatch.setattr(evaluate, "write_card", lambda folder: made.append(("card", folder)))
     monkeypatch.setattr(results, "write_questions", lambda: made.append("questions"))
-    monkeypatch.setattr(results, "write_triples", lambda: made.append("triples"))
+    monkeypatch.setattr(results, "write_triples", lambda split: made.append(("triples", split)))
     for name in adapters.MAKERS:
         monkeypatch.setitem(adapters.MAKERS, name, made.append)
     return made
@@ -32,12 +32,21 @@ def calls(monkeypatch) -> list[object]:
 
 def test_each_command_does_its_work(calls, capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_MODEL", "another/model")
-    for given in ("data build", "questions", "triples", "adapters intents", "reader evaluate", "reader card"):
+    for given in (
+        "data build",
+        "questions",
+        "triples",
+        "triples dev",
+        "adapters intents",
+        "reader evaluate",
+        "reader card",
+    ):
         assert commands.main(given.split()) == 0
     assert commands.main(["reader", "evaluate", str(tmp_path)]) == 0
     intents = paths.adapter("intents")
     assert calls == [
-        ("build", DATA), "questions", "triples", intents, paths.reader(), ("card", paths.reader()), tmp_path
+        ("build", DATA), "questions", ("triples", None), ("triples", "dev"), intents, paths.reader(),
+        ("card", paths.reader()), tmp_path,
     ]  # fmt: skip
     assert "exact_match 0.500" in capsys.readouterr().out
 
