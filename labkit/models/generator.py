@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Grammar(Protocol):
     """What a reply may consist of: given its tokens so far, those that may come next."""
 
-    key: str  # names the grammar, so that replies on disk are told apart
+    key: str  # names the grammar, so that replies on disk are kept apart
 
     def __call__(self, reply: Sequence[int]) -> list[int]: ...
 
