@@ -31,7 +31,11 @@ def _same(given: str, own: str) -> float:
         return 0.0
     text, part = f" {normalise(given)} ", f" {normalise(own)} "
     surplus = text.replace(part, " ", 1).split()
-    if part.strip() and part in text and all(w.isalpha() and w not in _TURNING for w in surplus):
+    if (
+        part.strip()
+        and part in text
+        and all(w.isalpha() and (len(w) > 1 or w == "i") and w not in _TURNING for w in surplus)
+    ):
         return 1.0
     return min(0.9, token_f1(given, [own]))
 

@@ -27,9 +27,9 @@ class Answer:
 _THOUGHT = r"(?:think(?:ing)?|reason(?:ing)?|thoughts?|reflection|scratchpad|analysis)"
 _LABEL = r"(?:passages?|sources?|documents?|docs?|excerpts?|contexts?|references?|refs?|citations?)\.?:? ?"
 _NUMBERS = rf"#?\d{{1,2}}(?:\s*(?:,|;|&|and|to|[-\u2013\u2014])\s*(?i:{_LABEL})?#?\d{{1,2}})*"
-# No citation where a unit follows or a currency or a clause precedes: [30] days, USD [50], clause [7].
+# No citation where a unit follows or, of two digits, a currency precedes: [30] days, USD [50]; but "paid in EUR [1]".
 _BRACKETS = re.compile(
-    r"(?<!\b[A-Z]{3} )(?<![$\u20ac\u00a3])(?<!(?i:clause) )(?<!(?i:section|article) )(?<!(?i:schedule) )"
+    r"(?<![$\u20ac\u00a3])(?!(?<=\b[A-Z]{3} )\[\d\d\])"
     rf"(?:\[\[?\s*\^?(?i:{_LABEL})?({_NUMBERS})\s*\]?\](?:\(#?[^)\s]*\))?|\u3010({_NUMBERS})(?:\u2020[^\u3011]*)?\u3011)"
     r"(?!\s*(?:%|per ?cent|(?:business |working |calendar )?(?:hour|day|week|month|year)s?\b))"
 )

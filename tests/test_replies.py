@@ -132,9 +132,7 @@ def test_reasoning_that_was_cut_off_is_no_answer():
     assert (answer.text, answer.citations, answer.refused) == ("", (), True)
 
 
-@pytest.mark.parametrize(
-    "reply", ["[1,000]", "[30] days", "[12] months", "EUR [50] a day", "[5] %", "clause [7]", "[2024]"]
-)
+@pytest.mark.parametrize("reply", ["[1,000]", "[30] days", "[12] months", "EUR [50] a day", "[5] %", "[2024]"])
 def test_brackets_of_contracts_are_no_citations(reply):
     answer = parse_answer(reply)
     assert (answer.text, answer.citations) == (reply, ())
