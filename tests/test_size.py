@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import subprocess
 import tokenize
 from pathlib import Path
 
@@ -44,3 +45,10 @@ def test_the_package_is_small():
 def test_no_file_is_long():
     lengths = {path.relative_to(PACKAGE): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     assert {path: n for path, n in lengths.items() if n > LONGEST_FILE} == {}
+
+
+def test_a_clone_stays_small():
+    root = PACKAGE.parent
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True).stdout.decode()
+    sizes = [(root / name).stat().st_size for name in listed.split("\0") if name and (root / name).exists()]
+    assert sum(sizes) <= 44 * 2**20
