@@ -2,6 +2,6 @@
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
-from labkit.course.notebooks import machine, notebooks, run
+from labkit.course.notebooks import execute, machine, notebooks, run
 from labkit.course.plots import COLOURS, show, show_graph, show_shares
 from labkit.course.records import figures_table, record

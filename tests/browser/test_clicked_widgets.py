@@ -28,8 +28,8 @@ CELLS = {
     "retrieval": "widgets.retrieval_explorer({'words': pipeline, 'three': rag.Pipeline(index, "
     "pipeline.generator, top_k=3, depth=3)}, question.question, question.evidence)",
     "errors": "widgets.error_browser([bench.measure('words', [question], pipeline)])",
-    "graph": "widgets.graph_explorer(graph, documents, 'Larkspur Foundry B.V.')",
-    "matrix": "widgets.document_matrix(graph, 'Larkspur Foundry B.V.', ['payment term', 'liability cap', "
+    "graph": "widgets.graph_explorer(graph, documents, 'Ironbloom B.V.')",
+    "matrix": "widgets.document_matrix(graph, 'Ironbloom B.V.', ['payment term', 'liability cap', "
     "'initial term', 'deposit'])",
 }
 GRAPH = """
@@ -114,7 +114,7 @@ def test_a_triple_shows_its_sentence_and_leads_on(shown: Any, pictures: Path):
         return [text.replace("\xa0", " ") for text in triples.locator("option").all_text_contents()]
 
     names = listed()
-    at = next(i for i, name in enumerate(names) if "| parent company |" in name and name.startswith("Larkspur Foundry"))
+    at = next(i for i, name in enumerate(names) if "| parent company |" in name and name.startswith("Ironbloom"))
     triples.select_option(index=at)
     parent = names[at].rsplit(" | ", 1)[1]
     shown.wait_for_function(
@@ -126,13 +126,13 @@ def test_a_triple_shows_its_sentence_and_leads_on(shown: Any, pictures: Path):
         "document.querySelector('.widget-dropdown select').selectedOptions[0].innerText"
         f".replace(/\\u00a0/g, ' ').startsWith({parent!r})"
     )
-    assert "Larkspur Foundry" in "".join(listed())
+    assert "Ironbloom" in "".join(listed())
 
 
 @pytest.mark.parametrize("shown", ["matrix"], indirect=True)
 def test_the_matrix_shows_another_company_and_other_clauses(shown: Any, pictures: Path):
     assert html(shown).locator("th", has_text="liability cap").count() == 1
-    shown.locator(".widget-dropdown select").first.select_option("Quillhaven S.A.")
+    shown.locator(".widget-dropdown select").first.select_option("Fieldfare Hinge Ltd")
     shown.wait_for_function("[...document.querySelectorAll('.widget-html-content')].pop().innerText.includes('(was ')")
     shown.screenshot(path=str(pictures / "widget_matrix.png"))
     shown.locator(".widget-select-multiple select").select_option(["deposit"])

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 from labkit import corpus, paths
 from synthesis.archive.formats import blocks
@@ -74,7 +75,7 @@ def _by_chromium(name: str, columns: int, browser: str, folder: Path) -> Path:
 
     edge = '<div style="font-size:8px;width:100%;text-align:center">{}</div>'
     title = next(r["title"] for r in corpus.contract_records() if r["id"] == name)
-    margin = {"top": "25mm", "bottom": "25mm", "left": "22mm", "right": "22mm"}
+    margin: Any = {"top": "25mm", "bottom": "25mm", "left": "22mm", "right": "22mm"}
     number = 'Page <span class="pageNumber"></span> of <span class="totalPages"></span>'
     path = folder / f"{name}.pdf"
     with sync_playwright() as playwright:
@@ -108,7 +109,8 @@ def _by_libreoffice(name: str, office: str, folder: Path) -> Path:
         else:
             paragraph = document.add_paragraph(block.text)
             paragraph.paragraph_format.keep_with_next = block.kind == "heading"
-            paragraph.alignment = None if block.kind == "heading" else WD_ALIGN_PARAGRAPH.JUSTIFY
+            if block.kind != "heading":
+                paragraph.alignment = WD_ALIGN_PARAGRAPH.JUSTIFY
     with tempfile.TemporaryDirectory() as place:
         source = Path(place) / f"{name}.docx"
         document.save(str(source))

@@ -75,7 +75,7 @@ def group(seed: int | str, index: int) -> Group:
     """The training group number `index`: a function of its arguments alone."""
     rng = random.Random(f"{seed}/{index}")
     turns = 1 if rng.random() < 0.08 else rng.randint(5, 11)
-    levels, weights = zip(*LEVELS, strict=True)
+    levels, weights = [level for level, _ in LEVELS], [weight for _, weight in LEVELS]
     instruction = rng.choices(INSTRUCTIONS, list(SHARES.values()))[0]
     return make(rng, instruction, rng.choices(levels, weights)[0], turns)
 

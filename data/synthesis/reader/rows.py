@@ -90,7 +90,7 @@ def packed(made: Iterator[Row], length: int) -> Iterator[list[Row]]:
 def batch(rows: list[list[Row]], length: int) -> dict[str, np.ndarray]:
     """Arrays of shape (rows, length), by the names of a `Row`; padding is a group of its own."""
     shape = (len(rows), length)
-    made = {
+    made: dict[str, np.ndarray] = {
         "tokens": np.zeros(shape, np.int64),
         "position": np.zeros(shape, np.int64),
         "group": np.full(shape, -1, np.int64),

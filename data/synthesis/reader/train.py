@@ -57,7 +57,8 @@ class Settings:
 def network(base: Path, settings: Settings, device: str) -> Any:
     """The base in bf16 with a new LoRA adapter in fp32 on all its linear layers."""
     torch.manual_seed(settings.seed)
-    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).to(device)
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
+    model = model.to(device)
     lora = LoraConfig(r=settings.rank, lora_alpha=2 * settings.rank, target_modules="all-linear", task_type="CAUSAL_LM")
     model = get_peft_model(model, lora)
     model.peft_config["default"].base_model_name_or_path = profiles.BASE
