@@ -6,6 +6,7 @@ import html
 import importlib.util
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,10 +56,16 @@ def by_chromium(texts, folder):
         if os.environ.get("CI"):
             pytest.fail("There is no browser and none could be installed.", pytrace=False)
         return
+    # In a thread of its own: the browser of other tests may be open in this one, and Playwright takes one a thread.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(print_by_chromium, found, browsers.FLAGS, texts, folder).result()
+
+
+def print_by_chromium(browser, flags, texts, folder):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, args=browsers.FLAGS)
+        opened = playwright.chromium.launch(executable_path=browser, args=flags)
         page = opened.new_page()
         for number, text in enumerate(texts):
             look = LOOKS[number % len(LOOKS)]

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from permissions import open_to_all
 from tiny_model import write_gguf
 
 from labkit import models, paths
@@ -201,10 +202,9 @@ def test_of_two_processes_at_once_one_converts(published, cache):
 @pytest.mark.skipif(os.name != "posix", reason="permissions of a folder")
 def test_a_cache_that_cannot_be_written_to_says_so(published, cache):
     cache.mkdir(parents=True)
-    for folder in (published, *published.parents[:3]):
-        folder.chmod(0o755)
-    for folder in (cache, *cache.parents[:4]):
-        folder.chmod(0o755)
+    for folder in (published.parent, cache):
+        open_to_all(folder)
+    published.chmod(0o644)
     cache.chmod(0o555)
     drop = "import os, filelock, safetensors\nif os.geteuid() == 0:\n    os.setgid(65534); os.setuid(65534)\n"
     _, error = start(f"{drop}base.base_model()", published).communicate()

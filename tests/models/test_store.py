@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from permissions import open_to_all
 
 from labkit import models
 from labkit.models import store as store_module
@@ -189,8 +190,7 @@ def test_a_read_only_store_answers_without_keeping(file, tmp_path_factory, whole
     models.Store("things", "a").put(["x"], [b"1"])
     if not whole:
         file.write_bytes(b"no database" * 1000)
-    for folder in (file.parent, *file.parents[1:3]):
-        folder.chmod(0o755)
+    open_to_all(file.parent)
     file.parent.chmod(0o555)
     file.chmod(0o444)
     before = file.read_bytes()
