@@ -353,7 +353,7 @@ def look_up_that_refuses_more(answer: Any) -> str | None:
 
 def _shipped(name: str) -> Any:
     """A JSON file beside the reader's weights."""
-    return json.loads((paths.reader() / name).read_text(encoding="utf-8"))
+    return json.loads((paths.adapter("reader") / name).read_text(encoding="utf-8"))
 
 
 @exercise("A1.1")
@@ -367,7 +367,7 @@ def size_of_the_vocabulary(answer: Any) -> str | None:
 @exercise("A1.2")
 def tokens_of_all_sittings(answer: Any) -> str | None:
     last: dict[int, int] = {}
-    for line in (paths.reader() / "training_log.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (paths.adapter("reader") / "training_log.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         last[row.get("sitting", 1)] = row["tokens"]
     if abs(float(answer) - sum(last.values()) / 1e6) < 0.1:

@@ -84,13 +84,8 @@ def cache() -> Path:
     return _made(Path(override) if override else build() / "cache", "LABKIT_CACHE")
 
 
-def reader() -> Path:
-    """Folder of the course's own small language model ("the reader")."""
-    return data() / "models" / "reader"
-
-
 def adapter(name: str) -> Path:
-    """Folder of what was trained for the course: "embedder", "reranker", "smollm2-reader", ..."""
+    """Folder of what was trained for the course: "reader", "embedder", "reranker", ..."""
     return data() / "models" / name
 
 

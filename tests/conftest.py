@@ -57,4 +57,4 @@ def smollm_reader(real_base):
     """The reader on SmolLM2."""
     from labkit import models, profiles
 
-    return models.load_generator(profiles.READER_SMOLLM2)
+    return models.load_generator(profiles.READER)

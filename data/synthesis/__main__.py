@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labkit import paths
+from labkit import paths, profiles
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     reader = commands.add_parser("reader", help="measure a reader, or measure it and write its model card")
     reader.set_defaults(run=_reader)
     reader.add_argument("action", choices=("evaluate", "card"))
-    reader.add_argument("folder", type=Path, nargs="?", help="the model to measure, by default the shipped reader")
+    reader.add_argument("model", nargs="?", default=profiles.READER, help="another model to measure, or its folder")
     adapters = commands.add_parser("adapters", help="train the adapters of lessons 04 to 06")
     adapters.set_defaults(run=_adapters)
     adapters.add_argument("name", nargs="?", help="one of them, by the name of its folder; all by default")
@@ -64,11 +64,10 @@ def _files(_: argparse.Namespace) -> None:
 def _reader(options: argparse.Namespace) -> None:
     from synthesis.reader import evaluate
 
-    folder = options.folder or paths.reader()
     if options.action == "card":
-        evaluate.write_card(folder)
+        evaluate.write_card(paths.adapter(profiles.READER))
     else:
-        print(evaluate.table(evaluate.evaluate(folder, progress=True)))
+        print(evaluate.table(evaluate.evaluate(options.model, progress=True)))
 
 
 def _adapters(options: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DTYPES = ("fp32", "fp16", "bf16", "auto")
 QUANTIZATIONS = (None, "int8", "nf4")
 # Kept in bf16, so nothing is lost where the processor has it.
-_BF16 = (profiles.BASE, profiles.READER_SMOLLM2)
+_BF16 = (profiles.BASE, profiles.READER)
 
 
 def _torch_dtype(name: str) -> Any:
@@ -95,12 +95,14 @@ def load_generator(
 
 def _located(model: profiles.Model) -> tuple[str, str | None]:
     """Folder or hub id to load a model from, and what says which weights it has; None where they may change."""
-    if model.id == profiles.READER:
-        paths.check_folder(paths.reader())
-        return str(paths.reader()), paths.checksums(paths.reader())["model.safetensors"]
+    if model.id == profiles.SMALL_READER:
+        paths.check_folder(paths.adapter(profiles.SMALL_READER))
+        return str(paths.adapter(profiles.SMALL_READER)), paths.checksums(paths.adapter(profiles.SMALL_READER))[
+            "model.safetensors"
+        ]
     if model.id == profiles.BASE:
         return str(base_model()), base_fingerprint()
-    if model.id == profiles.READER_SMOLLM2:
+    if model.id == profiles.READER:
         return str(merged_reader()), reader_fingerprint()
     if file := _gguf_file(Path(model.id)):
         return str(gguf_model(file)), gguf_fingerprint(file)

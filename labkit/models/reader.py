@@ -18,7 +18,7 @@ def merged_reader() -> Path:
         FileNotFoundError, ValueError: the adapter is not as shipped, or the base model cannot be fetched or kept; the
             message says what to do.
     """
-    adapter = paths.adapter(profiles.READER_SMOLLM2)
+    adapter = paths.adapter(profiles.READER)
     paths.check_folder(adapter)
     base = base_model()
     return make_folder(paths.cache() / "models" / _version(), lambda folder: _merge(base, adapter, folder))
@@ -30,9 +30,9 @@ def reader_fingerprint() -> str:
 
 
 def _version() -> str:
-    sums = paths.checksums(paths.adapter(profiles.READER_SMOLLM2))
+    sums = paths.checksums(paths.adapter(profiles.READER))
     weights, settings = (sums[f"adapter_{name}"] for name in ("model.safetensors", "config.json"))
-    return f"{profiles.READER_SMOLLM2}-{weights[:16]}-{settings[:8]}"
+    return f"{profiles.READER}-{weights[:16]}-{settings[:8]}"
 
 
 def _merge(base: Path, adapter: Path, folder: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_damaged_reader_is_refused(tmp_path, monkeypatch):
     folder = tmp_path / "data"
     shutil.copytree(paths.data(), folder, ignore=shutil.ignore_patterns("contracts", "questions"))
     monkeypatch.setenv("LABKIT_DATA", str(folder))
-    weights = folder / "models" / "reader" / "model.safetensors"
+    weights = folder / "models" / "small-reader" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(ValueError, match="checksum"):
         models.load_generator()

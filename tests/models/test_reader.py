@@ -15,10 +15,10 @@ from labkit.prompts import REFUSAL, Passage, answer_messages
 
 
 def test_profiles_say_what_the_reader_downloads(monkeypatch):
-    monkeypatch.setenv("LABKIT_MODEL", profiles.READER_SMOLLM2)
-    assert profiles.get().generator.id == profiles.READER_SMOLLM2
+    monkeypatch.setenv("LABKIT_MODEL", profiles.READER)
+    assert profiles.get().generator.id == profiles.READER
     described = profiles.get().describe()
-    assert "smollm2-reader (Apache-2.0)" in described and "downloads about 93 MB the first time" in described
+    assert "reader (Apache-2.0)" in described and "downloads about 93 MB the first time" in described
 
 
 def test_the_reader_is_the_base_with_its_adapter(smollm_reader, real_base):
@@ -27,7 +27,7 @@ def test_the_reader_is_the_base_with_its_adapter(smollm_reader, real_base):
     from transformers import AutoModelForCausalLM
 
     network = AutoModelForCausalLM.from_pretrained(real_base, dtype=torch.float32)
-    merged = PeftModel.from_pretrained(network, str(paths.adapter(profiles.READER_SMOLLM2))).merge_and_unload()
+    merged = PeftModel.from_pretrained(network, str(paths.adapter(profiles.READER))).merge_and_unload()
     ours = dict(smollm_reader.model.named_parameters())
     changed = 0
     for name, wanted in merged.named_parameters():
@@ -41,20 +41,20 @@ def test_the_reader_loads_within_four_seconds(smollm_reader):
     taken = []
     for _ in range(3):  # other jobs on the machine slow one down
         start = time.perf_counter()
-        again = models.load_generator(profiles.READER_SMOLLM2)
+        again = models.load_generator(profiles.READER)
         taken.append(time.perf_counter() - start)
     assert again.fingerprint == smollm_reader.fingerprint and min(taken) < 4, taken
 
 
 @pytest.mark.parametrize("quantization", ["int8", "nf4"])
 def test_the_reader_is_quantized(smollm_reader, quantization):
-    small = models.load_generator(profiles.READER_SMOLLM2, quantization=quantization)
+    small = models.load_generator(profiles.READER, quantization=quantization)
     assert small.memory_mb() < 0.75 * smollm_reader.memory_mb()
     assert small.fingerprint.endswith(quantization)
 
 
 def test_an_altered_adapter_is_refused(tmp_path, monkeypatch):
-    name = profiles.READER_SMOLLM2
+    name = profiles.READER
     shutil.copytree(paths.adapter(name), tmp_path / "data" / "models" / name)
     weights = tmp_path / "data" / "models" / name / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")

@@ -43,25 +43,27 @@ def test_the_card_holds_the_figures_measured(tmp_path: Path, monkeypatch):
     report = {
         "held-out worlds": {"answer, 3 passages, known": cell, "judge, both": {"accuracy": cell["exact_match"]}},
         "course dev": {"everyday questions": {"right": 41, "of": 60, "exact_match": cell["exact_match"]}},
-        "precisions": {"nf4": {**cell, "course_dev_lookup": cell["exact_match"], "memory_mb": 9.5,
-                               "tokens_per_second": 1000}},
-    }  # fmt: skip
+    }
+    live = {"nf4": {**cell, "course_dev_lookup": cell["exact_match"], "memory_mb": 9.5, "tokens_per_second": 1000}}
     monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: report)
+    monkeypatch.setattr(evaluate, "precisions", lambda _: live)
     with pytest.raises(ValueError, match="lacks"):
         (tmp_path / "README.md").write_text("# Card\n", encoding="utf-8")
         evaluate.write_card(tmp_path)
     (tmp_path / "README.md").write_text("# Card\n{}\nold\n{}\nend\n".format(*evaluate.CARD_MARKS), encoding="utf-8")
     evaluate.write_card(tmp_path)
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "| 3 passages, known | 0.500 (0.250 to 0.750) |" in card and "right 41; of 60" in card and "| nf4 |" in card
+    both = "0.500 (0.250 to 0.750) | 0.500 (0.250 to 0.750) |"
+    assert f"| answer, 3 passages, known | exact match | {both}" in card and "| right | 41 | 41 |" in card
+    assert "| | figure | reader | SmolLM2-135M-Instruct |" in card and "| nf4 |" in card
     assert card.endswith("end\n") and "old" not in card
     assert json.loads((tmp_path / "evaluation.json").read_text())["precisions"]["nf4"]["memory_mb"] == 9.5
     assert "0.500" in evaluate.table(report)
 
 
 def test_the_shipped_card_says_what_was_measured():
-    card = (paths.reader() / "README.md").read_text(encoding="utf-8")
-    report = json.loads((paths.reader() / "evaluation.json").read_text(encoding="utf-8"))
+    card = (paths.adapter("reader") / "README.md").read_text(encoding="utf-8")
+    report = json.loads((paths.adapter("reader") / "evaluation.json").read_text(encoding="utf-8"))
     assert evaluate.card_figures(report) in card
 
 
@@ -71,7 +73,7 @@ def test_rules_are_found_in_every_layout():
         ("Law", "Always low."), ("Seat", "Always high."), ("Deposit", "Low.")]  # fmt: skip
 
 
-def test_the_reader_fills_a_sheet_better_one_question_at_a_time(reader):
+def test_the_small_reader_fills_a_sheet_better_one_question_at_a_time(reader):
     asked = evaluate.parts_by_asking(reader, 12)
     at_once = evaluate.score(reader, instruction="term_sheet", n=12)
     assert asked["term_sheet by asking, known"]["field_f1"].value > at_once["field_f1"].value + 0.2

@@ -60,12 +60,14 @@ def lookups(generator: models.Generator, distractors: int = 2) -> dict[str, Inte
 
 
 def lookups_and_refusals(generator: models.Generator) -> tuple[dict[str, Interval], dict[str, Interval]]:
-    """The figures of `lookups`, and F1 of refusing over lookups and questions without an answer, from one reading."""
+    """The figures of `lookups`, and refusals of lookups and of questions without an answer, from one reading."""
     asked = _questions(["lookup", "unanswerable"])
     scores = _read(generator, asked)
-    found = [(s, q.cluster) for s, q in zip(scores, asked, strict=True) if q.task == "lookup"]
-    refusal = metrics.refusal_f1(scores, [q.cluster for q in asked])
-    return _means([s for s, _ in found], [c for _, c in found]), {"refusal_f1": refusal}
+    clusters = [q.cluster for q in asked]
+    found = [(s, c) for s, c, q in zip(scores, clusters, asked, strict=True) if q.task == "lookup"]
+    summary = metrics.summarise_answers(scores, clusters)
+    refusals = {name: summary[name] for name in ("refused_rightly", "refused_wrongly", "refusal_f1")}
+    return _means([s for s, _ in found], [c for _, c in found]), refusals
 
 
 def everyday_questions() -> list[Question]:
@@ -198,6 +200,17 @@ def term_sheets(generator: models.Generator) -> dict[str, Interval]:
             "fits": stats.mean_interval([float(f) for f in fits], clusters)}  # fmt: skip
 
 
+def drafts(generator: models.Generator) -> dict[str, Interval]:
+    """Notices to the other party, from the passages that hold the facts: share of the checklist's points."""
+    texts = {d.id: d for d in corpus.load_documents()}
+    asked = _questions("draft")
+    pages = [[Passage(texts[d].title, text) for d, text in _quotes(q, texts)] for q in asked]
+    chats = [prompts.draft_messages(q.question, page) for q, page in zip(asked, pages, strict=True)]
+    replies = generator.generate(chats, prompts.NEW_TOKENS["draft"])
+    values = [metrics.checklist(r, q.fields) for r, q in zip(replies, asked, strict=True)]
+    return {"checklist": stats.mean_interval(values, [q.cluster for q in asked])}
+
+
 def rewrite(generator: models.Generator) -> dict[str, Interval]:
     """Follow-ups as questions of their own, against the standalone wording."""
     asked = [q for q in corpus.load_questions("dev") if q.followup is not None and q.standalone]
@@ -273,6 +286,7 @@ def evaluate(generator: models.Generator) -> dict[str, dict[str, Any]]:
         "classify": classify(generator),
         "term_sheet": term_sheets(generator),
         "rewrite": rewrite(generator),
+        "draft": drafts(generator),
         "triples": triples(generator),
         "judge": judge(generator),
         "judge by answering": judge(generator, by_answering=True),

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit import judge, metrics, models, paths, prompts, rag, stats
+from labkit import judge, metrics, models, paths, profiles, prompts, rag, stats
 from labkit.metrics import normalise
 from labkit.replies import (
     parse_answer,
@@ -28,9 +28,9 @@ from labkit.replies import (
     parse_triples,
 )
 from labkit.stats import Interval
-from synthesis.reader import examples, groups
+from synthesis.reader import examples
 
-PASSAGES = (1, 3, 5, 8)
+PASSAGES = (1, 3, 8)
 PRECISIONS: dict[str, tuple[str, str | None]] = {
     "fp32": ("fp32", None),
     "bf16": ("bf16", None),
@@ -212,9 +212,7 @@ def score(
     return measure(instruction, reply_to(generator, asked), [e.answer for e in asked])
 
 
-def held_out_worlds(
-    generator: models.Generator, n: int = 200, passages: Sequence[int] = PASSAGES, progress: bool = False
-) -> Figures:
+def held_out_worlds(generator: models.Generator, n: int = 200, progress: bool = False) -> Figures:
     """Every instruction on worlds never seen, with known and with held-out wordings.
 
     Returns:
@@ -223,14 +221,12 @@ def held_out_worlds(
     from tqdm.auto import tqdm
 
     cells: list[tuple[str, dict[str, Any]]] = []
-    for count in passages:
-        for wording in groups.WORDINGS:
-            cells.append((f"answer, {count} passages, {wording}", {"passages": count, "wording": wording}))
-    for wording in groups.WORDINGS:
+    for wording in ("known", "both"):
+        cells += [(f"answer, {k} passages, {wording}", {"passages": k, "wording": wording}) for k in PASSAGES]
         cells.append((f"answer, 3 passages alike, {wording}", {"wording": wording, "alike": True}))
-    for instruction in examples.INSTRUCTIONS[1:]:
-        for wording in ("known", "both"):
-            cells.append((f"{instruction}, {wording}", {"instruction": instruction, "wording": wording}))
+    for instruction in MEASURES:
+        if instruction != "answer":
+            cells += [(f"{instruction}, {w}", {"instruction": instruction, "wording": w}) for w in ("known", "both")]
     bar = tqdm(cells, desc="held-out worlds", disable=not progress)
     return {name: score(generator, n=n, **settings) for name, settings in bar}
 
@@ -296,28 +292,8 @@ def parts_by_asking(generator: models.Generator, n: int = 200, wording: str = "k
     }
 
 
-def hyde_retrieval(generator: models.Generator, embedder: models.Embedder, n: int = 200) -> dict[str, Interval]:
-    """What a made-up passage is good for: how often the wanted passage is among the 5 nearest of `n`.
-
-    Returns:
-        recall_at_5 when searching with the reply, recall_at_5_question when searching with the question.
-    """
-    asked = list(examples.evaluation(n, 1, "both", instruction="hyde"))
-    replies = [r or "." for r in reply_to(generator, asked)]
-    passages = embedder.encode([e.answer for e in asked])
-    figures = {}
-    queries = {"recall_at_5": replies, "recall_at_5_question": [e.messages[-1]["content"][10:] for e in asked]}
-    for name, texts in queries.items():
-        near = np.argsort(-(embedder.encode(texts) @ passages.T), axis=1)[:, :5]
-        hits = [float(i in row) for i, row in enumerate(near)]
-        figures[name] = stats.mean_interval(hits, [str(i) for i in range(n)])
-    return figures
-
-
-def precisions(
-    model_dir: Path | None = None, n: int = 200, names: Sequence[str] = tuple(PRECISIONS)
-) -> dict[str, dict[str, Any]]:
-    """The reader in several precisions side by side, on one machine and the same questions.
+def precisions(n: int = 200, names: Sequence[str] = tuple(PRECISIONS)) -> dict[str, dict[str, Any]]:
+    """The reader in several precisions side by side, on one machine and the same questions, all of it live.
 
     Returns:
         For each: held-out worlds with three passages, the course's dev lookups, MB in memory and tokens per
@@ -330,7 +306,7 @@ def precisions(
     rows: dict[str, dict[str, Any]] = {}
     for name in names:
         dtype, quantization = PRECISIONS[name]
-        generator = models.load_generator(model_dir, dtype=dtype, quantization=quantization)
+        generator = models.load_generator(profiles.READER, dtype=dtype, quantization=quantization)
         generator.fingerprint = None  # a reply from the disk would say nothing of speed
         reply_to(generator, asked[: generator.batch_size])
         start = time.perf_counter()
@@ -348,30 +324,24 @@ def precisions(
     return rows
 
 
-def evaluate(model_dir: Path | None = None, n: int = 200, progress: bool = False) -> dict[str, dict[str, Any]]:
-    """Everything that the model card reports.
+def evaluate(model: str | Path = profiles.READER, n: int = 200, progress: bool = False) -> dict[str, dict[str, Any]]:
+    """What the model card reports of a model: "held-out worlds" and "course dev", figures by instruction.
 
     Args:
-        model_dir: folder with weights and tokenizer; the shipped reader by default. n: questions a cell.
-
-    Returns:
-        "held-out worlds", "course dev" (figures by instruction) and "precisions".
+        model: the reader, the base, or a folder with weights and tokenizer.
+        n: questions a cell.
+        progress: show a bar.
     """
     from synthesis.reader import course_dev
 
-    generator = models.load_generator(model_dir)
+    generator = models.load_generator(model)
     # Eight passages and an amendment need more of the window than the course's profile uses.
     generator.max_length = int(generator.model.config.max_position_embeddings)
     worlds = held_out_worlds(generator, n, progress=progress)
     for wording in ("known", "both"):
         worlds |= verdicts_by_answering(generator, n, wording)
         worlds |= parts_by_asking(generator, n, wording)
-    worlds["hyde, retrieval"] = hyde_retrieval(generator, models.load_embedder(), n)
-    return {
-        "held-out worlds": worlds,
-        "course dev": course_dev.evaluate(generator),
-        "precisions": precisions(model_dir, n),
-    }
+    return {"held-out worlds": worlds, "course dev": course_dev.evaluate(generator)}
 
 
 def table(report: Mapping[str, Mapping[str, Any]]) -> str:
@@ -404,38 +374,28 @@ def _rows(cells: Mapping[str, Mapping[str, Any]], names: Sequence[str], head: st
 
 
 def card_figures(report: Mapping[str, Mapping[str, Any]]) -> str:
-    """The figures of a report (as `plain` gives it) as the tables of the model card."""
-    worlds, dev = report["held-out worlds"], report["course dev"]
-    answer = {k.removeprefix("answer, "): v for k, v in worlds.items() if k.startswith("answer, ")}
-    lines = ["`answer` on worlds never seen:", ""]
-    lines += _rows(answer, ["exact_match", "wrongly_refused", "wrong_answers", "refusal_f1", "citation_accuracy"],
-                   "passages, wordings")  # fmt: skip
-    lines += [
-        "",
-        "The other instructions on worlds never seen:",
-        "",
-        "| instruction, wordings | figures |",
-        "|---|---|",
-    ]
-    others = {k: v for k, v in worlds.items() if not k.startswith("answer, ")}
-    lines += [f"| {key} | " + "; ".join(f"{n.replace('_', ' ')} {_cell(v)}" for n, v in row.items()) + " |"
-              for key, row in others.items()]  # fmt: skip
-    lines += [
-        "",
-        "On the course's dev questions, given what a perfect search would find:",
-        "",
-        "| | figures |",
-        "|---|---|",
-    ]
-    lines += [f"| {key} | " + "; ".join(f"{n.replace('_', ' ')} {_cell(v)}" for n, v in row.items()) + " |"
-              for key, row in dev.items()]  # fmt: skip
-    lines += ["", "Precisions side by side, on the machine that wrote this card:", ""]
-    names = ["exact_match", "wrongly_refused", "wrong_answers", "course_dev_lookup", "memory_mb", "tokens_per_second"]
-    return "\n".join(lines + _rows(report["precisions"], names, "precision"))
+    """The figures of a report (as `write_card` keeps it) as the tables of the model card."""
+    parts = {
+        "On worlds never seen, with known wordings or with both clause and question worded as never before:":
+            "held-out worlds",
+        "On the course's dev questions, given what a perfect search would find:": "course dev",
+    }  # fmt: skip
+    names = [name for name in report if name != "precisions"]
+    lines: list[str] = []
+    for title, part in parts.items():
+        lines += [title, "", f"| | figure | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
+        for key, row in report[names[0]][part].items():
+            for figure in row:
+                cells = " | ".join(_cell(report[name][part][key][figure]) for name in names)
+                lines.append(f"| {key} | {figure.replace('_', ' ')} | {cells} |")
+        lines.append("")
+    lines += ["The reader in several precisions, side by side on the machine that wrote this card:", ""]
+    figures = ["exact_match", "wrongly_refused", "wrong_answers", "course_dev_lookup", "memory_mb", "tokens_per_second"]
+    return "\n".join(lines + _rows(report["precisions"], figures, "precision"))
 
 
-def write_card(folder: Path, n: int = 200) -> None:
-    """Measure the reader in `folder`; write evaluation.json and the figures of its README.md.
+def write_card(folder: Path, n: int = 40) -> None:
+    """Measure the reader and the base side by side; write evaluation.json and the figures of the reader's README.md.
 
     Raises:
         ValueError: README.md lacks the two marks between which the figures go.
@@ -446,6 +406,7 @@ def write_card(folder: Path, n: int = 200) -> None:
     _, closing, after = rest.partition(CARD_MARKS[1])
     if not mark or not closing:
         raise ValueError(f"{readme} lacks the lines {CARD_MARKS[0]!r} and {CARD_MARKS[1]!r}: put them in.")
-    report = stats.plain(evaluate(folder, n, progress=True), 4)
+    measured: dict[str, Any] = {name: evaluate(name, n, progress=True) for name in (profiles.READER, profiles.BASE)}
+    report = stats.plain(measured | {"precisions": precisions(n)}, 4)
     paths.write_atomic(folder / "evaluation.json", json.dumps(report, indent=1) + "\n")
     paths.write_atomic(readme, f"{before}{mark}\n\n{card_figures(report)}\n\n{closing}{after}")
