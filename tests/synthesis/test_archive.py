@@ -6,6 +6,7 @@ import copy
 import datetime
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthesis.archive import build, checks, clauses, consistency, notices, references, terms, values, wording_checks
+from synthesis.archive import (
+    build,
+    checks,
+    clauses,
+    consistency,
+    definitions,
+    figures,
+    notices,
+    references,
+    terms,
+    values,
+    wording_checks,
+)
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 Rows = list[dict[str, Any]]
@@ -93,7 +106,18 @@ def test_the_wordings_have_no_flaws() -> None:
 def test_every_flaw_of_a_wording_is_named() -> None:
     row = {"id": "x", "style": "odd", "text": "Pay {value} or {value} to {C} after {other:moons} under {ref:nothing}."}
     found = " ".join(wording_checks._check_clause("x", row, "days"))
-    for part in ("unknown style", "{value} 2 times", "{C:}", "{other:moons}", "{ref:nothing}", "words"):
+    row = {"id": "x", "style": "us", "text": "Under Section {ref:deposit} the Purple Notice is due in {value}."}
+    found += " ".join(wording_checks._check_clause("cure_period.us.9", row, "days"))
+    for part in (
+        "unknown style",
+        "a clause on deposit that may be absent",
+        "'Purple Notice', which nothing defines",
+        "{value} 2 times",
+        "{C:}",
+        "{other:moons}",
+        "{ref:nothing}",
+        "words",
+    ):
         assert part in found
 
 
@@ -225,7 +249,7 @@ def _early_shipment(rows: dict[str, Rows], texts: dict[str, str]) -> None:
         for clause in row["clauses"]:
             if clause["wording"] == "delivery_time.us.1":
                 old = texts[row["id"]][clause["start"] : clause["end"]]
-                new = f"{old.split('Early shipments')[0]}Early shipments of more than 180 days may be refused at "
+                new = f"{old.split('Shipments more')[0]}Shipments more than 180 days early may be refused at "
                 new += "X's expense. Risk passes on delivery."
                 texts[row["id"]] = texts[row["id"]].replace(old, new)
                 clause["end"] += len(new) - len(old)
@@ -243,6 +267,52 @@ def _foreign_laws(rows: dict[str, Rows], texts: dict[str, str]) -> None:
         for clause in row["clauses"] if not row["amends"] else ():
             if clause["category"] in ("governing_law", "jurisdiction"):
                 clause["value"] = "Finnish law" if clause["category"] == "governing_law" else "Helsinki"
+
+
+def _foreign_law(rows: dict[str, Rows], texts: dict[str, str]) -> None:
+    known = {company["id"]: company for company in rows["companies"]}
+    row = next(r for r in rows["contracts"] if _clause(r, "governing_law")["value"] == "Italian law")
+    for party in row["parties"]:
+        known[party["company"]]["country"] = "Sweden"
+
+
+def _say(sentence: str, *, amendment: bool = False, without: str = "first_refusal", style: str = "") -> Change:
+    """Add a sentence to a text before its signatures, of a contract without a clause of this category."""
+
+    def change(rows: dict[str, Rows], texts: dict[str, str]) -> None:
+        row = next(r for r in rows["contracts"] if bool(r["amends"]) == amendment and style in ("", r["style"])
+                   and without not in {c["category"] for c in r["clauses"]})  # fmt: skip
+        texts[row["id"]] += f"\n\n{sentence}"
+
+    return change
+
+
+def _define(rows: dict[str, Rows], texts: dict[str, str]) -> None:
+    """A definition that nothing uses."""
+    row = next(r for r in rows["contracts"] if r["style"] == "us" and "Losses" not in texts[r["id"]])
+    texts[row["id"]] += '\n\n"Losses" means damages and fines.'
+
+
+def _repeat(rows: dict[str, Rows], texts: dict[str, str]) -> None:
+    """An amendment says what an article of its contract says already."""
+    row = next(r for r in rows["contracts"] if r["amends"])
+    texts[row["id"]] += texts[row["amends"]]
+
+
+def _passing(rows: dict[str, Rows], texts: dict[str, str]) -> None:
+    """A new value below the shorter time that its clause allows for one case."""
+    known = {row["id"]: row for row in rows["contracts"]}
+    for row in rows["contracts"]:
+        for clause in row["clauses"] if row["amends"] else ():
+            base = _clause(known[row["amends"]], clause["category"])
+            wording = consistency._wordings()[base["wording"]]["text"]
+            said = figures.beside(wording, texts[row["amends"]][base["start"] : base["end"]],
+                                              {c["category"] for c in known[row["amends"]]["clauses"]})  # fmt: skip
+            if figures.between(said or [], values.size_of(base["value"]))[0]:
+                clause["value"] = {"day": "1 hour", "%": "0.01%"}.get(
+                    values.CATEGORIES[base["category"]].kind, "1 hour"
+                )
+                return
 
 
 def _early_amendment(rows: dict[str, Rows], texts: dict[str, str]) -> None:
@@ -277,8 +347,26 @@ def _late(rows: dict[str, Rows], texts: dict[str, str]) -> None:
         (_set("cure_period", "11 months"), "cure_period and convenience_termination contradict"),
         (_set("insurance_cover", "EUR 5,000"), "liability_cap and insurance_cover contradict"),
         (_old_order, "speaks of 2011-05-04, which does not fit its date"),
+        (_set("insurance_cover", "EUR 900,000,000"), "insurance_cover and liability_cap contradict"),
+        (_set("liability_cap", "EUR 80,000,000", "minimum_commitment"), "liability_cap and minimum_commitment contrad"),
         (_early_shipment, "180 days does not fit beside"),
         (_foreign_court, "a court in Helsinki does not go with Danish law"),
+        (_foreign_law, "both parties come from Sweden, but Italian law governs"),
+        (_say("Clause 97.3 applies.", style="classic"), "refers to 97.3, which"),
+        (_say("It is in line with sections 2 and 98.", style="plain"), "refers to 98, which"),
+        (_say("As paragraph (zz) says, we agree.", style="letter"), "refers to zz, which"),
+        (_say("Article 99 of the Main Contract applies.", amendment=True, style="civil"), "refers to 99, which"),
+        (_say("The annex lists them."), "mentions 'annex', for which"),
+        (_say("It is shown at every audit.", without="audit_notice"), "mentions 'audit', for which"),
+        (_say("This outlasts the warranty.", without="warranty_period"), "mentions 'the warranty', for which"),
+        (_say("The indemnity has a limit of its own."), "mentions 'The indemnity', for which"),
+        (_say("They look at it for forty-eight hours a day."), "has a day of forty-eight hours"),
+        (_say("They look at it for 36 hours per day."), "has a day of 36 hours"),
+        (_say("Nothing in it delays the Purple Notice."), "uses 'Purple Notice', which nothing defines"),
+        (_say("It is fixed by the Licensed Property.", amendment=True), "uses 'Licensed Property', which"),
+        (_define, "defines Losses and does not use it"),
+        (_repeat, "repeats '"),
+        (_passing, "passes a figure beside"),
         (_foreign_laws, "contracts are under the law of a party's country"),
         (_early_amendment, "is dated before its contract"),
         (_wrong_round, "cannot arrive in round 1"),
@@ -289,10 +377,13 @@ def _late(rows: dict[str, Rows], texts: dict[str, str]) -> None:
 def test_a_fault_of_a_contract_is_found(
     loaded: dict[str, Rows], texts: dict[str, str], change: Change, sentence: str
 ) -> None:
-    assert consistency.contract_faults(loaded["contracts"], loaded["companies"], texts) == []
-    rows, pages = copy.deepcopy(loaded), dict(texts)
+    rows, pages = copy.deepcopy({name: loaded[name] for name in ("contracts", "companies")}), dict(texts)
     change(rows, pages)
     assert sentence in " ".join(consistency.contract_faults(rows["contracts"], rows["companies"], pages))
+
+
+def test_the_contracts_have_no_faults(loaded: dict[str, Rows], texts: dict[str, str]) -> None:
+    assert consistency.contract_faults(loaded["contracts"], loaded["companies"], texts) == []
 
 
 def test_a_figure_that_contradicts_its_value_is_found_in_every_wording_with_a_range(
@@ -473,6 +564,33 @@ def test_every_value_of_every_category_has_the_size_that_its_spelling_says() -> 
             assert values.size_of(value.canonical) == pytest.approx(value.size), category
     with pytest.raises(ValueError, match="no number"):
         values.size_of("Portuguese law")
+
+
+def test_a_contract_prints_the_definitions_that_it_uses() -> None:
+    said = {"Order": "a request for Deliverables.", "Fees": "pay.", "Deliverables": "goods.", "Related Company": "kin."}
+    rows = [{"term": term, "text": text} for term, text in said.items()]
+    found = definitions.used(rows, "Each Order binds. The Related Companies pay no feed.", "us")
+    assert [row["term"] for row in found] == ["Deliverables", "Order", "Related Company"]
+    assert definitions.used(rows[:2], "It pays the fees.", "us") == []
+    assert [row["term"] for row in definitions.used(rows[:2], "It pays the fees.", "plain")] == ["Fees"]
+    assert definitions.unused(rows[:1], '"Order" means a request.\n\nEach Order binds.', "us") == []
+    assert definitions.unused(rows[:1], '"Order" means a request.\n\nIt binds.', "us") == ["Order"]
+
+
+def test_undefined_terms_are_found_and_names_are_not() -> None:
+    said = [
+        'Acme Inc. pays in March. An event (an "Excusable Delay") ends it. After an Excusable Delay Net Sales count.',
+        "Section 3.1 Each Party pays; the Related Companies do not.",
+    ]
+    assert definitions.undefined(said, ["Acme Inc."], ["Related Company"]) == ["Net Sales"]
+    assert definitions.undefined(said, ["Acme Inc."]) == ["Net Sales", "Related Companies"]
+
+
+def test_a_wording_cannot_refer_to_a_clause_that_its_contract_lacks() -> None:
+    setting = clauses.Setting("us", "A", "B", "this Contract", "USD", random.Random(1), numbers={"deposit": "3.1"})
+    assert clauses.fill("See Section {ref:deposit}.", setting).text == "See Section 3.1."
+    with pytest.raises(ValueError, match="a clause on royalty, which the contract lacks"):
+        clauses.fill("See Section {ref:royalty}.", setting)
 
 
 def test_differences_keep_the_unit() -> None:

@@ -6,24 +6,23 @@ import datetime
 import random
 from collections.abc import Iterator
 
-from synthesis.archive import clauses, terms, values, world
+from synthesis.archive import clauses, figures, terms, values, world
 from synthesis.archive.clauses import Setting
-from synthesis.archive.contracts import GROUPED, Clause, Contract, Sheet, kind_name, label, place, upper_first
+from synthesis.archive.contracts import GROUPED, Clause, Contract, Sheet, label, place, upper_first
+from synthesis.archive.values import Value
 
 AMENDED = {"train": 22, "dev": 14, "test": 24}
 LAST = datetime.date(2025, 12, 20)
 TURNS = (1, 2, 3, 0, 0)  # rounds in which one amendment after the other arrives, where a contract allows it
 SOONEST = 120  # days between a contract or amendment and the next amendment
-WORDS = 250  # boilerplate is repeated until an amendment has as many
+WORDS = 250  # boilerplate is added until an amendment has as many
 
 
-def _cited(heading: str, kind: str) -> str:
+def _cited(heading: str) -> str:
     """A contract's heading as a sentence cites it: without its article and without a motto after a colon."""
     heading = heading.removeprefix("The ")
     head, colon, _ = heading.partition(":")
-    if not colon:
-        return upper_first(heading)
-    return head if head.endswith("Agreement") else upper_first(f"{kind_name(kind).split()[0]} contract")
+    return upper_first(head if not colon or head.endswith("Agreement") else f"{head} contract")
 
 
 def _old(clause: Clause) -> str:
@@ -32,15 +31,37 @@ def _old(clause: Clause) -> str:
     return surface if clause.value.kind == "money" else surface[:1].lower() + surface[1:]
 
 
-def _amend(contract: Contract, number: int, date: datetime.date, in_force: dict[str, Clause]) -> Contract:
-    """Write amendment `number` of a contract; `in_force` holds its clauses and is brought up to date."""
+def _topic(base: Clause, style: str) -> str:
+    """What an amendment calls the matter of a clause: the label of its row where the contract has a table."""
+    row = next(row for row in clauses.entries()[base.category] if row["id"] == base.wording)
+    return f'"{row["row"]}"' if style == "schedule" and "row" in row else label(base.category)
+
+
+def _between(contract: Contract, base: Clause, old: Value) -> tuple[float, float]:
+    """The figures that a clause sets below and above its value."""
+    row = next(row for row in clauses.entries()[base.category] if row["id"] == base.wording)
+    said = figures.beside(row["text"], base.body, {clause.category for clause in contract.clauses}) or []
+    return figures.between(said, old.size)
+
+
+def _amend(contract: Contract, number: int, date: datetime.date, in_force: dict[str, Clause],
+           said: set[str]) -> Contract:  # fmt: skip
+    """Write amendment `number` of a contract.
+
+    Args:
+        contract: what is amended.
+        number: of the amendment.
+        date: of the amendment.
+        in_force: the clauses in force, brought up to date here.
+        said: headings of the boilerplate that the contract and its amendments have.
+    """
     deal, rng = contract.deal, world.stream("amendment", contract.id, number)
     frame = world.load("frames.toml")["style"][deal.style]
     amendment = frame["amendment"]
     extra = {"date": clauses.write_date(date, deal.style), "original_date": clauses.write_date(deal.date, deal.style),
-             "original_title": _cited(contract.heading, deal.kind), "number": str(number),
+             "original_title": _cited(contract.heading), "number": str(number),
              "A_full": deal.a.name, "B_full": deal.b.name, "A_seat": deal.a.seat, "B_seat": deal.b.seat}  # fmt: skip
-    setting = Setting(deal.style, deal.a.name, deal.b.name, amendment["agreement"], contract.currency, rng, date,
+    setting = Setting(deal.style, deal.a.name, deal.b.name, amendment["agreement"], contract.currency, rng,
                       contract.business_day, {c.category: c.number for c in contract.clauses}, extra)  # fmt: skip
     sheet = Sheet()
     heading = clauses.fill(amendment["title"], setting).text
@@ -49,24 +70,28 @@ def _amend(contract: Contract, number: int, date: datetime.date, in_force: dict[
     setting.a, setting.b = contract.terms
     found = _replacements(contract, date, in_force, setting, sheet)
     item = len(found)
-    # Entire agreement, notices and the like stand in the contract: repeated here they would contradict it.
-    fitting = [row for row in frame["boilerplate"] if row["heading"] in amendment["boilerplate"]]
+    # What the contract or an earlier amendment says is not said again: two figures for one thing would contradict.
+    fitting = [row for row in frame["boilerplate"] if row["heading"] in amendment["boilerplate"]
+               and row["heading"] not in said and deal.kind in row.get("kinds", (deal.kind,))]  # fmt: skip
+    added = []
     for row in rng.sample(fitting, len(fitting)):
         if len(sheet.text.split()) >= WORDS:
             break
         item += 1
+        added.append(row["heading"])
         sheet.add(f"{item}. {clauses.fill(row['text'].strip(), setting).text}")
     sheet.add(clauses.fill(amendment["closing"].strip(), setting).text)
     title = f"Amendment {number} of {clauses.write_date(date, 'classic')} to the {contract.title}"
     return Contract(f"{contract.id}-A{number}", title, deal, date, contract.terms, contract.currency, heading,
-                    sheet.text, found, contract.id, contract.business_day, ["txt"])  # fmt: skip
+                    sheet.text, found, contract.id, contract.business_day, ["txt"], added)  # fmt: skip
 
 
 def _replacements(contract: Contract, date: datetime.date, in_force: dict[str, Clause], setting: Setting,
                   sheet: Sheet) -> list[Clause]:  # fmt: skip
     """Three to five clauses with new values, written onto the sheet."""
     rng, style = setting.rng, contract.deal.style
-    replacements = world.load("frames.toml")["style"][style]["amendment"]["replacements"]
+    amendment = world.load("frames.toml")["style"][style]["amendment"]
+    replacements = amendment["replacements"]
     changeable = [c for c in contract.clauses if values.CATEGORIES[c.category].kind in values.NUMERIC]
     patterns = rng.sample(range(len(replacements)), len(replacements))
     found: list[Clause] = []
@@ -76,14 +101,17 @@ def _replacements(contract: Contract, date: datetime.date, in_force: dict[str, C
             break
         old = in_force[base.category]
         now = {c.category: in_force[c.category].value for c in changeable}
-        value = terms.change(base.category, old.value, now, (date - contract.date).days, contract.currency, rng)
+        value = terms.change(base.category, old.value, now, (date - contract.date).days, contract.currency, rng,
+                             _between(contract, base, old.value))  # fmt: skip
         if value is None:
             continue
         pattern = patterns[len(found) % len(patterns)]
-        setting.extra.update(topic=label(base.category), old=_old(old), ref=base.number)
+        setting.extra.update(topic=_topic(base, style), old=_old(old), ref=base.number)
         template = replacements[pattern].replace("{ref}", base.number)
         written = clauses.fill(template, setting, values.write(value, style, rng, setting.business_day))
         lead = f"{len(found) + 1}. "
+        if base.category == "initial_term":
+            written.text += f" {amendment['term_note']}"
         start = sheet.add(lead + written.text)
         clause = Clause(base.category, f"amendment.{style}.{pattern + 1}", base.heading, value, written.surface)
         clause.number, clause.start, clause.end = base.number, start, start + len(lead) + len(written.text)
@@ -115,7 +143,8 @@ def _next(pool: list[Contract], made: list[Contract], target: int, rng: random.R
     for contract, days in [*((c, days) for c, days in fitting if days), *choices]:
         earlier = [a for a in made if a.amends == contract.id]
         held = {c.category: c for document in (contract, *earlier) for c in document.clauses}
-        return _amend(contract, len(earlier) + 1, rng.choice(days), held)
+        said = {heading for document in (contract, *earlier) for heading in document.boilerplate}
+        return _amend(contract, len(earlier) + 1, rng.choice(days), held, said)
     raise ValueError("No contract of a split may be amended once more: add contracts.")
 
 

@@ -83,7 +83,6 @@ class Setting:
     agreement: str
     currency: str
     rng: random.Random
-    date: datetime.date
     business_day: str = "business day"
     numbers: dict[str, str] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
@@ -119,16 +118,13 @@ def limits(kind: str, low: str | None, high: str | None, size: float | None) -> 
 
 
 def decoy(kind: str, setting: Setting, avoid: set[str], low: float = 0.0, high: float = float("inf")) -> str:
-    """A number or date of this kind that is none of the values in `avoid` (canonical forms; added to).
+    """A number of this kind that is none of the values in `avoid` (canonical forms; added to).
 
-    A date lies one to eighteen months before that of the contract. Where no figure lies in the range, the nearest is
-    taken, so that a short value still leaves one.
+    Where no figure lies in the range, the nearest is taken, so that a short value still leaves one.
     """
     rng = setting.rng
-    if kind == "date":
-        return write_date(setting.date - datetime.timedelta(days=rng.randrange(30, 540)), setting.style)
     if kind not in values.DECOYS:
-        raise ValueError(f"There is no decoy of the kind {kind!r}: use one of {', '.join(values.DECOYS)} or date.")
+        raise ValueError(f"There is no decoy of the kind {kind!r}: use one of {', '.join(values.DECOYS)}.")
     made = [values.make(kind.removeprefix("small_"), *choice, setting.currency) for choice in values.DECOYS[kind]]
     free = [value for value in made if not avoid.intersection(value.aliases)]
     fitting = [value for value in free if low <= value.size <= high]
@@ -183,7 +179,11 @@ def fill(template: str, setting: Setting, value: str | None = None, owner: str |
         elif name == "agreement":
             piece = setting.agreement
         elif name == "ref":
-            piece = reference(detail or "", setting)
+            if detail not in setting.numbers:
+                raise ValueError(
+                    f"A wording refers to a clause on {detail}, which the contract lacks: use {{?{detail}}}."
+                )
+            piece = setting.numbers[detail]
         elif name == "other":
             piece = decoy(detail or "", setting, avoid, *limits(detail or "", slot.group(3), slot.group(4), size))
         elif name in setting.extra:
@@ -199,18 +199,6 @@ def fill(template: str, setting: Setting, value: str | None = None, owner: str |
         if text.endswith(".") and template[place : place + 1] == ".":
             place += 1  # "Inc." ends its sentence itself
     return Written(text + template[place:], *mark)
-
-
-def reference(category: str, setting: Setting) -> str:
-    """The number of another clause; where the contract lacks it, of a neighbour in its group or of any clause."""
-    if category in setting.numbers:
-        return setting.numbers[category]
-    for _, members in GROUPS.values():
-        if category in members:
-            near = [setting.numbers[other] for other in members if other in setting.numbers]
-            if near:
-                return near[0]
-    return setting.rng.choice(list(setting.numbers.values()))
 
 
 def entries() -> dict[str, list[dict[str, Any]]]:

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from synthesis.archive import clauses, terms, values, world
+from synthesis.archive import clauses, figures, mentions, terms, values, world
 from synthesis.archive.several import LISTED
 
 Row = dict[str, Any]
 TASKS_ON_ONE = ("lookup", "multihop", "amended", "list", "summarise", "unanswerable")
 RELATED = 0.7  # least share of contracts under the law of a party's country
 MEMBERS = 0.9  # least share of list questions with two members or more
-OLDEST = 740  # days before a contract's date that its text may speak of
 DATE = re.compile(
     rf"\b(\d{{1,2}}) ({'|'.join(clauses.MONTHS)}) (\d{{4}})\b|\b({'|'.join(clauses.MONTHS)}) (\d{{1,2}}), (\d{{4}})\b"
 )
@@ -25,13 +24,17 @@ DATE = re.compile(
 def contract_faults(documents: list[Row], companies: list[Row], texts: Mapping[str, str]) -> list[str]:
     """Sentences about contracts and amendments that contradict themselves, their kind, their date or their parties."""
     found: list[str] = []
-    known = {row["id"]: row for row in companies}
+    known, by_id = {row["id"]: row for row in companies}, {row["id"]: row for row in documents}
+    names = {name for row in companies for name in (row["name"], row["short"], row["seat"])}
     for row in documents:
+        original = row["amends"] or row["id"]
         found += _parties(row, known)
         found += _kind(row)
         found += _dates(row, texts[row["id"]], documents)
         found += _figures(row, texts[row["id"]])
-    return found + _values(documents) + _laws(documents, known) + _rounds(documents)
+        found += _amended(row, by_id[original], texts[original])
+        found += mentions.faults(row, texts[row["id"]], (by_id[original], texts[original]), names)
+    return found + _values(documents) + _laws(documents, known) + _rounds(documents) + _repeated(documents, texts)
 
 
 def question_faults(asked: Mapping[str, list[Row]], documents: list[Row], companies: list[Row]) -> list[str]:
@@ -87,9 +90,9 @@ def _wordings() -> dict[str, Row]:
 def _dates(row: Row, text: str, documents: list[Row]) -> list[str]:
     day = datetime.date.fromisoformat(row["date"])
     original = next((d["date"] for d in documents if d["id"] == row["amends"]), row["date"])
-    oldest = datetime.date.fromisoformat(original) - datetime.timedelta(days=OLDEST)
+    dates = {day, datetime.date.fromisoformat(original)}
     return [f"{row['id']} speaks of {named.isoformat()}, which does not fit its date {row['date']}."
-            for named in _named_dates(text) if not oldest <= named <= day]  # fmt: skip
+            for named in _named_dates(text) if named not in dates]  # fmt: skip
 
 
 def _named_dates(text: str) -> Iterator[datetime.date]:
@@ -116,53 +119,47 @@ def _figures(row: Row, text: str) -> list[str]:
         return []
     found, held = [], {clause["category"] for clause in row["clauses"]}
     for clause in row["clauses"]:
-        template = _wordings()[clause["wording"]]["text"]
-        template = clauses.OPTIONAL.sub(lambda m: m[2] if m[1] in held else "", template)
-        pattern, slots = _pattern(" ".join(template.split()))
-        match = pattern.search(" ".join(text[clause["start"] : clause["end"]].split()))
         where = f"{row['id']} {clause['category']}"
-        if not match:
+        said = figures.beside(_wordings()[clause["wording"]]["text"], text[clause["start"] : clause["end"]], held)
+        if said is None:
             found.append(f"{where} does not follow the wording {clause['wording']}.")
             continue
         numeric = values.CATEGORIES[clause["category"]].kind in values.NUMERIC
         size = values.size_of(clause["value"]) if numeric else None
-        for (kind, low, high), surface in zip(slots, match.groups(), strict=True):
+        for (kind, low, high), surface in said:
             least, most = clauses.limits(kind, low, high, size)
-            actual = _sizes(kind).get(surface.lower())
+            actual = figures.size(kind, surface)
             if actual is None or not least - 1e-6 <= actual <= most + 1e-6:
                 found.append(f"{where}: {surface} does not fit beside {clause['value']}.")
     return found
 
 
-@cache
-def _pattern(template: str) -> tuple[re.Pattern[str], list[tuple[str, str | None, str | None]]]:
-    """A pattern for the texts of a wording, with a group for each figure beside the value; and their ranges."""
-    text, place, slots = "", 0, []
-    for slot in clauses.SLOT.finditer(template):
-        text += _literal(template[place : slot.start()])
-        place = slot.end()
-        if slot[1] == "other" and slot[2] != "date":
-            slots.append((slot[2], slot[3], slot[4]))
-            text += f"({'|'.join(re.escape(surface) for surface in sorted(_sizes(slot[2]), key=len, reverse=True))})"
-        else:
-            text += ".+?" + ("(?:'s|')" if slot[5] else "")
-    return re.compile(text + _literal(template[place:]) + "$", re.IGNORECASE), slots
+def _amended(row: Row, original: Row, text: str) -> list[str]:
+    """New values that pass a figure beside the old one, such as a shorter time allowed for one case."""
+    found, held = [], {clause["category"]: clause for clause in original["clauses"]}
+    for clause in row["clauses"] if row["amends"] else ():
+        base = held[clause["category"]]
+        template = _wordings()[base["wording"]]["text"]
+        said = figures.beside(template, text[base["start"] : base["end"]], held) or []
+        low, high = figures.between(said, values.size_of(base["value"]))
+        if not low < values.size_of(clause["value"]) < high:
+            found.append(f"{row['id']} {clause['category']}: {clause['value']} passes a figure beside {base['value']}.")
+    return found
 
 
-def _literal(text: str) -> str:
-    """Literal text of a wording: an article before a slot may change, a full stop after "Inc." may be missing."""
-    dot = text.startswith(".")
-    article = re.search(r"(?:^|(?<=\s))an? $", text, re.IGNORECASE)
-    middle = re.escape(text[1 if dot else 0 : article.start() if article else None])
-    return (r"\.?" if dot else "") + middle + (r"(?:an?\ )?" if article else "")
-
-
-@cache
-def _sizes(kind: str) -> dict[str, float]:
-    """The size of every figure of a kind, by its spelling in small letters."""
-    made = [values.make(kind.removeprefix("small_"), *choice, currency)
-            for choice in values.DECOYS[kind] for currency in values.CURRENCIES]  # fmt: skip
-    return {surface.lower(): value.size for value in made for surface in value.surfaces.values()}
+def _repeated(documents: list[Row], texts: Mapping[str, str]) -> list[str]:
+    """Boilerplate of an amendment that its contract or an earlier amendment has."""
+    found = []
+    said: dict[str, str] = {}
+    for row in sorted(documents, key=lambda row: (row["date"], row["id"])):
+        name = row["amends"] or row["id"]
+        for boilerplate in world.load("frames.toml")["style"][row["style"]]["boilerplate"] if row["amends"] else ():
+            pieces = clauses.SLOT.split(boilerplate["text"])[:: clauses.SLOT.groups + 1]
+            piece = max((" ".join(part.split()) for part in pieces), key=len)
+            if piece in texts[row["id"]] and piece in said.get(name, ""):
+                found.append(f"{row['id']} repeats {boilerplate['heading']!r}.")
+        said[name] = said.get(name, "") + texts[row["id"]]
+    return found
 
 
 def _laws(documents: list[Row], known: Mapping[str, Row]) -> list[str]:
@@ -171,7 +168,10 @@ def _laws(documents: list[Row], known: Mapping[str, Row]) -> list[str]:
     for row in contracts:
         held = {clause["category"]: clause["value"] for clause in row["clauses"]}
         law = laws[held["governing_law"]]
-        related += law["country"] in {known[party["company"]]["country"] for party in row["parties"]}
+        countries = {known[party["company"]]["country"] for party in row["parties"]}
+        related += law["country"] in countries
+        if len(countries) == 1 and law["country"] not in countries:
+            found.append(f"{row['id']}: both parties come from {countries.pop()}, but {law['adjective']} law governs.")
         if held["jurisdiction"] not in law["cities"]:
             found.append(f"{row['id']}: a court in {held['jurisdiction']} does not go with {held['governing_law']}.")
     if related < RELATED * len(contracts):

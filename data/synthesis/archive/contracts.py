@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from synthesis.archive import clauses, terms, values, world
+from synthesis.archive import clauses, definitions, terms, values, world
 from synthesis.archive.clauses import GROUPS, Setting, Written
 from synthesis.archive.values import Value
 from synthesis.archive.world import Company, Deal
@@ -49,6 +49,11 @@ class Clause:
     body: str = ""
     held_out: bool = False
 
+    def move(self, by: int) -> None:
+        """Shift the spans of a clause before which text was put in."""
+        for name in ("start", "end", "value_start", "value_end", "evidence_start", "evidence_end"):
+            setattr(self, name, getattr(self, name) + by)
+
     def record(self) -> dict[str, Any]:
         """The clause as `contracts.jsonl` holds it."""
         names = ("category", "wording", "number", "heading", "start", "end", "value_start", "value_end", "surface")
@@ -74,6 +79,7 @@ class Contract:
     amends: str | None = None
     business_day: str = "business day"
     formats: list[str] = field(default_factory=list)
+    boilerplate: list[str] = field(default_factory=list)
 
     def clause(self, category: str) -> Clause | None:
         """The clause of a category, or None where the document has none."""
@@ -198,13 +204,14 @@ class Writer:
         self.terms = _terms(deal, self.rng)
         self.law = terms.draw_law(deal.a, deal.b, self.rng)
         self.currency = terms.draw_currency(deal.a, deal.b, self.law, self.rng)
-        self.definitions = self._definitions()
-        defined = any(row["term"] == "Business Day" for row in self.definitions)
-        self.setting = Setting(deal.style, *self.terms, self.title["agreement"], self.currency, self.rng, deal.date,
+        # Most contracts that define any terms define the business day.
+        defined = 1 in self.rng.sample(range(5), self.rng.randrange(3, 6)) and deal.style not in ("plain", "letter")
+        self.setting = Setting(deal.style, *self.terms, self.title["agreement"], self.currency, self.rng,
                                "Business Day" if defined else "business day", extra=self._extra())  # fmt: skip
         self.people = people
         self.sheet = Sheet()
         self.found: list[Clause] = []
+        self.printed: list[str] = []
 
     def _extra(self) -> dict[str, str]:
         deal = self.deal
@@ -231,22 +238,34 @@ class Writer:
         owners = {c: row["owner"] for c, row in wordings.items() if "owner" in row}
         drawn = terms.draw(categories, deal, self.law, self.currency, lambda category: self._party(category, owners),
                            self.people, rng)  # fmt: skip
-        self._opening(heading)
+        opened = self._opening(heading)
         self._particulars(categories, wordings, drawn)
         for position, (title, members) in enumerate(sections, 1):
             self._section(position, title, members, wordings, drawn)
         self._boilerplate(len(sections))
         self.sheet.add(self._fill(frame["closing"]["text"]))
+        self._define(opened)
         kind_title = _title_case(kind_name(deal.kind))
         date = clauses.write_date(deal.date, "classic")
         title = f"{kind_title} between {deal.a.name} and {deal.b.name}, {date}"
         return Contract(deal.id, title, deal, deal.date, self.terms, self.currency, heading, self.sheet.text,
-                        self.found, business_day=self.setting.business_day, formats=["txt"])  # fmt: skip
+                        self.found, business_day=self.setting.business_day, formats=["txt"],
+                        boilerplate=self.printed)  # fmt: skip
 
-    def _definitions(self) -> list[dict[str, Any]]:
-        rows = self.frame["definition"]
-        chosen = self.rng.sample(rows, min(len(rows), self.rng.randrange(3, 6)))
-        return sorted(chosen, key=lambda row: str(row["term"]))
+    def _define(self, place: int) -> None:
+        """Put the definitions of the terms that the text uses at this place of it."""
+        rows = definitions.used(self.frame["definition"], self.sheet.text, self.deal.style)
+        if not rows:
+            return
+        lines = ["DEFINITIONS" if self.deal.style in GROUPED else "Definitions"]
+        for row in rows:
+            joint = " " if row["text"].strip()[0].islower() else ": "
+            lines.append(f'"{row["term"]}"{joint}{self._fill_inside(row["text"])}')
+        added = "".join(f"\n\n{line}" for line in lines)
+        text = self.sheet.text
+        self.sheet.text = text[:place] + added + text[place:]
+        for clause in self.found:
+            clause.move(len(added))
 
     def _party(self, category: str, owners: dict[str, str]) -> Value | None:
         """The party that a clause names as its answer, with the names that an answer may give it."""
@@ -256,7 +275,8 @@ class Writer:
         company, term = (self.deal.a, self.deal.b)[side], self.terms[side]
         return values.name_value("party", term, [term, term.removeprefix("the "), company.name, company.short])
 
-    def _opening(self, heading: str) -> None:
+    def _opening(self, heading: str) -> int:
+        """Write heading, parties and recitals; where they end."""
         frame, rng, add = self.frame, self.rng, self.sheet.add
         add(heading.upper() if self.deal.style in ("classic", "us") else heading)
         add(self._fill(rng.choice(frame["preamble"])["text"]))
@@ -268,10 +288,7 @@ class Writer:
         for number, item in enumerate(items, 1):
             mark = f"({chr(64 + number)}) " if self.deal.style == "classic" else ""
             add(mark + self._fill(item))
-        add("DEFINITIONS" if self.deal.style in ("classic", "us") else "Definitions")
-        for row in self.definitions:
-            joint = " " if row["text"].strip()[0].islower() else ": "
-            add(f'"{row["term"]}"{joint}{self._fill_inside(row["text"])}')
+        return len(self.sheet.text)
 
     def _fill_inside(self, template: str) -> str:
         """Fill a text that continues a line: its first letter stays as it is written."""
@@ -339,6 +356,7 @@ class Writer:
             if count >= 3 and len(self.sheet.text.split()) >= aim:
                 break
             sections += 1
+            self.printed.append(row["heading"])
             self.sheet.add(_heading(self.frame["heading"], sections, upper_first(row["heading"])))
             lead = {"classic": f"{sections}.1 ", "us": f"Section {sections}.1 "}.get(self.deal.style, "")
             self.sheet.add(lead + self._fill(row["text"]))

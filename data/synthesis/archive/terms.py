@@ -31,6 +31,11 @@ ORDER: tuple[tuple[str, str, float], ...] = (
     ("deposit", "liability_cap", 0.5),
     ("response_time", "breach_notification", 4.0),
 )
+# As in ORDER, of figures that only look odd together: the first is drawn anew in a stream of its own.
+SCALE: tuple[tuple[str, str, float], ...] = (
+    ("insurance_cover", "liability_cap", 10.0),
+    ("liability_cap", "minimum_commitment", 20.0),
+)
 # A clause that makes no sense without the other.
 NEEDS = {"renewal_notice": "renewal_term", "service_credit": "service_level"}
 CURRENCIES = {"England": "GBP", "Scotland": "GBP", "Switzerland": "CHF", "United States": "USD"}
@@ -38,19 +43,23 @@ RELATED = 0.85  # share of contracts under the law of a party's country; the oth
 NEUTRAL = ("English", "Irish", "Swiss", "Swedish", "Austrian", "Belgian", "New York")
 
 
-def contradictions(sizes: Mapping[str, float]) -> list[tuple[str, str]]:
+def contradictions(sizes: Mapping[str, float], order: tuple[tuple[str, str, float], ...] = (*ORDER, *SCALE)
+                   ) -> list[tuple[str, str]]:  # fmt: skip
     """Pairs of categories whose values contradict each other; `sizes` as in `values.Value.size`, by category."""
-    return [(small, large) for small, large, factor in ORDER
+    return [(small, large) for small, large, factor in order
             if small in sizes and large in sizes and sizes[small] > factor * sizes[large] + 1e-6]  # fmt: skip
 
 
 def draw_law(a: Company, b: Company, rng: random.Random) -> dict[str, Any]:
-    """The law of a contract, mostly that of the country of one party."""
+    """The law of a contract, mostly that of the country of one party; that of both where they share it."""
     laws = world.load("names.toml")["laws"]
     home, related = rng.choice((a.country, b.country)), rng.random() < RELATED
     if related:
         return rng.choice([law for law in laws if law["country"] == home])
-    return rng.choice([law for law in laws if law["adjective"] in NEUTRAL and law["country"] != home])
+    neutral = rng.choice([law for law in laws if law["adjective"] in NEUTRAL and law["country"] != home])
+    if a.country == b.country:
+        return world.stream("law", a.id, b.id).choice([law for law in laws if law["country"] == home])
+    return neutral
 
 
 def draw_currency(a: Company, b: Company, law: Mapping[str, Any], rng: random.Random) -> str:
@@ -79,12 +88,31 @@ def draw(categories: list[str], deal: Deal, law: dict[str, Any], currency: str, 
     found = {c: party(c) or _name(c, deal, law, people, rng) for c in categories if c not in numeric}
     found |= {c: number(c, currency, rng) for c in numeric}
     for _ in range(2000):
-        pairs = contradictions({c: found[c].size for c in numeric})
+        pairs = contradictions({c: found[c].size for c in numeric}, ORDER)
         if not pairs:
-            return {c: found[c] for c in categories}
+            return _to_scale({c: found[c] for c in categories}, currency, world.stream("scale", deal.id))
         for category in rng.choice(pairs):
             found[category] = number(category, currency, rng)
     raise ValueError(f"No values of {deal.id} agree: widen the ranges of {pairs[0][0]} and {pairs[0][1]}.")
+
+
+def _to_scale(found: dict[str, Value], currency: str, rng: random.Random) -> dict[str, Value]:
+    """Values that keep SCALE as well: an insurance or a minimum drawn anew, the others as they are.
+
+    Raises:
+        ValueError: nothing in the range of a category keeps it.
+    """
+    for large, small, factor in SCALE:
+        category = "insurance_cover" if large == "insurance_cover" else "minimum_commitment"
+        sizes = {name: value.size for name, value in found.items() if name in {c for row in ORDER for c in row[:2]}}
+        if {large, small} <= sizes.keys() and sizes[large] > factor * sizes[small]:
+            drawn = (number(category, currency, rng) for _ in range(500))
+            fits = ((large, small, factor), *ORDER)
+            found[category] = next((v for v in drawn if not contradictions(sizes | {category: v.size}, fits)),
+                                   found[category])  # fmt: skip
+            if contradictions(sizes | {category: found[category].size}, fits):
+                raise ValueError(f"No {category} agrees with the other values: widen its range.")
+    return found
 
 
 def number(category: str, currency: str, rng: random.Random) -> Value:
@@ -95,7 +123,7 @@ def number(category: str, currency: str, rng: random.Random) -> Value:
 
 
 def change(category: str, old: Value, now: Mapping[str, Value], elapsed: float, currency: str,
-           rng: random.Random) -> Value | None:  # fmt: skip
+           rng: random.Random, between: tuple[float, float] = (0.0, float("inf"))) -> Value | None:  # fmt: skip
     """A new value for an amendment, at most four times as large or small and in harmony with the values in force.
 
     Args:
@@ -105,6 +133,7 @@ def change(category: str, old: Value, now: Mapping[str, Value], elapsed: float, 
         elapsed: days since the date of the contract; the initial term is not cut below them.
         currency: of the contract.
         rng: the amendment's stream.
+        between: sizes of the figures beside the value, which it stays above and below.
 
     Returns:
         None where no value fits.
@@ -115,6 +144,7 @@ def change(category: str, old: Value, now: Mapping[str, Value], elapsed: float, 
         fits = not set(new.aliases) & set(old.aliases) and old.size / 4 <= new.size <= old.size * 4
         if (
             fits
+            and between[0] < new.size < between[1]
             and not contradictions(sizes | {category: new.size})
             and (category != "initial_term" or new.size > 1.2 * elapsed)
         ):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from synthesis.archive import clauses, playbook, values, world
+from synthesis.archive import clauses, contracts, definitions, playbook, terms, values, world
 
 Row = dict[str, Any]
 STYLES = ("classic", "us", "plain", "civil", "schedule", "letter")
@@ -70,19 +71,48 @@ def _check_clause(name: str, row: Row, kind: str) -> list[str]:
         found.append(f"clauses: {name} must name its owner, A or B, and have that party in its text.")
     for slot, detail, low, high, _ in clauses.SLOT.findall(text):
         good = (slot in ("value", "A", "B", "agreement") or (slot == "ref" and detail in values.CATEGORIES)
-                or (slot == "other" and (detail in values.DECOYS or detail == "date")))  # fmt: skip
+                or (slot == "other" and detail in values.DECOYS))  # fmt: skip
         if not good:
             found.append(f"clauses: {name} has the unknown placeholder {{{slot}:{detail}}}: correct it.")
         elif low and kind not in values.NUMERIC and "value" in low + high:
             found.append(f"clauses: {name} has a range around its value, which is no number: write numbers.")
+    found += [f"clauses: {name} refers to a clause on {other} that may be absent: put it into {{?{other}}} ... {{/}}."
+              for other in _loose(name.split(".")[0], text)]  # fmt: skip
+    if row["style"] in STYLES:
+        flat = clauses.SLOT.sub("x", clauses.OPTIONAL.sub(r"\2", " ".join(text.split())))
+        found += [f"clauses: {name} uses {term!r}, which nothing defines: define it there, or write it small."
+                  for term in definitions.undefined([flat], (), _terms(row["style"]))]  # fmt: skip
     if not 15 <= len(text.split()) <= 120:
         found.append(f"clauses: {name} has {len(text.split())} words: keep it between 15 and 120.")
     return found
 
 
+def _loose(category: str, text: str) -> Iterable[str]:
+    """The categories that a text refers to although its contract may have no such clause."""
+    sure = {*contracts.CORE, category, terms.NEEDS.get(category)}
+    pieces = [("", clauses.OPTIONAL.sub("", text)), *((m[1], m[2]) for m in clauses.OPTIONAL.finditer(text))]
+    for held, piece in pieces:
+        yield from (other for other in re.findall(r"\{ref:(\w+)\}", piece) if other not in sure | {held})
+
+
+@cache
+def _terms(style: str) -> frozenset[str]:
+    """The terms that every contract of a style may use: those of its definitions, openings and clause on the term."""
+    frame = world.load("frames.toml")["style"][style]
+    opened = [set(definitions.QUOTED.findall(row["text"])) for row in frame["preamble"]]
+    begun = [set(definitions.QUOTED.findall(row["text"]))
+             for row in clauses.entries()["initial_term"] if row["style"] == style]  # fmt: skip
+    return frozenset(
+        {row["term"] for row in frame["definition"]} | set.intersection(*opened) | set.intersection(*begun)
+    )
+
+
 def _check_frames() -> list[str]:
     found, styles = [], world.load("frames.toml")["style"]
     for style in STYLES:
+        for row in styles[style]["boilerplate"] if style in styles else ():
+            found += [f"frames.toml: {row['id']} refers to a clause on {other} that may be absent: say it without."
+                      for other in _loose("", row["text"])]  # fmt: skip
         if style not in styles:
             found.append(f"frames.toml has no style {style}: add it.")
             continue
