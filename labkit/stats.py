@@ -179,8 +179,10 @@ _ODDS = np.exp(np.linspace(-6.0, 2.2, 13))
 def _share_bounds(sums: np.ndarray, squares: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
     """95 % interval of a mean share, from a beta-binomial model with one share a cluster (Skellam 1948).
 
-    The share has Jeffreys' prior; the logarithm of the design effect, that is, of how much less a clustered sample
-    tells, a flat one (Box and Tiao 1973, chapter 5). Scores that vary less than yes and no count as more trials.
+    The share has Jeffreys' prior. So that few clusters that happen to look alike are not trusted too much, the standard
+    deviation between clusters, as a multiple of that within, has a prior that is flat where it is small (Gelman 2006);
+    where it is large its logarithm has, as it would widen intervals without end. Scores that vary less than yes and no
+    count as more trials.
 
     Args:
         sums: sum of the scores in each cluster.
@@ -194,25 +196,25 @@ def _share_bounds(sums: np.ndarray, squares: np.ndarray, sizes: np.ndarray) -> t
     # At least as if one score differed: that none did is no proof that none could.
     vary = min(1.0, max(within / as_yes_and_no, 1 / n)) if as_yes_and_no > 1e-12 else 1.0
     hits, misses = sums / vary, (sizes - sums) / vary
-    flat = _ODDS * (n / vary / len(sizes))
-    prior = np.log(flat / (1 + flat))
     logits = np.linspace(-9.0, 9.0, 37)
-    likely = np.flatnonzero((coarse := _log_posterior(logits, hits, misses, prior)) > coarse.max() - 12)
+    likely = np.flatnonzero((coarse := _log_posterior(logits, hits, misses)) > coarse.max() - 12)
     fine = np.linspace(logits[max(0, likely[0] - 1)], logits[min(36, likely[-1] + 1)], 81)
-    log_density = _log_posterior(fine, hits, misses, prior)
+    log_density = _log_posterior(fine, hits, misses)
     density = np.exp(log_density - log_density.max())
     mass = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
     low, high = np.interp([0.025, 0.975], mass / mass[-1], fine)
     return float(1 / (1 + np.exp(-low))), float(1 / (1 + np.exp(-high)))
 
 
-def _log_posterior(logits: np.ndarray, hits: np.ndarray, misses: np.ndarray, prior: np.ndarray) -> np.ndarray:
+def _log_posterior(logits: np.ndarray, hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
     """Log density of each logit of the mean share, up to a constant, summed over the correlation within a cluster."""
     from scipy.special import betaln, logsumexp
 
     yes = 1 / (1 + np.exp(-logits))
     a, b = (share[None, :, None] / _ODDS[:, None, None] for share in (yes, 1 - yes))
     logs = (betaln(hits + a, misses + b) - betaln(a, b)).sum(axis=2)
+    # The grid is even over log odds, so this is flat over the root of small odds and over the logarithm of large ones.
+    prior = 0.5 * np.log(_ODDS / (1 + _ODDS))
     return np.asarray(logsumexp(logs + prior[:, None], axis=0) + 0.5 * np.log(yes * (1 - yes)))
 
 

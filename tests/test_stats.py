@@ -49,11 +49,12 @@ def draw(rng, sizes, kind, mean, correlation):
 def test_intervals_hold_the_truth_and_are_not_much_wider_than_they_must(clusters):
     rng, hits, widths, runs, worst = np.random.default_rng(clusters), 0, [], 0, {}
     sizes = SIZES[clusters]
-    settings = [(k, m, r) for k, means in (("binary", (0.5, 0.05)), ("score", (0.5, 0.95)), ("difference", (0.1,)))
-                for m in means for r in (0, 0.1, 0.5)]  # fmt: skip
+    # Coverage is lowest for yes and no at 0.5 and for differences of 0.3, both with a correlation of 0.5.
+    settings = [(k, m, r) for k, means in (("binary", (0.5, 0.05)), ("score", (0.5, 0.95)), ("difference", (0.1, 0.3)))
+                for m in means for r in (0, 0.1, 0.3, 0.5)]  # fmt: skip
     for kind, mean, correlation in settings:
         made = []
-        for _ in range(150):
+        for _ in range(120):
             values, names = draw(rng, sizes, kind, mean, correlation)
             make = (
                 stats.mean_interval
@@ -66,8 +67,8 @@ def test_intervals_hold_the_truth_and_are_not_much_wider_than_they_must(clusters
         hits, runs, worst[kind, mean, correlation] = hits + sum(held), runs + len(held), float(np.mean(held))
         widths.append(np.median([interval.high - interval.low for _, interval in made]) / known)
     assert hits / runs >= 0.945, hits / runs
-    # 0.93 in every setting, with three standard errors of 150 runs.
-    assert min(worst.values()) >= 0.93 - 3 * math.sqrt(0.93 * 0.07 / 150), worst
+    # 0.93 in every setting, with three standard errors of 120 runs.
+    assert min(worst.values()) >= 0.93 - 3 * math.sqrt(0.93 * 0.07 / 120), worst
     assert np.median(widths) <= 1.4, widths
 
 
