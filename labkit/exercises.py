@@ -6,6 +6,7 @@ What is expected is computed from the course's data, never written down here.
 from __future__ import annotations
 
 import json
+import lzma
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -351,42 +352,65 @@ def look_up_that_refuses_more(answer: Any) -> str | None:
 # ------------------------------------------------------------------------------------ appendix A1
 
 
-def _shipped(name: str) -> Any:
-    """A JSON file beside the reader's weights."""
-    return json.loads((paths.adapter("reader") / name).read_text(encoding="utf-8"))
-
-
 @exercise("A1.1")
-def size_of_the_vocabulary(answer: Any) -> str | None:
-    config = _shipped("config.json")
-    if int(answer) == config["vocab_size"] * config["hidden_size"]:
+def parameters_of_a_lower_rank(answer: Any) -> str | None:
+    from safetensors.torch import load_file
+
+    folder = paths.adapter("reader")
+    rank = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"]
+    trained = sum(weight.numel() for weight in load_file(folder / "adapter_model.safetensors").values())
+    if abs(float(answer) - trained * 4 / rank / 1e6) < 0.05:
         return None
-    return "Each token of the vocabulary has one vector of the hidden size: multiply vocab_size and hidden_size."
+    return "Each of the thin matrices has `rank` rows or columns, so their size is proportional to the rank."
 
 
 @exercise("A1.2")
-def tokens_of_all_sittings(answer: Any) -> str | None:
-    last: dict[int, int] = {}
-    for line in (paths.adapter("reader") / "training_log.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        last[row.get("sitting", 1)] = row["tokens"]
-    if abs(float(answer) - sum(last.values()) / 1e6) < 0.1:
-        return None
-    return "`tokens` counts up within a sitting: add the last count of each sitting, and divide by a million."
+def mask_of_a_packed_row(answer: Any) -> str | None:
+    group, branch = [0, 0, 0, 0, 1, 1, 1, 1, 2], [0, 1, 1, 2, 0, 0, 1, 2, 0]
+    seen = answer(group, branch)
+    if len(seen) != len(group) or any(len(row) != len(group) for row in seen):
+        return "Give a square: a row for each token, and in it a column for each token."
+    for i, row in enumerate(seen):
+        for j, sees in enumerate(row):
+            apart = (
+                "what comes after it" if j > i else "another group" if group[i] != group[j]
+                else "another branch" if branch[j] not in (0, branch[i]) else ""
+            )  # fmt: skip
+            if bool(sees) == bool(apart):
+                fault = f"sees {apart}" if apart else "does not see a token that it may see"
+                return f"With groups {group} and branches {branch}, token {i} {fault} (token {j})."
+    return None
 
 
 @exercise("A1.3")
-def cost_of_further_passages(answer: Any) -> str | None:
-    cells = _shipped("evaluation.json")["held-out worlds"]
-    five, one = (cells[f"answer, {n} passages, known"]["exact_match"]["value"] for n in (5, 1))
-    if abs(float(answer) - (five - one)) < 0.001:
+def shared_runs_of_three(answer: Any) -> str | None:
+    rows = lzma.decompress(paths.read_checked("sample.jsonl.xz", paths.adapter("reader"))).decode("utf-8").splitlines()
+    sample = [json.loads(row) for row in rows]
+    ours = _runs_of_three(
+        [p["text"] for g in sample for p in g["passages"]] + [q for g in sample for q, _ in g["turns"]]
+    )
+    theirs = _runs_of_three([q.question for q in corpus.load_questions("dev")])
+    if abs(float(answer) - len(theirs & ours) / len(theirs)) < 0.001:
         return None
-    return "Take report['held-out worlds']['answer, 5 passages, known']['exact_match']['value'], and the same for 1."
+    return "Give length=3 to runs, for the dev questions and for the sample, and divide what is common by the former."
+
+
+def _runs_of_three(texts: Sequence[str]) -> set[tuple[str, ...]]:
+    """As in the lesson."""
+    found: set[tuple[str, ...]] = set()
+    for text in texts:
+        words = [word.strip(".,;:?!()\"'") for word in text.split()]
+        words = ["_" if any(c.isupper() or c.isdigit() for c in word) else word for word in words]
+        found |= {run for run in zip(words, words[1:], words[2:], strict=False) if run.count("_") <= 1}
+    return found
 
 
 @exercise("A1.4")
-def gain_of_more_wordings(answer: Any) -> str | None:
-    rows = {row["wordings"]: row for row in _shipped("breadth.json")["rows"]}
-    if abs(float(answer) - (rows[16]["both"]["value"] - rows[1]["both"]["value"])) < 0.001:
-        return None
-    return "Take row['both']['value'] of the row with 16 wordings, and subtract that of the row with 1."
+def what_helps_with_new_wordings(answer: Any) -> str | None:
+    hints = {
+        "a": "The table of breadth gave each adapter the same training: what made the difference there?",
+        "c": "New names and values teach copying. Which part of the text stays the same in all those worlds?",
+        "d": "Then nothing is left that says how it does on wordings it has not seen.",
+    }
+    letter = str(answer).strip().lower()
+    return None if letter == "b" else hints.get(letter, "Give one of the letters a, b, c, d.")

@@ -30,6 +30,28 @@ def test_the_law_is_judged_by_the_contract_itself():
     assert "reply" in EXERCISES["00.2"](42)
 
 
+def test_a_mask_is_judged_by_what_it_lets_a_token_see():
+    def mask(group, branch, later=False, groups=True, branches=True):
+        places = range(len(group))
+        return [
+            [(later or j <= i) and not (groups and group[i] != group[j])
+             and not (branches and branch[j] not in (0, branch[i])) for j in places] for i in places
+        ]  # fmt: skip
+
+    judge = EXERCISES["A1.2"]
+    assert judge(mask) is None
+    assert "after it" in judge(lambda g, b: mask(g, b, later=True))
+    assert "another group" in judge(lambda g, b: mask(g, b, groups=False))
+    assert "another branch" in judge(lambda g, b: mask(g, b, branches=False))
+    assert "may see" in judge(lambda g, b: [[False] * len(g) for _ in g])
+    assert "square" in judge(lambda g, b: [[True]])
+
+
+def test_only_further_wordings_help_with_new_ones():
+    assert EXERCISES["A1.4"](" B ") is None
+    assert len({EXERCISES["A1.4"](letter) for letter in "acde"}) == 4
+
+
 # ---- check itself, on two exercises made here
 
 

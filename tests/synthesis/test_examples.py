@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import lzma
 import os
 import random
 import subprocess
@@ -11,7 +13,7 @@ import pytest
 from synthesis.reader import answer, examples, worlds
 from synthesis.reader.groups import Group, Level
 
-from labkit import prompts
+from labkit import paths, prompts
 from labkit.replies import parse_judgement, parse_preference, parse_triples
 
 SEVERAL = examples.SEVERAL_PASSAGES
@@ -134,3 +136,19 @@ def test_an_amendment_changes_the_answer():
         amended = [i for i, p in enumerate(group.passages, 1) if p.title.startswith(worlds.AMENDMENT_TITLES)]
         found += any(f"[{i}]" in reply for i in amended for _, reply in group.turns)
     assert found > 5
+
+
+def test_the_sample_that_comes_with_the_course_is_what_the_code_makes():
+    content = paths.read_checked(examples.SAMPLE, paths.adapter("reader"))
+    assert len(content) < 150_000
+    rows = [json.loads(line) for line in lzma.decompress(content).decode("utf-8").splitlines()]
+    assert rows == examples.sample() and len(rows) == examples.SAMPLE_SIZE
+    counts = {name: sum(row["instruction"] == name for row in rows) for name in examples.INSTRUCTIONS}
+    assert counts == {name: round(share * len(rows)) for name, share in examples.SHARES.items()}
+
+
+def test_the_sample_can_be_written_anew(tmp_path):
+    written = examples.write_sample(tmp_path)
+    paths.check_folder(tmp_path)
+    shipped = lzma.decompress(paths.read_checked(examples.SAMPLE, paths.adapter("reader")))
+    assert lzma.decompress(written.read_bytes()) == shipped

@@ -1,14 +1,24 @@
 """The stream of examples: which instruction comes when, and how hard its contexts are.
 
 Every instruction has a maker, which draws a `Group`: one context and several questions on it.
+
+    python -m synthesis.reader.examples
+
+writes the sample of them that comes with the course, as lessons have no generators.
 """
 
 from __future__ import annotations
 
+import json
+import lzma
 import random
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from labkit import paths
 from synthesis.reader import worlds
 from synthesis.reader.answer import make_answer
 from synthesis.reader.groups import WORDINGS, Example, Group, Level
@@ -38,6 +48,9 @@ SHARES = {
 }
 INSTRUCTIONS = tuple(SHARES)
 _MAKERS = MAKERS | {"draft": make_draft}
+# Appendix A1 shows and uses these; they are of a seed of their own, so the reader was not trained on them.
+SAMPLE = "sample.jsonl.xz"
+SAMPLE_SEED, SAMPLE_SIZE = "sample", 200
 
 
 def make(
@@ -108,3 +121,29 @@ def evaluation(count: int, passages: int, wording: str = "known", **settings: An
     """The questions of `evaluation_groups` in the format of inference; the settings are the same."""
     for made in evaluation_groups(count, passages, wording, **settings):
         yield made.examples()[0]
+
+
+def sample() -> list[dict[str, Any]]:
+    """The first training groups of the sample's seed, as many of each instruction as its share says, as plain rows."""
+    left = Counter({name: round(share * SAMPLE_SIZE) for name, share in SHARES.items()})
+    found: list[dict[str, Any]] = []
+    index = 0
+    while left.total():
+        made = group(SAMPLE_SEED, index)
+        index += 1
+        if left[made.instruction]:
+            left[made.instruction] -= 1
+            row = asdict(made)
+            del row["wordings"]
+            found.append(row)
+    return found
+
+
+def write_sample(folder: Path) -> Path:
+    """Write the sample as compressed JSON lines, and its line in the folder's SHA256SUMS."""
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in sample())
+    return paths.write_checked(SAMPLE, lzma.compress(lines.encode("utf-8"), preset=9 | lzma.PRESET_EXTREME), folder)
+
+
+if __name__ == "__main__":
+    print(write_sample(paths.adapter("reader")))

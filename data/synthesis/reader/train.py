@@ -13,7 +13,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +32,8 @@ from synthesis.reader.groups import Group
 from synthesis.reader.rows import Row
 
 WARMUP = 0.04
+# Gives the groups of a sitting by number: the whole bank's by default.
+Text = Callable[[str], Callable[[int], Group]]
 
 
 @dataclass
@@ -94,9 +96,11 @@ def loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return (torch.nn.functional.cross_entropy(logits, target, reduction="none") * weight).sum() / weight.sum()
 
 
-def batches(tokenizer: Any, settings: Settings, sitting: str, device: str) -> Iterator[dict[str, torch.Tensor]]:
+def batches(
+    tokenizer: Any, settings: Settings, sitting: str, device: str, text: Text = rows.Draw
+) -> Iterator[dict[str, torch.Tensor]]:
     """Training batches on the device, without end; a sitting reads text of its own."""
-    stream = rows.Stream(tokenizer, settings.rows, settings.length, rows.Draw(f"{settings.seed}/{sitting}"))
+    stream = rows.Stream(tokenizer, settings.rows, settings.length, text(f"{settings.seed}/{sitting}"))
     loader = DataLoader(stream, batch_size=None, num_workers=settings.workers, pin_memory=device == "cuda",
                         multiprocessing_context="spawn" if settings.workers else None)  # fmt: skip
     for batch in loader:
@@ -116,11 +120,12 @@ class Run:
         settings: of this sitting.
         base: folder of the base model.
         device: "cuda" or "cpu".
+        text: what is read.
     """
 
-    def __init__(self, out: Path, settings: Settings, base: Path, device: str) -> None:
+    def __init__(self, out: Path, settings: Settings, base: Path, device: str, text: Text = rows.Draw) -> None:
         out.mkdir(parents=True, exist_ok=True)
-        self.out, self.settings, self.device = out, settings, device
+        self.out, self.settings, self.device, self.text = out, settings, device, text
         self.tokenizer: Any = AutoTokenizer.from_pretrained(base)
         self.model = network(base, settings, device)
         self.trained = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
@@ -144,23 +149,28 @@ class Run:
         if not self.sittings[-1]["finished"]:
             self.optimizer.load_state_dict(kept["optimizer"])
 
-    def train(self, save_every: float = 300.0) -> None:
-        """Train until the time of the sitting is over; Ctrl-C keeps what was learned."""
-        budget = self.settings.minutes * 60
+    def train(self, save_every: float = 300.0, tokens: int | None = None) -> None:
+        """Train until the time of the sitting is over, or its `tokens` are read; Ctrl-C keeps what was learned."""
+
+        def done() -> float:
+            if tokens:
+                return float(self.sitting["tokens"] / tokens)
+            return float(self.sitting["seconds"] / (self.settings.minutes * 60))
+
         start = None
         saved = told = self.sitting["seconds"]
         # A sitting that goes on reads further text, not the same again.
         name = f"{len(self.sittings)}/{self.sitting['steps']}"
         try:
-            for batch in batches(self.tokenizer, self.settings, name, self.device):
-                value = self._step(batch, self.sitting["seconds"] / budget)
+            for batch in batches(self.tokenizer, self.settings, name, self.device, self.text):
+                value = self._step(batch, done())
                 # The first step compiles, and waits for the first text.
                 start = start or time.perf_counter() - self.sitting["seconds"]
                 self.sitting["seconds"] = time.perf_counter() - start
                 if self.sitting["seconds"] - told > 10 or self.sitting["steps"] < 3:
                     self._log(float(value))
                     told = self.sitting["seconds"]
-                if self.sitting["seconds"] >= budget:
+                if done() >= 1:
                     break
                 if self.sitting["seconds"] - saved > save_every:
                     self.save()
@@ -218,7 +228,7 @@ def device_name(device: str) -> str:
 
 @torch.inference_mode()
 def replies_right(run: Run, made: Iterable[Row]) -> Iterator[tuple[Row, bool, int]]:
-    """(group, whether each token of its reply is the model's first choice, first token chosen), a question a group.
+    """(group, whether each token of a reply is the model's first choice, first token chosen), a question after another.
 
     A reply of which that holds is the greedy reply, so nothing has to be generated.
     """
@@ -231,14 +241,14 @@ def replies_right(run: Run, made: Iterable[Row]) -> Iterator[tuple[Row, bool, in
             logits, target = scores(run.model, batch)
         chosen = logits.argmax(-1)
         learned = batch["target"] != rows.NOTHING
-        places = learned.nonzero()[:, 0].tolist(), batch["group"][learned].tolist()
-        first: dict[tuple[int, int], tuple[bool, int]] = {}
+        places = learned.nonzero()[:, 0].tolist(), batch["group"][learned].tolist(), batch["branch"][learned].tolist()
+        first: dict[tuple[int, int, int], tuple[bool, int]] = {}
         for key, token, same in zip(
             zip(*places, strict=True), chosen.tolist(), (chosen == target).tolist(), strict=True
         ):
             right, start_token = first.get(key, (True, token))
             first[key] = (right and same, start_token)
-        for (row, group), (right, token) in first.items():
+        for (row, group, _), (right, token) in first.items():
             yield part[row][group], right, token
 
 

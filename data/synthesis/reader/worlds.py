@@ -22,7 +22,7 @@ from synthesis.reader.names import KINDS, Names
 
 BANK = Path(__file__).resolve().parent / "bank"
 TOPIC_FILES = ("topics_a.toml", "topics_b.toml", "new_topics.toml", "plain.toml")
-# Topics in twenty wordings each, on which the shipped reader was not trained.
+# Topics in twenty wordings each besides the held-out ones: `breadth` trains on some of them.
 NEW_TOPICS = ("new_topics.toml",)
 # Further wordings of topics of those files; all of them are trained on.
 MORE_FILES = ("more_1.toml", "more_2.toml", "more_3.toml", "more_4.toml")
