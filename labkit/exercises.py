@@ -6,7 +6,6 @@ What is expected is computed from the course's data, never written down here.
 from __future__ import annotations
 
 import json
-import lzma
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -383,26 +382,12 @@ def mask_of_a_packed_row(answer: Any) -> str | None:
 
 
 @exercise("A1.3")
-def shared_runs_of_three(answer: Any) -> str | None:
-    rows = lzma.decompress(paths.read_checked("sample.jsonl.xz", paths.adapter("reader"))).decode("utf-8").splitlines()
-    sample = [json.loads(row) for row in rows]
-    ours = _runs_of_three(
-        [p["text"] for g in sample for p in g["passages"]] + [q for g in sample for q, _ in g["turns"]]
-    )
-    theirs = _runs_of_three([q.question for q in corpus.load_questions("dev")])
-    if abs(float(answer) - len(theirs & ours) / len(theirs)) < 0.001:
+def gain_with_new_clauses(answer: Any) -> str | None:
+    shipped = json.loads(paths.read_checked("breadth.json", paths.adapter("reader")))
+    values = [row["clause"]["value"] for row in shipped["rows"] if row["wordings"]]
+    if abs(float(answer) - (values[-1] - values[0])) < 0.006:
         return None
-    return "Give length=3 to runs, for the dev questions and for the sample, and divide what is common by the former."
-
-
-def _runs_of_three(texts: Sequence[str]) -> set[tuple[str, ...]]:
-    """As in the lesson."""
-    found: set[tuple[str, ...]] = set()
-    for text in texts:
-        words = [word.strip(".,;:?!()\"'") for word in text.split()]
-        words = ["_" if any(c.isupper() or c.isdigit() for c in word) else word for word in words]
-        found |= {run for run in zip(words, words[1:], words[2:], strict=False) if run.count("_") <= 1}
-    return found
+    return "Take `new clauses` of `values`: the row of 16 wordings less the row of 1."
 
 
 @exercise("A1.4")
@@ -412,5 +397,4 @@ def what_helps_with_new_wordings(answer: Any) -> str | None:
         "c": "New names and values teach copying. Which part of the text stays the same in all those worlds?",
         "d": "Then nothing is left that says how it does on wordings it has not seen.",
     }
-    letter = str(answer).strip().lower()
-    return None if letter == "b" else hints.get(letter, "Give one of the letters a, b, c, d.")
+    return None if (letter := str(answer).strip().lower()) == "b" else hints.get(letter, "Give a letter from a to d.")

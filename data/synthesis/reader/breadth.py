@@ -102,9 +102,9 @@ def measure(out: Path, settings: train.Settings, base: Path, questions: int) -> 
     """Train what is not trained yet, and measure all.
 
     Returns:
-        topics, minutes, tokens (of each adapter), questions (in a cell), rows (shares exactly right by `CELLS`, by
-        number of wordings; 0 is the raw base, to which all wordings are new) and gain: the paired difference on `both`
-        that the most wordings made over the fewest.
+        topics, minutes (of the first), device, tokens (of each adapter), questions (in a cell), rows (shares exactly
+        right by `CELLS`, by number of wordings; 0 is the raw base, to which all wordings are new) and gain: the paired
+        difference on `both` that the most wordings made over the fewest.
     """
     raw = train.Run(out / "0", settings, base, _device())
     found = {0: {"both": marks(raw, bank(0, CELLS["both"]), questions)}}
@@ -118,6 +118,7 @@ def measure(out: Path, settings: train.Settings, base: Path, questions: int) -> 
     return {
         "topics": len(bank(1).topics),
         "minutes": settings.minutes,
+        "device": train.device_name(_device()),
         "tokens": tokens,
         "questions": questions,
         "rows": [
