@@ -53,7 +53,6 @@ def train_generator(
 
     Raises:
         ValueError: there are no chats, or none fits into the model's window.
-        ImportError: TRL is missing; `pip install "labkit[making]"` brings it.
     """
     from datasets import Dataset
     from peft import LoraConfig
