@@ -81,7 +81,10 @@ def test_the_wheel_carries_everything_that_labkit_loads(wheel: Path):
     data = ROOT / "data"
     folders = [data, data / "results", *(p for p in (data / "models").iterdir() if p.is_dir())]
     files = [folder / name for folder in folders for name in (paths.SUMS, *paths.checksums(folder))]
-    files += [data / "models" / "reader" / name for name in ("README.md", "evaluation.json", "breadth.json")]
+    files += [
+        data / "models" / "reader" / name
+        for name in ("README.md", "evaluation.json", "breadth.json", "sample.jsonl.xz")
+    ]
     files += [*(ROOT / "labkit").rglob("*.py"), *(ROOT / "notebooks").rglob("[0-9A]*_*.ipynb")]
     names = {path.relative_to(ROOT).as_posix() for path in files if ".ipynb_checkpoints" not in path.parts}
     assert len(names) > 200
@@ -243,6 +246,36 @@ def test_the_first_lesson_runs_with_colabs_versions(wheel: Path, colab: tuple[Pa
     assert [o.evalue for c in cells for o in c.outputs if o.output_type == "error"] == []
     where = call(python, "-c", "import labkit; print(labkit.__file__)", cwd=work, env=env)
     assert Path(where.strip()).is_relative_to(python.parents[1])
+
+
+STEPS = """
+import sys
+from pathlib import Path
+from datasets import Dataset
+from peft import LoraConfig
+from tiny_model import tiny_folder
+from trl import DPOConfig, DPOTrainer
+from labkit import models, prompts, tune
+base = models.load_generator(tiny_folder(Path("tiny")))
+chats = [tune.Chat(tuple(prompts.closed_book_messages(f"Which code has door {i}?")), "blue") for i in range(4)]
+tune.train_generator(chats, Path("sft"), base, epochs=1, batch_size=4)
+tuned = models.load_tuned(Path("sft"), base)
+rows = [{"prompt": list(c.messages), "chosen": [{"role": "assistant", "content": "blue"}],
+         "rejected": [{"role": "assistant", "content": "red"}]} for c in chats]
+settings = DPOConfig("dpo", max_steps=1, per_device_train_batch_size=4, use_cpu=True, bf16=False, report_to="none")
+trainer = DPOTrainer(tuned.model, args=settings, train_dataset=Dataset.from_list(rows),
+                     processing_class=tuned.tokenizer, peft_config=LoraConfig(target_modules="all-linear"))
+print("loss", trainer.train().training_loss)
+"""
+
+
+def test_a_step_of_sft_and_of_dpo_runs_with_colabs_versions(wheel: Path, colab: tuple[Path, dict[str, str]], tmp_path):
+    python, env = colab
+    call(python, "-m", "pip", "install", "-q", "--no-deps", wheel, cwd=tmp_path, env=env)
+    env["PYTHONPATH"] += f"{os.pathsep}{ROOT / 'tests'}"
+    printed = call(python, "-c", STEPS, cwd=tmp_path, env=env, limit=300)
+    loss = float(printed.split("loss ")[-1])
+    assert 0.6 < loss < 0.8, printed  # ln 2 before anything is learned
 
 
 # ----------------------------------------------------------------------------------- importing
