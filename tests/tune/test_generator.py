@@ -37,5 +37,5 @@ def test_an_adapter_of_another_model_says_which_it_needs(reader):
     # Other sizes, and layers of other names.
     for network in (type(reader.model)(config), GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=24, n_layer=2))):
         other = replace(reader, model=network, name="other")
-        with pytest.raises(ValueError, match=r"does not fit 'other'.*load_generator\('reader'\)"):
+        with pytest.raises(ValueError, match=r"does not fit 'other'.*load_generator\('small-reader'\)"):
             models.load_tuned(paths.adapter("extractor"), other)
