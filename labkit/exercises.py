@@ -20,7 +20,7 @@ EXERCISES: dict[str, Judge] = {}
 
 # What lessons 00 and 01 ask about; their notebooks name the same.
 FIRST_CONTRACT = "C049"
-FIRST_QUESTION = "dev-0114"
+FIRST_QUESTION = "dev-0088"
 
 
 def exercise(number: str) -> Callable[[Judge], Judge]:

@@ -275,10 +275,10 @@ def judge(generator: models.Generator, by_answering: bool = False) -> dict[str, 
     return worlds.measure("judge", replies, truth, clusters)
 
 
-def evaluate(generator: models.Generator) -> dict[str, dict[str, Any]]:
-    """Every measurement of this module, by name."""
+def evaluate(generator: models.Generator, by_parts: bool = True) -> dict[str, dict[str, Any]]:
+    """Every measurement of this module, by name; `by_parts` as in `evaluate.evaluate`."""
     lookup, refusal = lookups_and_refusals(generator)
-    return {
+    found = {
         "lookup, gold passage and two distractors": lookup,
         "lookup and unanswerable": refusal,
         "everyday questions": everyday(generator),
@@ -289,6 +289,10 @@ def evaluate(generator: models.Generator) -> dict[str, dict[str, Any]]:
         "draft": drafts(generator),
         "triples": triples(generator),
         "judge": judge(generator),
+    }
+    if not by_parts:
+        return found
+    return found | {
         "judge by answering": judge(generator, by_answering=True),
         "classify by asking": classify(generator, by_asking=True),
         "term_sheet by asking": term_sheets_by_asking(generator),
