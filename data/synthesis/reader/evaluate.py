@@ -397,7 +397,7 @@ def card_figures(report: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines + _rows(report["precisions"], figures, "precision"))
 
 
-def write_card(folder: Path, n: int = 30) -> None:
+def write_card(folder: Path, n: int = 20) -> None:
     """Measure the reader and the base side by side; write evaluation.json and the figures of the reader's README.md.
 
     Raises:
