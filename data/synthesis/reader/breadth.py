@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from labkit import paths, stats
+from labkit import paths, prompts, stats
 from labkit.models.base import base_model
 from synthesis.reader import rows, train, worlds
 from synthesis.reader.answer import make_answer
@@ -74,20 +74,24 @@ class Marks:
 
     right: list[bool]
     worlds: list[str]
+    refusals: int  # questions whose right reply is the refusal
 
 
 def marks(run: train.Run, source: worlds.Bank, questions: int) -> Marks:
     """So many questions on worlds never seen."""
     encoded: list[rows.Row] = []
+    refusals: list[bool] = []
     while sum(max(row.branch) for row in encoded) < questions:
         group = draw(source, f"breadth/{len(encoded)}", ASKED, held_names=True)
-        encoded += [row] if (row := rows.encode(group, run.tokenizer, run.settings.length)) else []
+        if row := rows.encode(group, run.tokenizer, run.settings.length):
+            encoded.append(row)
+            refusals += [reply == prompts.REFUSAL for _, reply in group.turns]
     run.model.eval()
     found: dict[int, list[bool]] = {id(row): [] for row in encoded}
     for row, same, _ in train.replies_right(run, encoded):
         found[id(row)].append(same)
     pairs = [(right, str(i)) for i, row in enumerate(encoded) for right in found[id(row)]][:questions]
-    return Marks([right for right, _ in pairs], [world for _, world in pairs])
+    return Marks([right for right, _ in pairs], [world for _, world in pairs], sum(refusals[:questions]))
 
 
 def trained(out: Path, settings: train.Settings, base: Path, wordings: int, tokens: int | None) -> train.Run:
@@ -102,7 +106,8 @@ def measure(out: Path, settings: train.Settings, base: Path, questions: int) -> 
     """Train what is not trained yet, and measure all.
 
     Returns:
-        topics, minutes (of the first), device, tokens (of each adapter), questions (in a cell), rows (shares exactly
+        topics, minutes (of the first), device, tokens (of each adapter), questions (in a cell), refusals (of those on
+        `both`), rows (shares exactly
         right by `CELLS`, by number of wordings; 0 is the raw base, to which all wordings are new) and gain: the paired
         difference on `both` that the most wordings made over the fewest.
     """
@@ -121,6 +126,7 @@ def measure(out: Path, settings: train.Settings, base: Path, questions: int) -> 
         "device": train.device_name(_device()),
         "tokens": tokens,
         "questions": questions,
+        "refusals": most.refusals,
         "rows": [
             {"wordings": number} | {n: stats.plain(stats.mean_interval(c.right, c.worlds)) for n, c in cells.items()}
             for number, cells in found.items()
