@@ -275,13 +275,19 @@ def judge(generator: models.Generator, by_answering: bool = False) -> dict[str, 
     return worlds.measure("judge", replies, truth, clusters)
 
 
-def evaluate(generator: models.Generator, by_parts: bool = True) -> dict[str, dict[str, Any]]:
-    """Every measurement of this module, by name; `by_parts` as in `evaluate.evaluate`."""
+def reading(generator: models.Generator) -> dict[str, dict[str, Any]]:
+    """What the model card reports: lookups, refusals and everyday questions, by name."""
     lookup, refusal = lookups_and_refusals(generator)
-    found = {
+    return {
         "lookup, gold passage and two distractors": lookup,
         "lookup and unanswerable": refusal,
         "everyday questions": everyday(generator),
+    }
+
+
+def evaluate(generator: models.Generator) -> dict[str, dict[str, Any]]:
+    """Every measurement of this module, by name."""
+    return reading(generator) | {
         "compare": compare(generator),
         "classify": classify(generator),
         "term_sheet": term_sheets(generator),
@@ -289,10 +295,6 @@ def evaluate(generator: models.Generator, by_parts: bool = True) -> dict[str, di
         "draft": drafts(generator),
         "triples": triples(generator),
         "judge": judge(generator),
-    }
-    if not by_parts:
-        return found
-    return found | {
         "judge by answering": judge(generator, by_answering=True),
         "classify by asking": classify(generator, by_asking=True),
         "term_sheet by asking": term_sheets_by_asking(generator),

@@ -325,7 +325,7 @@ def precisions(n: int = 200, names: Sequence[str] = tuple(PRECISIONS)) -> dict[s
 
 
 def evaluate(
-    model: str | Path = profiles.READER, n: int = 200, progress: bool = False, by_parts: bool = True
+    model: str | Path = profiles.READER, n: int = 200, progress: bool = False, everything: bool = True
 ) -> dict[str, dict[str, Any]]:
     """How good a model is: "held-out worlds" and "course dev", figures by instruction.
 
@@ -333,7 +333,8 @@ def evaluate(
         model: the reader, the base, or a folder with weights and tokenizer.
         n: questions a cell.
         progress: show a bar.
-        by_parts: measure also verdicts by answering, and sheets, triples and ratings by one question at a time.
+        everything: also what the model card leaves out: verdicts by answering, parts by one question at a time, and of the
+            dev questions more than reading.
     """
     from synthesis.reader import course_dev
 
@@ -341,10 +342,11 @@ def evaluate(
     # Eight passages and an amendment need more of the window than the course's profile uses.
     generator.max_length = int(generator.model.config.max_position_embeddings)
     worlds = held_out_worlds(generator, n, progress=progress)
-    for wording in ("known", "both") if by_parts else ():
+    for wording in ("known", "both") if everything else ():
         worlds |= verdicts_by_answering(generator, n, wording)
         worlds |= parts_by_asking(generator, n, wording)
-    return {"held-out worlds": worlds, "course dev": course_dev.evaluate(generator, by_parts)}
+    dev = course_dev.evaluate if everything else course_dev.reading
+    return {"held-out worlds": worlds, "course dev": dev(generator)}
 
 
 def table(report: Mapping[str, Mapping[str, Any]]) -> str:
@@ -410,7 +412,7 @@ def write_card(folder: Path, n: int = 20) -> None:
     if not mark or not closing:
         raise ValueError(f"{readme} lacks the lines {CARD_MARKS[0]!r} and {CARD_MARKS[1]!r}: put them in.")
     measured: dict[str, Any] = {
-        name: evaluate(name, n, progress=True, by_parts=False) for name in (profiles.READER, profiles.BASE)
+        name: evaluate(name, n, progress=True, everything=False) for name in (profiles.READER, profiles.BASE)
     }
     report = stats.plain(measured | {"precisions": precisions(n)}, 4)
     paths.write_atomic(folder / "evaluation.json", json.dumps(report, indent=1) + "\n")
