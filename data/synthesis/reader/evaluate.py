@@ -333,8 +333,8 @@ def evaluate(
         model: the reader, the base, or a folder with weights and tokenizer.
         n: questions a cell.
         progress: show a bar.
-        everything: also what the model card leaves out: verdicts by answering, parts by one question at a time, and more of
-            the dev questions than reading.
+        everything: also what the model card leaves out: verdicts by answering, parts by one question at a time, and
+            more of the dev questions than reading.
     """
     from synthesis.reader import course_dev
 
