@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,15 @@ def _divide(top: Column, bottom: Column) -> Column:
         return np.asarray(np.asarray(top, float) / np.asarray(bottom, float))
 
 
-def _share(top: int, bottom: int) -> Callable[..., Column]:
+@dataclass(frozen=True)
+class Share:
     """The figure sum[top] / sum[bottom]."""
-    return lambda *sums: _divide(sums[top], sums[bottom])
+
+    top: int
+    bottom: int
+
+    def __call__(self, *sums: Column) -> Column:
+        return _divide(sums[self.top], sums[self.bottom])
 
 
 def _f1(right: int, given: int, wanted: int) -> Callable[..., Column]:
@@ -78,12 +84,12 @@ def _tally_answer(reply: str, wanted: str) -> Sequence[float]:
 _ANSWER = Measure(
     _tally_answer,
     {
-        "exact_match": _share(1, 0),
-        "answered_match": _share(10, 2),
-        "wrongly_refused": _share(3, 2),
-        "wrong_answers": _share(4, 0),
+        "exact_match": Share(1, 0),
+        "answered_match": Share(10, 2),
+        "wrongly_refused": Share(3, 2),
+        "wrong_answers": Share(4, 0),
         "refusal_f1": _f1(6, 7, 5),
-        "citation_accuracy": _share(9, 8),
+        "citation_accuracy": Share(9, 8),
     },
 )
 
@@ -92,7 +98,7 @@ def _tally_exact(reply: str, wanted: str) -> Sequence[float]:
     return 1.0, float(normalise(reply) == normalise(wanted)), metrics.token_f1(reply, [wanted])
 
 
-_TEXT = Measure(_tally_exact, {"exact_match": _share(1, 0), "token_f1": _share(2, 0)})
+_TEXT = Measure(_tally_exact, {"exact_match": Share(1, 0), "token_f1": Share(2, 0)})
 
 
 def _tally_lines(reply: str, wanted: str) -> Sequence[float]:
@@ -103,7 +109,7 @@ def _tally_lines(reply: str, wanted: str) -> Sequence[float]:
 
 
 _LINES = Measure(
-    _tally_lines, {"exact_match": _share(1, 0), "right_number_of_lines": _share(2, 0), "line_token_f1": _share(3, 0)}
+    _tally_lines, {"exact_match": Share(1, 0), "right_number_of_lines": Share(2, 0), "line_token_f1": Share(3, 0)}
 )
 
 
@@ -116,7 +122,7 @@ def triple_counts(reply: str, wanted: Iterable[tuple[str, str, str]]) -> tuple[f
 
 _TRIPLES = Measure(
     lambda reply, wanted: triple_counts(reply, parse_triples(wanted)),
-    {"precision": _share(0, 1), "recall": _share(0, 2), "f1": _f1(0, 1, 2)},
+    {"precision": Share(0, 1), "recall": Share(0, 2), "f1": _f1(0, 1, 2)},
 )
 
 
@@ -130,8 +136,8 @@ def _balanced(*sums: Column) -> Column:
     return (_divide(sums[1], sums[0]) + _divide(sums[3], sums[2])) / 2
 
 
-_JUDGE = Measure(_tally_judge, {"balanced_accuracy": _balanced, "right_accepted": _share(1, 0),
-                                "wrong_rejected": _share(3, 2)})  # fmt: skip
+_JUDGE = Measure(_tally_judge, {"balanced_accuracy": _balanced, "right_accepted": Share(1, 0),
+                                "wrong_rejected": Share(3, 2)})  # fmt: skip
 
 
 def _tally_classify(reply: str, wanted: str) -> Sequence[float]:
@@ -140,7 +146,7 @@ def _tally_classify(reply: str, wanted: str) -> Sequence[float]:
     return 1.0, float(named), float(rated), float(named and rated)
 
 
-_CLASSIFY = Measure(_tally_classify, {"exact_match": _share(3, 0), "category": _share(1, 0), "rating": _share(2, 0)})
+_CLASSIFY = Measure(_tally_classify, {"exact_match": Share(3, 0), "category": Share(1, 0), "rating": Share(2, 0)})
 
 
 def _tally_fields(reply: str, wanted: str) -> Sequence[float]:
@@ -151,7 +157,7 @@ def _tally_fields(reply: str, wanted: str) -> Sequence[float]:
 MEASURES: dict[str, Measure] = {
     "answer": _ANSWER,
     "closed_book": _ANSWER,
-    "hyde": Measure(_tally_exact, {"token_f1": _share(2, 0)}),
+    "hyde": Measure(_tally_exact, {"token_f1": Share(2, 0)}),
     "questions": _LINES,
     "rewrite": _TEXT,
     "decompose": _LINES,
@@ -159,11 +165,11 @@ MEASURES: dict[str, Measure] = {
     "judge": _JUDGE,
     "prefer": Measure(
         lambda r, w: (1.0, float(parse_preference(r) == parse_preference(w))),
-        {"accuracy": _share(1, 0)},
+        {"accuracy": Share(1, 0)},
     ),
     "compare": _TEXT,
     "classify": _CLASSIFY,
-    "term_sheet": Measure(_tally_fields, {"field_f1": _share(1, 0)}),
+    "term_sheet": Measure(_tally_fields, {"field_f1": Share(1, 0)}),
 }
 
 
@@ -181,7 +187,16 @@ def measure(
     rule = MEASURES[instruction]
     tallies = np.array([rule.tally(r, w) for r, w in zip(replies, wanted, strict=True)], dtype=float)
     names = list(clusters) if clusters is not None else [str(i) for i in range(len(tallies))]
-    return {name: stats.jackknife_interval(tallies, names, figure) for name, figure in rule.figures.items()}
+    return {name: _interval(tallies, names, figure) for name, figure in rule.figures.items()}
+
+
+def _interval(tallies: np.ndarray, clusters: Sequence[str], figure: Callable[..., Column]) -> Interval:
+    """The interval of a mean where a question counts once or not at all, else that of a ratio, between 0 and 1."""
+    if isinstance(figure, Share) and set(tallies[:, figure.bottom]) <= {0.0, 1.0}:
+        values = [row[figure.top] if row[figure.bottom] else None for row in tallies]
+        return stats.mean_interval(values, clusters)
+    found = stats.jackknife_interval(tallies, clusters, figure)
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 def reply_to(generator: models.Generator, asked: Sequence[examples.Example], progress: bool = False) -> list[str]:
