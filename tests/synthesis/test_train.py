@@ -33,10 +33,10 @@ def losses(out: Path) -> list[float]:
 
 
 def test_a_sitting_learns_measures_and_leaves_an_adapter(base, tmp_path):
-    run = train.Run(tmp_path, settings(6), base, "cpu")
+    run = train.Run(tmp_path, settings(600), base, "cpu")
     before = adapter_weights(run)
     first = float(train.loss(run.model, next(train.batches(run.tokenizer, run.settings, "held", "cpu"))))
-    run.train()
+    run.train(tokens=60 * 2048)
     last = float(train.loss(run.model, next(train.batches(run.tokenizer, run.settings, "held", "cpu"))))
     assert run.sitting["finished"] and run.sitting["steps"] > 3 and last < first - 0.1
     assert all((run.trained[name] != weight).any() for name, weight in before.items())
@@ -49,8 +49,8 @@ def test_a_sitting_learns_measures_and_leaves_an_adapter(base, tmp_path):
 
 
 def test_the_adapter_written_is_what_was_learned(base, tmp_path):
-    run = train.Run(tmp_path, settings(2), base, "cpu")
-    run.train()
+    run = train.Run(tmp_path, settings(600), base, "cpu")
+    run.train(tokens=60 * 2048)  # not a time: a busy machine would learn too little
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "SmolLM2-135M-Instruct" and config["r"] == 4
     assert {p.name for p in (tmp_path / "adapter").iterdir()} == {
