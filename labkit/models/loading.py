@@ -96,10 +96,9 @@ def load_generator(
 def _located(model: profiles.Model) -> tuple[str, str | None]:
     """Folder or hub id to load a model from, and what says which weights it has; None where they may change."""
     if model.id == profiles.SMALL_READER:
-        paths.check_folder(paths.adapter(profiles.SMALL_READER))
-        return str(paths.adapter(profiles.SMALL_READER)), paths.checksums(paths.adapter(profiles.SMALL_READER))[
-            "model.safetensors"
-        ]
+        folder = paths.adapter(profiles.SMALL_READER)
+        paths.check_folder(folder)
+        return str(folder), paths.checksums(folder)["model.safetensors"]
     if model.id == profiles.BASE:
         return str(base_model()), base_fingerprint()
     if model.id == profiles.READER:

@@ -305,7 +305,7 @@ def _passing(rows: dict[str, Rows], texts: dict[str, str]) -> None:
     for row in rows["contracts"]:
         for clause in row["clauses"] if row["amends"] else ():
             base = _clause(known[row["amends"]], clause["category"])
-            wording = consistency._wordings()[base["wording"]]["text"]
+            wording = clauses.by_id()[base["wording"]]["text"]
             said = figures.beside(wording, texts[row["amends"]][base["start"] : base["end"]],
                                               {c["category"] for c in known[row["amends"]]["clauses"]})  # fmt: skip
             if figures.between(said or [], values.size_of(base["value"]))[0]:
@@ -393,7 +393,7 @@ def test_a_figure_that_contradicts_its_value_is_found_in_every_wording_with_a_ra
     tried = found = 0
     for row in loaded["contracts"]:
         for clause in row["clauses"] if not row["amends"] else ():
-            if "value*" in consistency._wordings()[clause["wording"]]["text"]:
+            if "value*" in clauses.by_id()[clause["wording"]]["text"]:
                 changed = copy.deepcopy(row)
                 kind = values.CATEGORIES[clause["category"]].kind
                 unit = "1 day" if kind.endswith("days") else "0.01%" if kind == "percent" else "USD 1"

@@ -33,13 +33,13 @@ def _old(clause: Clause) -> str:
 
 def _topic(base: Clause, style: str) -> str:
     """What an amendment calls the matter of a clause: the label of its row where the contract has a table."""
-    row = next(row for row in clauses.entries()[base.category] if row["id"] == base.wording)
+    row = clauses.by_id()[base.wording]
     return f'"{row["row"]}"' if style == "schedule" and "row" in row else label(base.category)
 
 
 def _between(contract: Contract, base: Clause, old: Value) -> tuple[float, float]:
     """The figures that a clause sets below and above its value."""
-    row = next(row for row in clauses.entries()[base.category] if row["id"] == base.wording)
+    row = clauses.by_id()[base.wording]
     said = figures.beside(row["text"], base.body, {clause.category for clause in contract.clauses}) or []
     return figures.between(said, old.size)
 

@@ -6,6 +6,7 @@ import datetime
 import random
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from labkit.values import MONTHS
@@ -208,3 +209,9 @@ def entries() -> dict[str, list[dict[str, Any]]]:
         if (world.WORDINGS / name).exists():
             found.update({key: rows for key, rows in world.load(name).items() if isinstance(rows, list)})
     return {category: found[category] for category in values.CATEGORIES if category in found}
+
+
+@cache
+def by_id() -> dict[str, dict[str, Any]]:
+    """Every clause wording by its id."""
+    return {row["id"]: row for rows in entries().values() for row in rows}

@@ -6,7 +6,6 @@ import datetime
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from synthesis.archive import clauses, figures, mentions, terms, values, world
@@ -71,7 +70,7 @@ def _parties(row: Row, known: Mapping[str, Row]) -> list[str]:
 def _kind(row: Row) -> list[str]:
     if row["amends"]:
         return []
-    kind, wordings = world.load("frames.toml")["kinds"][row["kind"]], _wordings()
+    kind, wordings = world.load("frames.toml")["kinds"][row["kind"]], clauses.by_id()
     found = []
     for clause in row["clauses"]:
         fitting = wordings[clause["wording"]].get("kinds", [row["kind"]])
@@ -80,11 +79,6 @@ def _kind(row: Row) -> list[str]:
     held = {clause["category"] for clause in row["clauses"]}
     return found + [f"{row['id']} has {category} without {other}."
                     for category, other in terms.NEEDS.items() if category in held and other not in held]  # fmt: skip
-
-
-@cache
-def _wordings() -> dict[str, Row]:
-    return {row["id"]: row for rows in clauses.entries().values() for row in rows}
 
 
 def _dates(row: Row, text: str, documents: list[Row]) -> list[str]:
@@ -120,7 +114,7 @@ def _figures(row: Row, text: str) -> list[str]:
     found, held = [], {clause["category"] for clause in row["clauses"]}
     for clause in row["clauses"]:
         where = f"{row['id']} {clause['category']}"
-        said = figures.beside(_wordings()[clause["wording"]]["text"], text[clause["start"] : clause["end"]], held)
+        said = figures.beside(clauses.by_id()[clause["wording"]]["text"], text[clause["start"] : clause["end"]], held)
         if said is None:
             found.append(f"{where} does not follow the wording {clause['wording']}.")
             continue
@@ -139,7 +133,7 @@ def _amended(row: Row, original: Row, text: str) -> list[str]:
     found, held = [], {clause["category"]: clause for clause in original["clauses"]}
     for clause in row["clauses"] if row["amends"] else ():
         base = held[clause["category"]]
-        template = _wordings()[base["wording"]]["text"]
+        template = clauses.by_id()[base["wording"]]["text"]
         said = figures.beside(template, text[base["start"] : base["end"]], held) or []
         low, high = figures.between(said, values.size_of(base["value"]))
         if not low < values.size_of(clause["value"]) < high:

@@ -278,7 +278,7 @@ class Writer:
     def _opening(self, heading: str) -> int:
         """Write heading, parties and recitals; where they end."""
         frame, rng, add = self.frame, self.rng, self.sheet.add
-        add(heading.upper() if self.deal.style in ("classic", "us") else heading)
+        add(heading.upper() if self.deal.style in GROUPED else heading)
         add(self._fill(rng.choice(frame["preamble"])["text"]))
         recitals = rng.choice(frame["recitals"])
         add(recitals["heading"])

@@ -10,9 +10,9 @@ from labkit.values import MONTHS
 
 Row = dict[str, Any]
 # Capitalised in any text: names of things that a contract does not define.
-PROPER = frozenset(
-    """January February March April May June July August September October November December Monday Tuesday Wednesday
-    Thursday Friday Saturday Saturdays Sunday Sundays Section Sections Article Articles English European Union God Sirs
+PROPER = frozenset(MONTHS) | frozenset(
+    """Monday Tuesday Wednesday Thursday
+    Friday Saturday Saturdays Sunday Sundays Section Sections Article Articles English European Union God Sirs
     Vienna Convention United Nations PDF PIN OECD Incoterms ICC Director By Title Dear Madam Sir Yours To From
     Party Parties Agreement Contract Deed Letter Amendment Addendum Variation No Part""".split()
 )
@@ -79,7 +79,7 @@ def undefined(paragraphs: Iterable[str], names: Iterable[str], terms: Iterable[s
             if OPEN.search(text[: run.start()]):
                 words = words[1:]
             left = [w for w in words if w.removesuffix("'s").removesuffix("’s") not in PROPER and not w.isupper()]
-            left = [w for w in left if w not in MONTHS and w != "of"]
+            left = [w for w in left if w != "of"]
             if left:
                 found.append(" ".join(left))
     return found

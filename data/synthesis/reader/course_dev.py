@@ -251,7 +251,7 @@ def triples(generator: models.Generator, pool: str = "dev", by_asking: bool = Fa
         tallies.append(worlds.triple_counts(reply, gold))
     figures = worlds.MEASURES["triples"].figures
     clusters = [r["id"] for r in chosen]
-    return {k: stats.jackknife_interval(np.array(tallies), clusters, f) for k, f in figures.items()}
+    return {k: worlds.interval(np.array(tallies), clusters, f) for k, f in figures.items()}
 
 
 def judge(generator: models.Generator, by_answering: bool = False) -> dict[str, Interval]:

@@ -187,10 +187,10 @@ def measure(
     rule = MEASURES[instruction]
     tallies = np.array([rule.tally(r, w) for r, w in zip(replies, wanted, strict=True)], dtype=float)
     names = list(clusters) if clusters is not None else [str(i) for i in range(len(tallies))]
-    return {name: _interval(tallies, names, figure) for name, figure in rule.figures.items()}
+    return {name: interval(tallies, names, figure) for name, figure in rule.figures.items()}
 
 
-def _interval(tallies: np.ndarray, clusters: Sequence[str], figure: Callable[..., Column]) -> Interval:
+def interval(tallies: np.ndarray, clusters: Sequence[str], figure: Callable[..., Column]) -> Interval:
     """The interval of a mean where a question counts once or not at all, else that of a ratio, between 0 and 1."""
     if isinstance(figure, Share) and set(tallies[:, figure.bottom]) <= {0.0, 1.0}:
         values = [row[figure.top] if row[figure.bottom] else None for row in tallies]
