@@ -37,14 +37,6 @@ def embedder():
 
 
 @pytest.fixture(scope="session")
-def reader():
-    """The shipped reader."""
-    from labkit import models
-
-    return models.load_generator()
-
-
-@pytest.fixture(scope="session")
 def real_base() -> Path:
     """SmolLM2-135M-Instruct in the cache of the run; `make test` fetches it beforehand, 93 MB."""
     from labkit import models
@@ -53,8 +45,8 @@ def real_base() -> Path:
 
 
 @pytest.fixture(scope="session")
-def smollm_reader(real_base):
-    """The reader on SmolLM2."""
-    from labkit import models, profiles
+def reader(real_base):
+    """The shipped reader."""
+    from labkit import models
 
-    return models.load_generator(profiles.READER)
+    return models.load_generator()

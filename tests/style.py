@@ -19,7 +19,7 @@ Rule = Callable[[Notebook], list[str]]
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_CELL = 15
 SHORT_CELL = 6
-EXERCISES = range(2, 5)
+EXERCISES = range(3, 6)
 HEADINGS = ("You will learn", "Exercises", "Summary")
 
 # The first code cell of every notebook, to the letter.

@@ -18,6 +18,7 @@ import pandas as pd
 from labkit import rag, stats
 from labkit.corpus import Question
 from labkit.metrics import AnswerScore, RetrievalScore
+from labkit.models import shipped_replies
 from labkit.prompts import REFUSAL, Message
 from labkit.rag import Corrective, Pipeline, Result, ToolPipeline, error_analysis
 from labkit.replies import parse_answer
@@ -43,7 +44,7 @@ class Run:
         results: what the pipeline did.
         answers: scores of the answers, None where the generator was not asked.
         retrieval: scores of the chunks retrieved, None where a question has no evidence.
-        seconds: for the whole batch; less where replies were on disk.
+        milliseconds: a question, measured on those that were read live; for all of them where none was.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Run:
     results: Sequence[Result]
     answers: Sequence[AnswerScore | None]
     retrieval: Sequence[RetrievalScore | None]
-    seconds: float
+    milliseconds: float
 
     def clusters(self) -> list[str]:
         """The contract that each question belongs to."""
@@ -101,12 +102,12 @@ def only(run: Run, task: str) -> Run:
 
 
 def where(run: Run, predicate: Callable[[Question], bool]) -> Run:
-    """The part of a run with those of its questions that meet a condition; its seconds are divided evenly."""
+    """The part of a run with those of its questions that meet a condition."""
     places = [i for i, q in enumerate(run.questions) if predicate(q)]
 
     fields = ("questions", "results", "answers", "retrieval")
     parts: dict[str, Any] = {name: [getattr(run, name)[i] for i in places] for name in fields}
-    return replace(run, **parts, seconds=run.seconds * len(places) / max(1, len(run.questions)))
+    return replace(run, **parts)
 
 
 def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed: int = 0) -> list[Question]:
@@ -142,8 +143,12 @@ def measure(
     pipeline: Pipeline | Corrective | ToolPipeline,
     progress: bool = False,
     answer: bool = True,
+    live: int = 4,
 ) -> Run:
     """Let a pipeline answer all questions, and score what it retrieved and answered.
+
+    The first questions are read live, whatever replies come with the course or are kept: so every comparison asks the
+    model itself, and its time can be told.
 
     Args:
         name: of the system.
@@ -151,24 +156,39 @@ def measure(
         pipeline: that answers them.
         progress: show a bar.
         answer: False to score only what is retrieved, without asking the generator.
+        live: how many questions are read live.
 
     Raises:
         ValueError: there are no questions.
     """
     if not questions:
         raise ValueError("There are no questions to measure on: load some first.")
-    histories = [q.followup["history"] if q.followup else () for q in questions]
+    first = min(live, len(questions)) if answer else 0
     start = time.perf_counter()
+    with shipped_replies.live():
+        results = _asked(pipeline, questions[:first], answer, False)
+    seconds = time.perf_counter() - start
+    results += _asked(pipeline, questions[first:], answer, progress)
+    if not first:
+        seconds = time.perf_counter() - start
+    return _scored(name, questions, results, 1000 * seconds / (first or len(questions)), answer)
+
+
+def _asked(
+    pipeline: Pipeline | Corrective | ToolPipeline, questions: Sequence[Question], answer: bool, progress: bool
+) -> list[Result]:
+    """What a pipeline did with questions, in their order."""
+    if not questions:
+        return []
+    histories = [q.followup["history"] if q.followup else () for q in questions]
     if answer:
-        results = pipeline.run([q.question for q in questions], histories, progress=progress)
-    else:
-        results = _only_retrieved(pipeline, questions, histories)
-    return _scored(name, questions, results, time.perf_counter() - start, answer)
+        return list(pipeline.run([q.question for q in questions], histories, progress=progress))
+    return _only_retrieved(pipeline, questions, histories)
 
 
-def _scored(name: str, questions: Sequence[Question], results: list[Result], seconds: float, answer: bool) -> Run:
+def _scored(name: str, questions: Sequence[Question], results: list[Result], milliseconds: float, answer: bool) -> Run:
     answers = rag.score(questions, results) if answer else [None] * len(questions)
-    return Run(name, questions, results, answers, rag.score_retrieval(questions, results), seconds)
+    return Run(name, questions, results, answers, rag.score_retrieval(questions, results), milliseconds)
 
 
 def always_refuses(questions: Sequence[Question]) -> Run:
@@ -213,8 +233,8 @@ def _means(runs: Iterable[Run], metrics: Sequence[str]) -> pd.DataFrame:
 
 
 def timings(runs: Iterable[Run]) -> dict[str, float]:
-    """Milliseconds per question, by system."""
-    return {f"{run.name} ms": 1000 * run.seconds / len(run.questions) for run in runs}
+    """Milliseconds a question, by system."""
+    return {f"{run.name} ms": run.milliseconds for run in runs}
 
 
 def versus(

@@ -21,7 +21,7 @@ ALL = 99
 # How many questions lessons ask about each contract of the dev split, by task: those that the generator answers, those
 # that are only searched for, and those that need several documents.
 SAMPLES = {
-    "reading": {"lookup": 1, "unanswerable": 1},
+    "reading": {"lookup": ALL, "unanswerable": ALL},
     "retrieval": {"lookup": ALL, "amended": 2, "compare": 2, "multihop": 1},
     "many documents": {"compare": 1, "amended": 3, "list": 2},
 }

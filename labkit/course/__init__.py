@@ -5,3 +5,4 @@
 from labkit.course.notebooks import execute, machine, notebooks, run
 from labkit.course.plots import COLOURS, show, show_graph, show_shares
 from labkit.course.records import figures_table, record
+from labkit.course.sentences import finding, say

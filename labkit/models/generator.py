@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -19,28 +19,6 @@ from labkit.prompts import Message
 if TYPE_CHECKING:
     from llama_index.core.llms import LLM
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
-class Grammar(Protocol):
-    """What a reply may consist of: given its tokens so far, those that may come next."""
-
-    key: str  # names the grammar, so that replies on disk are kept apart
-
-    def __call__(self, reply: Sequence[int]) -> list[int]: ...
-
-
-def _allowed(grammars: Sequence[Grammar | None], prompt: int) -> Callable[[int, Any], list[int]] | None:
-    """The grammars of a batch as transformers' generate asks for them; `prompt` is the padded length of the prompts."""
-    if not any(grammars):
-        return None
-
-    def allowed(row: int, tokens: Any) -> list[int]:
-        grammar = grammars[row]
-        if grammar is None:
-            raise ValueError("A batch has grammars for some of its prompts only: give one for each.")
-        return grammar(tokens[prompt:].tolist())
-
-    return allowed
 
 
 def check_chats(prompts: Sequence[Sequence[Message]]) -> None:
@@ -118,7 +96,6 @@ class Generator:
         max_new_tokens: int | None = None,
         batch_size: int | None = None,
         progress: bool = False,
-        grammars: Sequence[Grammar] | None = None,
     ) -> list[str]:
         """Answer many prompts, greedily, in batches sorted by length; a reply on disk is not written again.
 
@@ -127,7 +104,6 @@ class Generator:
             max_new_tokens: overrides that of the generator.
             batch_size: overrides that of the generator.
             progress: show a bar.
-            grammars: for each prompt what its reply may consist of; anything by default.
 
         Returns:
             The replies, in the order of the prompts, without special tokens.
@@ -140,13 +116,8 @@ class Generator:
         new = _at_least_one("max_new_tokens", self.max_new_tokens if max_new_tokens is None else max_new_tokens)
         size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
         texts = [self.text(p) for p in prompts]
-        bound = list(grammars) if grammars is not None else [None] * len(texts)
         return self._answers(
-            f"generate {new}",
-            [t if g is None else f"{t}\x00{g.key}" for t, g in zip(texts, bound, strict=True)],
-            lambda missing: self._generate(
-                [texts[i] for i in missing], new, size, progress, [bound[i] for i in missing]
-            ),
+            f"generate {new}", texts, lambda missing: self._generate([texts[i] for i in missing], new, size, progress)
         )
 
     def _answers(self, task: str, contents: Sequence[str], compute: Callable[[list[int]], Sequence[str]]) -> list[str]:
@@ -174,9 +145,7 @@ class Generator:
             shipped_replies.log_asked(self.fingerprint, task, made, [(c, found[c]) for c in dict.fromkeys(contents)])
         return [found[content] for content in contents]
 
-    def _generate(
-        self, texts: Sequence[str], new: int, size: int, progress: bool, grammars: Sequence[Grammar | None]
-    ) -> list[str]:
+    def _generate(self, texts: Sequence[str], new: int, size: int, progress: bool) -> list[str]:
         """Replies to prompts as the model reads them."""
         import torch
         from tqdm.auto import tqdm
@@ -199,7 +168,6 @@ class Generator:
                     do_sample=False,
                     use_cache=True,
                     pad_token_id=self.tokenizer.pad_token_id,
-                    prefix_allowed_tokens_fn=_allowed([grammars[i] for i in batch], inputs["input_ids"].shape[1]),
                 )
             answers = output[:, inputs["input_ids"].shape[1] :]
             for i, reply in zip(batch, self.tokenizer.batch_decode(answers, skip_special_tokens=True), strict=True):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from labkit.models.embedder import Embedder
-from labkit.models.generator import Generator, Grammar, check_chats
+from labkit.models.generator import Generator, check_chats
 from labkit.prompts import Message
 
 if TYPE_CHECKING:
@@ -52,9 +52,8 @@ class LlamaIndexGenerator:
         max_new_tokens: int | None = None,
         batch_size: int | None = None,
         progress: bool = False,
-        grammars: Sequence[Grammar] | None = None,
     ) -> list[str]:
-        """Answer many prompts; the LLM's own settings decide how, grammars do not reach it.
+        """Answer many prompts; the LLM's own settings decide how.
 
         Raises:
             ValueError: a single chat was given instead of a list.

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit import paths, profiles
+from labkit import profiles
 from labkit.models.base import base_fingerprint, base_model, gguf_fingerprint, gguf_model
 from labkit.models.device import device, native_bf16, quiet_loading, unreachable
 from labkit.models.generator import Generator
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 DTYPES = ("fp32", "fp16", "bf16", "auto")
 QUANTIZATIONS = (None, "int8", "nf4")
-# Kept in bf16, so nothing is lost where the processor has it.
-_BF16 = (profiles.BASE, profiles.READER)
 
 
 def _torch_dtype(name: str) -> Any:
@@ -64,7 +62,7 @@ def load_generator(
         model: Hugging Face id, local folder, GGUF file, or a model that labkit brings (`profiles.BROUGHT`); the
             profile's generator by default.
         profile: a profile or its name; the current one by default.
-        dtype: "fp32", "fp16", "bf16" or "auto"; the profile's by default, "auto" for the base and what is made of it.
+        dtype: "fp32", "fp16", "bf16" or "auto"; the profile's by default.
         quantization: None, "int8" or "nf4"; the profile's by default.
 
     Raises:
@@ -74,7 +72,7 @@ def load_generator(
     wanted = chosen.generator if model is None else model
     if not isinstance(wanted, profiles.Model):
         wanted = profiles.Model(str(wanted))
-    torch_dtype = _torch_dtype(dtype or ("auto" if wanted.id in _BF16 else chosen.dtype))
+    torch_dtype = _torch_dtype(dtype or chosen.dtype)
     quantized = chosen.quantization if quantization == "profile" else quantization
     config = _quantization_config(quantized, torch_dtype)
     path, weights = _located(wanted)
@@ -95,10 +93,6 @@ def load_generator(
 
 def _located(model: profiles.Model) -> tuple[str, str | None]:
     """Folder or hub id to load a model from, and what says which weights it has; None where they may change."""
-    if model.id == profiles.SMALL_READER:
-        folder = paths.adapter(profiles.SMALL_READER)
-        paths.check_folder(folder)
-        return str(folder), paths.checksums(folder)["model.safetensors"]
     if model.id == profiles.BASE:
         return str(base_model()), base_fingerprint()
     if model.id == profiles.READER:

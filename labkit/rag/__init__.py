@@ -11,7 +11,6 @@ from labkit.rag.chunking import (
     passage_of, places_of, span_of, text_of,
 )
 from labkit.rag.extraction import classify_by_asking, question_for, read_fields, read_triples, Rule, term_sheet
-from labkit.rag.constrained_decoding import TripleGrammar
 from labkit.rag.contract_ranker import ContractRanker
 from labkit.rag.corrective import Corrective, judged_by
 from labkit.rag.evaluation import (

@@ -12,7 +12,6 @@ from labkit.corpus import COMPANY_RELATIONS, PARTY_RELATIONS, Document, Span, cl
 from labkit.models import Generator
 from labkit.prompts import NEW_TOKENS, Message, triples_messages
 from labkit.rag.chunking import ClauseParser, chunk, passage_of, place, span_of, text_of, title_of
-from labkit.rag.constrained_decoding import TripleGrammar
 from labkit.replies import parse_triples
 
 # How the title of a register extract begins; the name of the company follows.
@@ -74,9 +73,7 @@ def triple_prompts(chunks: Sequence[TextNode]) -> list[list[list[Message]]]:
     return [[triples_messages(passage_of(node), group) for group in relations_of(node)] for node in chunks]
 
 
-def extract(
-    generator: Generator, chunks: Sequence[TextNode], constrained: bool = True, progress: bool = False
-) -> list[ExtractedTriple]:
+def extract(generator: Generator, chunks: Sequence[TextNode], progress: bool = False) -> list[ExtractedTriple]:
     """Ask a generator for the triples of each chunk.
 
     Only relations that were asked for are kept, and only objects that stand in the chunk word for word.
@@ -84,7 +81,6 @@ def extract(
     Args:
         generator: the model that extracts.
         chunks: such as `fact_chunks` gives.
-        constrained: let the model write nothing but lines of the form asked for; see `TripleGrammar`.
         progress: show a bar.
 
     Raises:
@@ -94,8 +90,7 @@ def extract(
         raise ValueError("There are no chunks to extract from: cut some documents first.")
     requests = [(node, group) for node in chunks for group in relations_of(node)]
     prompts = [prompt for row in triple_prompts(chunks) for prompt in row]
-    grammars = [TripleGrammar(generator, text_of(node), group) for node, group in requests] if constrained else None
-    replies = generator.generate(prompts, NEW_TOKENS["triples"], progress=progress, grammars=grammars)
+    replies = generator.generate(prompts, NEW_TOKENS["triples"], progress=progress)
     return [
         triple
         for (node, group), reply in zip(requests, replies, strict=True)

@@ -17,6 +17,9 @@ from labkit.models.device import quietly
 from labkit.prompts import Message
 from labkit.tune.settings import arguments, save_adapter
 
+# The label of a token that is not learned, as torch has it.
+IGNORED = -100
+
 
 @dataclass(frozen=True)
 class Chat:
@@ -30,9 +33,9 @@ def train_generator(
     chats: Sequence[Chat],
     out: Path,
     generator: models.Generator | None = None,
-    epochs: float = 4.0,
-    rank: int = 16,
-    learning_rate: float = 3e-3,
+    epochs: float = 1.0,
+    rank: int = 8,
+    learning_rate: float = 6e-4,
     batch_size: int = 16,
     seed: int = 0,
 ) -> Path:
@@ -65,7 +68,7 @@ def train_generator(
         raise ValueError(f"No chat fits into the window of {base.max_length} tokens: shorten the prompts.")
     logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
     with quietly(), tempfile.TemporaryDirectory() as scratch:
-        from trl import SFTConfig, SFTTrainer
+        from trl import SFTConfig
 
         settings = SFTConfig(
             **arguments(scratch, epochs, learning_rate, batch_size, seed) | dict(
@@ -74,7 +77,7 @@ def train_generator(
             )
         )  # fmt: skip
         lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
-        trainer = SFTTrainer(
+        trainer = _reply_trainer()(
             base.model, settings, train_dataset=Dataset.from_list(fitting), processing_class=base.tokenizer,
             peft_config=lora,
         )  # fmt: skip
@@ -83,6 +86,29 @@ def train_generator(
         save_adapter(network, out, base.name)
         network.unload()
     return out
+
+
+def _reply_trainer() -> Any:
+    """TRL's trainer with the loss taken at the positions of replies only.
+
+    Away from a GPU, TRL 1.16 computes the scores of the whole vocabulary for every token of the prompts as well, which
+    doubles the time of a step on two cores.
+    """
+    from torch.nn.functional import cross_entropy
+    from trl import SFTTrainer
+
+    class ReplyTrainer(SFTTrainer):
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None):  # type: ignore[no-untyped-def,override]
+            labels = inputs.pop("labels")[:, 1:]
+            kept = (labels != IGNORED).any(0).nonzero()[:, 0]
+            outputs = model(**inputs, logits_to_keep=kept, use_cache=False)
+            total = cross_entropy(
+                outputs.logits.float().flatten(0, 1), labels[:, kept].flatten(), ignore_index=IGNORED, reduction="sum"
+            )
+            count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+            return (total / count, outputs) if return_outputs else total / count
+
+    return ReplyTrainer
 
 
 def _row(chat: Chat, generator: models.Generator) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from labkit import corpus, models, paths
+from labkit import corpus, paths
 
 
 @pytest.fixture
@@ -58,20 +58,6 @@ def test_a_changed_file_is_refused(copied_data):
     path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     with pytest.raises(ValueError, match="checksum"):
         corpus.load_questions("dev")
-
-
-def test_a_damaged_reader_is_refused(tmp_path, monkeypatch):
-
-    folder = tmp_path / "data"
-    shutil.copytree(paths.data(), folder, ignore=shutil.ignore_patterns("contracts", "questions"))
-    monkeypatch.setenv("LABKIT_DATA", str(folder))
-    weights = folder / "models" / "small-reader" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1000])
-    with pytest.raises(ValueError, match="checksum"):
-        models.load_generator()
-    weights.unlink()
-    with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
-        models.load_generator()
 
 
 def test_changed_and_missing_files_are_listed(copied_data):

@@ -50,59 +50,59 @@ def counts() -> tuple[int, int, int]:
     return tally.shipped, tally.kept, tally.computed
 
 
-def test_what_was_asked_is_written_and_looked_up(shipped, smollm_reader):
-    replies = smollm_reader.generate(CHATS)
-    likely = smollm_reader.log_likelihood(CHATS, replies)
+def test_what_was_asked_is_written_and_looked_up(shipped, reader):
+    replies = reader.generate(CHATS)
+    likely = reader.log_likelihood(CHATS, replies)
     assert counts() == (0, 0, 6)
     file = ship(shipped)
     head, rows = shipped_replies.read_file(shipped, f"replies/{file.name}")
-    assert head["models"] == [smollm_reader.fingerprint] and len(head["made"]) == 1
+    assert head["models"] == [reader.fingerprint] and len(head["made"]) == 1
     assert len(rows) == 6 and rows == sorted(rows)
-    assert smollm_reader.generate(CHATS) == replies
-    assert (smollm_reader.log_likelihood(CHATS, replies) == likely).all()
+    assert reader.generate(CHATS) == replies
+    assert (reader.log_likelihood(CHATS, replies) == likely).all()
     assert counts() == (6, 0, 0) and shipped_replies.tally.seconds == 0
     assert str(shipped_replies.tally).startswith("6 replies came with the course, 0 were kept")
 
 
-def test_what_is_not_shipped_is_computed_once_and_kept(shipped, smollm_reader):
-    smollm_reader.generate(CHATS[:1])
+def test_what_is_not_shipped_is_computed_once_and_kept(shipped, reader):
+    reader.generate(CHATS[:1])
     ship(shipped)
-    first = smollm_reader.generate([CHATS[0], CHATS[1], CHATS[1]])
+    first = reader.generate([CHATS[0], CHATS[1], CHATS[1]])
     assert counts() == (1, 0, 1) and first[1] == first[2]
-    assert smollm_reader.generate(CHATS[:2]) == first[:2]
+    assert reader.generate(CHATS[:2]) == first[:2]
     assert counts() == (2, 1, 1) and shipped_replies.tally.seconds > 0
 
 
 @pytest.mark.parametrize("how", ["setting", "block"])
-def test_everything_can_be_computed_live(shipped, smollm_reader, monkeypatch, how):
-    smollm_reader.generate(CHATS[:1])
+def test_everything_can_be_computed_live(shipped, reader, monkeypatch, how):
+    reader.generate(CHATS[:1])
     file = ship(shipped)
     plant(file, shipped, lambda row: [row[0], "planted"])
-    assert smollm_reader.generate(CHATS[:1]) == ["planted"]
+    assert reader.generate(CHATS[:1]) == ["planted"]
     if how == "setting":
         monkeypatch.setenv("LABKIT_LIVE", "1")
-        assert "three years" in smollm_reader.generate(CHATS[:1])[0]
+        assert "three years" in reader.generate(CHATS[:1])[0]
         return
     for computed in (1, 2):  # not even what was just kept is read
         with shipped_replies.live():
-            assert shipped_replies.is_live() and "three years" in smollm_reader.generate(CHATS[:1])[0]
+            assert shipped_replies.is_live() and "three years" in reader.generate(CHATS[:1])[0]
         assert counts() == (1, 0, computed)
-    assert not shipped_replies.is_live() and smollm_reader.generate(CHATS[:1]) == ["planted"]
+    assert not shipped_replies.is_live() and reader.generate(CHATS[:1]) == ["planted"]
 
 
-def test_another_model_or_decoding_gets_no_shipped_reply(shipped, smollm_reader):
-    smollm_reader.generate(CHATS[:1])
+def test_another_model_or_decoding_gets_no_shipped_reply(shipped, reader):
+    reader.generate(CHATS[:1])
     ship(shipped)
-    smollm_reader.generate(CHATS[:1], max_new_tokens=4)
-    replace(smollm_reader, fingerprint="another").generate(CHATS[:1])
-    replace(smollm_reader, fingerprint=None).generate(CHATS[:1])
+    reader.generate(CHATS[:1], max_new_tokens=4)
+    replace(reader, fingerprint="another").generate(CHATS[:1])
+    replace(reader, fingerprint=None).generate(CHATS[:1])
     assert counts() == (0, 0, 3)
 
 
-def test_no_row_stands_in_two_files(shipped, smollm_reader):
-    smollm_reader.generate(CHATS[:2])
+def test_no_row_stands_in_two_files(shipped, reader):
+    reader.generate(CHATS[:2])
     ship(shipped, "03")
-    smollm_reader.generate(CHATS)
+    reader.generate(CHATS)
     ship(shipped, "04")
     files = [shipped_replies.read_file(shipped, f"replies/{name}.jsonl.xz")[1] for name in ("03", "04")]
     assert [len(rows) for rows in files] == [2, 1]
@@ -112,12 +112,12 @@ def test_no_row_stands_in_two_files(shipped, smollm_reader):
     assert ship(shipped, "04").read_bytes() == before
 
 
-def test_a_damaged_file_of_replies_is_refused(shipped, smollm_reader):
-    smollm_reader.generate(CHATS[:1])
+def test_a_damaged_file_of_replies_is_refused(shipped, reader):
+    reader.generate(CHATS[:1])
     file = ship(shipped)
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(ValueError, match="checksum does not match"):
-        smollm_reader.generate(CHATS[:1])
+        reader.generate(CHATS[:1])
 
 
 def plant(file: Path, results: Path, change) -> None:
@@ -130,8 +130,8 @@ def plant(file: Path, results: Path, change) -> None:
     shipped_replies._rows.cache_clear()
 
 
-def test_planted_wrong_rows_are_far_from_what_the_model_chooses(smollm_reader):
-    reader: models.Generator = replace(smollm_reader, fingerprint=None)
+def test_planted_wrong_rows_are_far_from_what_the_model_chooses(reader):
+    reader: models.Generator = replace(reader, fingerprint=None)
     replies, texts = reader.generate(CHATS), [reader.text(chat) for chat in CHATS]
 
     def gaps(rows):

@@ -22,7 +22,7 @@ def test_the_reader_learns_replies_and_keeps_its_weights(tmp_path, reader):
     assert tuned.generate([c.messages for c in chats]) == [c.reply for c in chats]
     assert reader.generate([c.messages for c in chats]) != [c.reply for c in chats]
     assert torch.equal(reader.model.state_dict()["model.embed_tokens.weight"], before)
-    assert (folder / "adapter_model.safetensors").stat().st_size < 4e6
+    assert (folder / "adapter_model.safetensors").stat().st_size < 5e6
     with pytest.raises(ValueError, match="no chats"):
         tune.train_generator([], tmp_path / "none")
     with pytest.raises(FileNotFoundError, match="no adapter"):
@@ -37,5 +37,5 @@ def test_an_adapter_of_another_model_says_which_it_needs(reader):
     # Other sizes, and layers of other names.
     for network in (type(reader.model)(config), GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=24, n_layer=2))):
         other = replace(reader, model=network, name="other")
-        with pytest.raises(ValueError, match=r"does not fit 'other'.*load_generator\('small-reader'\)"):
+        with pytest.raises(ValueError, match=r"does not fit 'other'.*load_generator\('reader'\)"):
             models.load_tuned(paths.adapter("extractor"), other)

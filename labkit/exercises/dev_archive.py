@@ -1,0 +1,74 @@
+"""What several exercises need: the dev archive, its questions and the indexes over it, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from labkit import bench, corpus, metrics, models, rag
+
+# What lessons 00 and 01 ask about; their notebooks name the same.
+FIRST_CONTRACT = "C049"
+FIRST_QUESTION = "dev-0088"
+
+
+@cache
+def dev() -> list[corpus.Question]:
+    return [q for q in corpus.load_questions("dev", ["lookup", "unanswerable"]) if q.followup is None]
+
+
+def first_question() -> corpus.Question:
+    return next(q for q in dev() if q.id == FIRST_QUESTION)
+
+
+@cache
+def documents() -> list[corpus.Document]:
+    return corpus.load_documents("dev")
+
+
+@cache
+def reading() -> list[corpus.Question]:
+    return bench.dev_questions("reading")
+
+
+@cache
+def lookups() -> list[corpus.Question]:
+    return [q for q in bench.dev_questions("retrieval") if q.task == "lookup"]
+
+
+@cache
+def dense() -> rag.VectorIndex:
+    return bench.dense_index(documents())
+
+
+@cache
+def hybrid() -> rag.Hybrid:
+    return bench.hybrid(documents())
+
+
+@cache
+def tuned_index() -> rag.VectorIndex:
+    return bench.tuned_index(documents())
+
+
+def mean(questions: list[corpus.Question], retriever: Any, *post: Any, metric: str = "evidence_in_prompt") -> float:
+    """Mean of a metric of retrieval, with three passages in a prompt."""
+    pipeline = rag.Pipeline(retriever, models.load_generator(), post=post, top_k=3)
+    return bench.mean(bench.measure("", questions, pipeline, answer=False), metric).value
+
+
+def near(answer: Any, expected: float, tolerance: float = 0.005) -> bool:
+    return abs(float(answer) - expected) < tolerance
+
+
+def found(retriever: Any, question: str, evidence: Sequence[corpus.Span]) -> bool:
+    """Whether a piece of evidence is in one of the first five chunks."""
+    return any(metrics.covers(rag.span_of(h.node), e) for h in retriever.retrieve([question], 5)[0] for e in evidence)
+
+
+@cache
+def lookup_pipeline(perfect: bool = False) -> rag.ToolPipeline:
+    """The look-up of lessons 05 and 06, over the course's triples or over the gold ones."""
+    triples = rag.gold_triples(documents()) if perfect else None
+    return bench.build_systems(documents(), models.load_generator(), triples).lookup
