@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST_CELL = 15
 SHORT_CELL = 6
 EXERCISES = range(3, 6)
+KINDS = ("predict", "change", "write", "think")
 HEADINGS = ("You will learn", "Exercises", "Summary")
 
 # The first code cell of every notebook, to the letter.
@@ -311,7 +312,7 @@ def exercises(notebook: Notebook) -> dict[str, Notebook]:
 
 
 def has_numbered_exercises(notebook: Notebook) -> list[str]:
-    """2 to 4 exercises, each in a cell of its own, numbered NN.1, NN.2, ... after the title."""
+    """3 to 5 exercises, each in a cell of its own, numbered NN.1, NN.2, ... after the title."""
     found = exercises(notebook)
     if len(found) not in EXERCISES:
         return [f"{len(found)} exercises, not {EXERCISES[0]} to {EXERCISES[-1]}"]
@@ -319,6 +320,37 @@ def has_numbered_exercises(notebook: Notebook) -> list[str]:
     problems = [] if list(found) == wanted else [f"the exercises are {list(found)}, not {wanted}"]
     cells = {id(c) for c in found.values()}
     return problems if len(cells) == len(found) else [*problems, "two exercises share a cell"]
+
+
+def exercises_name_their_kind(notebook: Notebook) -> list[str]:
+    """The prose of each exercise says of which of the four kinds it is; in at least one, something is written."""
+    found = dict(re.findall(r"\*\*Exercise (\w\d\.\d) \((\w+)\)\*\*", _prose(notebook)))
+    problems = [
+        f"exercise {name} is not announced as '**Exercise {name} (kind)**' with one of {', '.join(KINDS)}"
+        for name in exercises(notebook)
+        if found.get(name) not in KINDS
+    ]
+    return problems if problems or "write" in found.values() else ["no exercise lets the reader write a technique"]
+
+
+def questions_are_answered(notebook: Notebook) -> list[str]:
+    """A question in the prose is answered by a sentence made from figures (`say`) within the next four cells."""
+    problems = []
+    for i, cell in enumerate(notebook.cells):
+        if "## Exercises" in cell.source:
+            break
+        if cell.cell_type != "markdown" or not (asked := _questions(cell.source)):
+            continue
+        if not any("say(" in c.source for c in notebook.cells[i + 1 : i + 5] if c.cell_type == "code"):
+            problems.append(f"cell {i} asks {asked[-1]!r}, and no say() answers within four cells")
+    return problems
+
+
+def _questions(source: str) -> list[str]:
+    """The questions that prose asks; quoted ones, those in italics and what is answered in the same cell aside."""
+    plain = re.sub(r"[\"“][^\"”]*[\"”]|(?<!\*)\*[^*]+\*(?!\*)", "", "\n".join(_plain_prose(source)))
+    last = re.split(r"\n\s*\n", plain.strip())[-1]
+    return re.findall(r"[^.?!:]*\?(?=\s*$)", last)
 
 
 def _is_open(source: str) -> bool:
@@ -380,5 +412,12 @@ RULES: tuple[Rule, ...] = (
     prose_is_calm,
     has_numbered_exercises,
 )
-LESSON_RULES: tuple[Rule, ...] = (*RULES, has_the_headings, says_how_long_it_takes, exercises_are_open)
+LESSON_RULES: tuple[Rule, ...] = (
+    *RULES,
+    has_the_headings,
+    says_how_long_it_takes,
+    exercises_are_open,
+    exercises_name_their_kind,
+    questions_are_answered,
+)
 SOLUTION_RULES: tuple[Rule, ...] = (*RULES, exercises_are_solved)

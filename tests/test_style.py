@@ -46,13 +46,17 @@ def good_lesson() -> nbformat.NotebookNode:
         new_markdown_cell("# 01 Naive RAG\n\nTime needed: about 10 minutes."),
         code(style.BOOTSTRAP.strip()),
         new_markdown_cell("## You will learn\n\nWhat a [chunk](GLOSSARY.md#chunk) is, with a 95 % interval."),
-        code("score = 1\nprint(score)", printed("1\n")),
+        code("score = 1\nprint(score)\nsay(score)", printed("1\n")),
         new_markdown_cell("Is it so? `k1=0.9` is a setting, and so is a temperature of 0.7. <!-- fixed -->"),
         code("figure.show()", picture(**{"image/png": {"alt": "A bar for each system."}})),
-        new_markdown_cell("## Exercises\n\n### 01.1\n\nHow many?"),
+        new_markdown_cell("So how many are there?"),
+        code("labkit.course.say(f'There are {score}.')", printed("There are 1.\n")),
+        new_markdown_cell("## Exercises\n\n**Exercise 01.1 (write)** How many?"),
         code('labkit.check("01.1", ...)', printed("01.1: not answered yet.\n")),
-        new_markdown_cell("### 01.2\n\nWhich?"),
+        new_markdown_cell("**Exercise 01.2 (think)** Which?"),
         code('answer = ...\nlabkit.check("01.2", answer)', printed("01.2: not answered yet.\n")),
+        new_markdown_cell("**Exercise 01.3 (change)** What now?"),
+        code('labkit.check("01.3", ...)', printed("01.3: not answered yet.\n")),
         new_markdown_cell("## Summary\n\nVersion 3.11 and section 1.2 are no results."),
     ]
     return numbered(notebook)
@@ -61,7 +65,7 @@ def good_lesson() -> nbformat.NotebookNode:
 def good_solution() -> nbformat.NotebookNode:
     """The same notebook with its exercises solved."""
     notebook = good_lesson()
-    for k in (1, 2):
+    for k in (1, 2, 3):
         source = f'# NBVAL_CHECK_OUTPUT\nlabkit.check("01.{k}", {k})'
         style.exercises(notebook)[f"01.{k}"].update(source=source, outputs=[printed(f"01.{k}: right.\n")])
     return notebook
@@ -106,7 +110,7 @@ SEVEN = "\n".join(f"a{i} = {i}" for i in range(7))
 # Rule, what is planted, words of the complaint.
 FAULTS: list[tuple[style.Rule, Plant, str]] = [
     (style.cells_are_short, add(code(LONG)), "16 lines"),
-    (style.half_of_the_cells_are_very_short, add(*[code(SEVEN)] * 4), "only 4 of 9"),
+    (style.half_of_the_cells_are_very_short, add(*[code(SEVEN)] * 7), "only 6 of 14"),
     (style.starts_with_the_bootstrap_cell, replace('"-q", ', ""), "not the bootstrap cell"),
     (style.starts_with_the_bootstrap_cell, lambda n: n.cells.insert(1, code("x = 1")), "not the bootstrap cell"),
     (style.starts_with_the_bootstrap_cell, out(0, printed("installed")), "left an output"),
@@ -115,7 +119,7 @@ FAULTS: list[tuple[style.Rule, Plant, str]] = [
     (style.was_run_in_order, lambda n: style.code_cells(n)[1].update(execution_count=7), "7"),
     (style.was_run_in_order, lambda n: style.code_cells(n)[-1].update(execution_count=None), "None"),
     (style.outputs_are_saved, out(1), "no output is saved"),
-    (style.outputs_are_saved, out(4), "no output is saved"),
+    (style.outputs_are_saved, out(5), "no output is saved"),
     (style.outputs_are_saved, add(code("table = 1\ntable")), "no output is saved"),
     (style.has_no_errors, out(1, error()), "ValueError: no"),
     (style.has_no_stderr, out(1, printed("10%|#   |", name="stderr")), "10%"),
@@ -127,7 +131,7 @@ FAULTS: list[tuple[style.Rule, Plant, str]] = [
     (style.outputs_name_no_folders, out(1, printed("PosixPath('/" + "tmp/x')")), "tmp"),
     (style.outputs_name_no_folders, out(1, printed("C:\\" + "Users\\ada")), "Users"),
     (style.outputs_name_no_folders, out(1, printed(f"{style.ROOT}/build")), "path of the machine"),
-    (style.has_more_prose_than_code, add(code("x = 1"), code("x = 2")), "6 prose cells for 7"),
+    (style.has_more_prose_than_code, add(code("x = 1"), code("x = 2")), "8 prose cells for 9"),
     (style.has_a_numbered_title, replace("# 01 Naive RAG", "# Naive RAG"), "# NN Title"),
     (style.has_a_numbered_title, lambda n: n.cells.pop(0), "# NN Title"),
     (style.has_the_headings, replace("## You will learn", "## Goals"), "You will learn"),
@@ -142,17 +146,22 @@ FAULTS: list[tuple[style.Rule, Plant, str]] = [
     (style.prose_is_calm, prose("A Powerful technique."), "Powerful"),
     (style.prose_is_calm, prose("It works seamlessly."), "seamlessly"),
     (style.prose_is_calm, prose("Well done \N{PARTY POPPER}"), "\N{PARTY POPPER}"),
-    (style.has_numbered_exercises, replace("01.2", "01.1"), "1 exercises"),
+    (style.has_numbered_exercises, replace("01.2", "01.1"), "2 exercises"),
     (style.has_numbered_exercises, replace("01.2", "02.2"), "02.2"),
-    (style.has_numbered_exercises, add(*[code(f'labkit.check("01.{k}", ...)') for k in (3, 4, 5)]), "5 exercises"),
-    (style.has_numbered_exercises, add(code('labkit.check("01.3", ...)\nlabkit.check("01.4", ...)')), "share a cell"),
+    (style.has_numbered_exercises, add(*[code(f'labkit.check("01.{k}", ...)') for k in (4, 5, 6)]), "6 exercises"),
+    (style.has_numbered_exercises, add(code('labkit.check("01.4", ...)\nlabkit.check("01.5", ...)')), "share a cell"),
     (style.exercises_are_open, replace('"01.1", ...', '"01.1", 4'), "01.1 is answered"),
     (style.exercises_are_open, replace("answer = ...", "answer = 4"), "01.2 is answered"),
-    (style.exercises_are_open, out(3, printed("01.1: right.\n")), "01.1 does not show"),
+    (style.exercises_are_open, out(4, printed("01.1: right.\n")), "01.1 does not show"),
+    (style.exercises_name_their_kind, replace("01.2 (think)", "01.2"), "01.2 is not announced"),
+    (style.exercises_name_their_kind, replace("(write)", "(sing)"), "01.1 is not announced"),
+    (style.exercises_name_their_kind, replace("(write)", "(change)"), "no exercise lets the reader write"),
+    (style.questions_are_answered, replace("labkit.course.say", "print"), "So how many are there?"),
+    (style.questions_are_answered, replace("labkit.course.say(", "# Far below.\n# say"), "no say()"),
 ]
 SOLUTION_FAULTS: list[tuple[style.Rule, Plant, str]] = [
     (style.exercises_are_solved, replace('"01.1", 1', '"01.1", ...'), "01.1 has no answer"),
-    (style.exercises_are_solved, out(4, printed("01.2: not yet. Count again.\n")), "01.2 is not shown as right"),
+    (style.exercises_are_solved, out(5, printed("01.2: not yet. Count again.\n")), "01.2 is not shown as right"),
     (style.exercises_are_solved, replace("# NBVAL_CHECK_OUTPUT\n", ""), "NBVAL_CHECK_OUTPUT"),
 ]
 

@@ -94,7 +94,8 @@ def run_benchmark(
         part = [q for q in questions if q.task in TASKS.get(name, (q.task,))]
         if part:
             runs.append(measure(name, part, pipeline))
-            say(f"{name:13s} answer accuracy {mean(runs[-1], 'answer_accuracy')}  {runs[-1].milliseconds:.0f} ms a question")
+            accuracy, time = mean(runs[-1], "answer_accuracy"), runs[-1].milliseconds
+            say(f"{name:13s} answer accuracy {accuracy}  {time:.0f} ms a question")
     return runs
 
 

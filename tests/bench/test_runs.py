@@ -9,6 +9,7 @@ import pytest
 from small import TERM_DOCUMENTS, TERMS, Copying, term_question
 
 from labkit import bench, rag
+from labkit.models import shipped_replies
 
 
 def test_a_row_for_each_system_with_every_metric(runs):
@@ -97,3 +98,26 @@ def test_looking_without_reading_measures_retrieval_alone():
 def test_nothing_to_measure_is_an_error(runs):
     with pytest.raises(ValueError, match="no questions"):
         bench.measure("x", [], rag.Pipeline(rag.BM25Index(rag.chunk(TERM_DOCUMENTS)), Copying()))
+
+
+class _Noting(Copying):
+    """Notes for each chat whether it had to be answered live."""
+
+    def __init__(self) -> None:
+        self.live: list[bool] = []
+
+    def generate(self, chats, max_new_tokens=None, batch_size=None, progress=False):
+        self.live += [shipped_replies.is_live()] * len(chats)
+        return super().generate(chats)
+
+
+@pytest.mark.parametrize(("live", "wanted"), [(4, 4), (0, 0), (8, 6)])
+def test_the_first_questions_are_read_live_and_give_the_time(live, wanted):
+    questions = [replace(term_question(name), id=f"{name}{i}") for i in range(2) for name in TERMS][:6]
+    generator, index = _Noting(), rag.BM25Index(rag.chunk(TERM_DOCUMENTS))
+    run = bench.measure("words", questions, rag.Pipeline(index, generator, top_k=2), live=live)
+    assert generator.live == [True] * wanted + [False] * (6 - wanted)
+    assert [r.question for r in run.results] == [q.question for q in questions]
+    assert 0 < run.milliseconds < 60_000 and bench.timings([run]) == {"words ms": run.milliseconds}
+    bench.measure("words", questions, rag.Pipeline(index, generator, top_k=2), answer=False)
+    assert len(generator.live) == 6
