@@ -25,19 +25,11 @@ HEADINGS = ("You will learn", "Exercises", "Summary")
 
 # The first code cell of every notebook, to the letter.
 BOOTSTRAP = """\
-# In Colab this installs labkit's wheel and keeps Colab's torch. Elsewhere it does nothing.
-import glob
-import importlib.metadata
-import importlib.util
-import os
-import subprocess
+# In Google Colab, upload labkit's wheel first: this installs it and keeps Colab's torch. Elsewhere it does nothing.
 import sys
 
-if "google.colab" in sys.modules and importlib.util.find_spec("labkit") is None:
-    wheels = [os.environ.get("LABKIT_WHEEL", ""), *sorted(glob.glob("labkit-*.whl"))]
-    assert any(wheels), "Upload labkit's wheel with the folder icon, or set LABKIT_WHEEL to its address."
-    keep = "torch==" + importlib.metadata.version("torch")
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", keep, max(wheels)], check=True)
+if "google.colab" in sys.modules:
+    !PYTHONPATH="$(ls labkit-*.whl | tail -1):$PYTHONPATH" {sys.executable} -m labkit.colab
 """
 
 HYPE = (

@@ -26,6 +26,7 @@ FLOORS = {
     "bench": 5,
     "questions": 5,
     "roi": 5,
+    "colab": 7,
     "course": 6,
     "exercises": 6,
     "inspection": 6,

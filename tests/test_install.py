@@ -32,7 +32,7 @@ OFFLINE = ROOT / "tests" / "offline"
 MEGABYTES = 40
 
 # Everything that would tell the fresh environment where the checkout or a network is.
-SETTINGS = ("LABKIT_BUILD", "LABKIT_DATA", "LABKIT_MODEL", "LABKIT_EMBEDDER", "LABKIT_PROFILE", "LABKIT_WHEEL")
+SETTINGS = ("LABKIT_BUILD", "LABKIT_DATA", "LABKIT_MODEL", "LABKIT_EMBEDDER", "LABKIT_PROFILE")
 
 
 def environment(offline: Path, folder: Path) -> dict[str, str]:

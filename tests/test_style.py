@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib.metadata
-import importlib.util
 import re
-import subprocess
-import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -111,7 +106,7 @@ SEVEN = "\n".join(f"a{i} = {i}" for i in range(7))
 FAULTS: list[tuple[style.Rule, Plant, str]] = [
     (style.cells_are_short, add(code(LONG)), "16 lines"),
     (style.half_of_the_cells_are_very_short, add(*[code(SEVEN)] * 7), "only 6 of 14"),
-    (style.starts_with_the_bootstrap_cell, replace('"-q", ', ""), "not the bootstrap cell"),
+    (style.starts_with_the_bootstrap_cell, replace("tail -1", "head -1"), "not the bootstrap cell"),
     (style.starts_with_the_bootstrap_cell, lambda n: n.cells.insert(1, code("x = 1")), "not the bootstrap cell"),
     (style.starts_with_the_bootstrap_cell, out(0, printed("installed")), "left an output"),
     (style.has_a_kernel, lambda n: n.metadata.pop("kernelspec"), "None"),
@@ -193,62 +188,6 @@ def test_a_glossary_link_without_its_heading_is_found():
     lesson = good_lesson()
     lesson.cells[0].source += " A [depth](../GLOSSARY.md#top-k-depth) and a [graph](GLOSSARY.md#graph)."
     assert style.glossary_links_lead_somewhere(lesson, GLOSSARY) == ["the glossary has no heading for #graph"]
-
-
-# ------------------------------------------------------------------------- the bootstrap cell
-
-
-@pytest.fixture
-def installed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands that the bootstrap cell runs; none of them is really run."""
-    commands: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "2.11.0+cu128")
-    monkeypatch.delenv("LABKIT_WHEEL", raising=False)
-    return commands
-
-
-def in_colab(monkeypatch: pytest.MonkeyPatch, with_labkit: bool) -> None:
-    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
-    spec = object() if with_labkit else None
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-
-
-def test_the_bootstrap_cell_does_nothing_outside_colab(installed, monkeypatch):
-    monkeypatch.delitem(sys.modules, "google.colab", raising=False)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    exec(style.BOOTSTRAP, {})
-    assert installed == []
-
-
-def test_the_bootstrap_cell_does_nothing_where_labkit_is_installed(installed, monkeypatch):
-    in_colab(monkeypatch, with_labkit=True)
-    exec(style.BOOTSTRAP, {})
-    assert installed == []
-
-
-def test_the_bootstrap_cell_installs_an_uploaded_wheel_and_keeps_torch(installed, monkeypatch, tmp_path):
-    in_colab(monkeypatch, with_labkit=False)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "labkit-0.1.0-py3-none-any.whl").touch()
-    exec(style.BOOTSTRAP, {})
-    (command,) = installed
-    assert command[-2:] == ["torch==2.11.0+cu128", "labkit-0.1.0-py3-none-any.whl"]
-
-
-def test_the_bootstrap_cell_takes_a_wheel_from_an_address(installed, monkeypatch, tmp_path):
-    in_colab(monkeypatch, with_labkit=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LABKIT_WHEEL", "https://example.org/labkit-0.1.0-py3-none-any.whl")
-    exec(style.BOOTSTRAP, {})
-    assert installed[0][-1] == "https://example.org/labkit-0.1.0-py3-none-any.whl"
-
-
-def test_the_bootstrap_cell_says_what_to_do_without_a_wheel(installed, monkeypatch, tmp_path):
-    in_colab(monkeypatch, with_labkit=False)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(AssertionError, match="Upload labkit's wheel"):
-        exec(style.BOOTSTRAP, {})
 
 
 # ------------------------------------------------------------------------- docstrings of labkit
