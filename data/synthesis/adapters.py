@@ -15,7 +15,7 @@ from llama_index.core.schema import TextNode
 
 from labkit import corpus, metrics, models, paths, rag, tune
 from labkit.corpus import Document, Question, Span
-from labkit.prompts import Passage, triples_messages
+from labkit.prompts import REFUSAL, Passage, answer_messages, closed_book_messages, triples_messages
 
 TASKS = ("lookup", "amended", "compare", "multihop")
 DEPTH = 30
@@ -217,6 +217,46 @@ def make_extractor(out: Path, limit: int = 2000, say: Callable[[str], None] = SA
     return _sealed(tune.train_generator(made, out, batch_size=8, learning_rate=8e-4))
 
 
+def domain_chats(closed_book: float = 0.3, seed: int = 0) -> list[tune.Chat]:
+    """The train questions of three tasks as the reader is asked them: from passages, and some of them from memory.
+
+    The gold passage stands among none to two hard distractors.
+
+    Args:
+        closed_book: share of the questions with an answer that are asked a second time without passages.
+        seed: decides on passages and order.
+    """
+    rng = random.Random(seed)
+    documents, contracts = corpus.load_documents("train"), corpus.contract_records()
+    made = []
+    for question in corpus.load_questions("train", ("lookup", "amended", "unanswerable")):
+        if question.followup is not None:
+            continue
+        passages, spans = rag.oracle_passages(question, documents, contracts, rng.randint(0, 2), seed)
+        reply = REFUSAL
+        if question.answer is not None:
+            gold = [i for i, s in enumerate(spans, 1) if any(metrics.covers(s, e) for e in question.evidence)]
+            reply = " ".join([question.answer, *(f"[{i}]" for i in gold)])
+            if rng.random() < closed_book:
+                made.append(tune.Chat(tuple(closed_book_messages(question.question)), question.answer))
+        made.append(tune.Chat(tuple(answer_messages(question.question, passages)), reply))
+    rng.shuffle(made)
+    return made
+
+
+def make_domain(out: Path, limit: int = 900, say: Callable[[str], None] = SAY) -> Path:
+    """Train the reader on the train questions, for the opening of lesson 00, and save its adapter with checksums.
+
+    Args:
+        out: folder of the adapter.
+        limit: examples used, about 60 a minute on two cores.
+        say: shows progress.
+    """
+    made = domain_chats()[:limit]
+    say(f"{len(made)} questions, {sum(c.reply == REFUSAL for c in made)} to refuse")
+    return _sealed(tune.train_generator(made, out, batch_size=8, learning_rate=6e-4))
+
+
 def make_intents(out: Path, say: Callable[[str], None] = SAY) -> Path:
     """Train the classifier of questions on train questions, clauses and their headings, and save it with checksums.
 
@@ -244,6 +284,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "embedder": make_embedder,
     "reranker": make_reranker,
     "extractor": make_extractor,
+    "domain": make_domain,
     "intents": make_intents,
     "minilm": make_vectors,
 }

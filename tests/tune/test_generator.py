@@ -17,7 +17,7 @@ def test_the_reader_learns_replies_and_keeps_its_weights(tmp_path, reader):
     chats = [tune.Chat(tuple(prompts.closed_book_messages("What is the code of the door?")), "blue one")]
     before = reader.model.state_dict()["model.embed_tokens.weight"].clone()
     base = models.load_generator()
-    folder = tune.train_generator(chats * 16, tmp_path / "doors", base, epochs=8, batch_size=4, learning_rate=5e-3)
+    folder = tune.train_generator(chats * 4, tmp_path / "doors", base, epochs=10, batch_size=4, learning_rate=3e-3)
     tuned = models.load_tuned(folder)
     assert tuned.generate([c.messages for c in chats]) == [c.reply for c in chats]
     assert reader.generate([c.messages for c in chats]) != [c.reply for c in chats]
