@@ -6,21 +6,35 @@ from typing import Any
 
 from labkit import corpus, metrics
 from labkit.exercises.checking import exercise
-from labkit.exercises.dev_archive import (
-    FIRST_CONTRACT,
-    first_question,
-)
+from labkit.exercises.dev_archive import FIRST_CONTRACT, first_question
 from labkit.replies import parse_answer
+
+# The replies of exercise 00.1, as the lesson gives them.
+REPLIES = {"a": "18 per cent [1]", "b": "Eighteen percent", "c": "18% of the month's fee [1]", "d": "0.18"}
+# Exercise 00.3: a reply, the accepted answers, what is due, and what to think about where it is not what came.
+_CASES: tuple[tuple[str, list[str], str, str], ...] = (
+    ("18% [1]", ["18%"], "right", "Is the citation taken off before the answer is compared?"),
+    ("eighteen per cent", ["18%", "18 percent"], "right", "Are values compared as values? metrics.exact_match does."),
+    ("15% [2]", ["18%"], "wrong", "Is the answer compared with the accepted ones?"),
+    ("I don't know.", ["18%"], "refused", "The documents hold an answer here."),
+    ("I don't know.", [], "right", "What is the right thing to say where the documents hold no answer?"),
+    ("18% [1]", [], "wrong", "The documents hold no answer here."),
+    ("The passages do not say.", [], "right", "A refusal can be worded in many ways; parse_answer knows them."),
+)
 
 
 @exercise("00.1")
-def contracts_of_dev(answer: Any) -> str | None:
-    contracts = corpus.load_documents("dev", kinds=("contract",))
-    if answer == len(contracts):
+def which_replies_are_right(answer: Any) -> str | None:
+    if not isinstance(answer, str) or not set(answer.lower()) <= {*REPLIES, " ", ","}:
+        return "Give the letters of the right replies as one text, such as 'ad'."
+    accepted = first_question().accepted()
+    right = {k for k, reply in REPLIES.items() if metrics.exact_match(parse_answer(reply).text, accepted)}
+    chosen = set(answer.lower()) & set(REPLIES)
+    if chosen == right:
         return None
-    if answer == len(corpus.load_documents("dev", kinds=("contract", "amendment"))):
-        return "That counts the amendments too: give kinds=('contract',)."
-    return "Count the documents of corpus.load_documents('dev', kinds=('contract',))."
+    if right - chosen:
+        return "At least one more counts as right: values are compared as values, in whatever way they are written."
+    return "At least one of these does not count: an answer may not say more, or less, than an accepted one."
 
 
 @exercise("00.2")
@@ -35,6 +49,23 @@ def interest_on_late_payments(answer: Any) -> str | None:
 
 
 @exercise("00.3")
-def length_of_the_evidence(answer: Any) -> str | None:
-    evidence = first_question().evidence[0]
-    return None if int(answer) == evidence.end - evidence.start else "A span ends before `end`: subtract its start."
+def verdicts_on_replies(answer: Any) -> str | None:
+    if not callable(answer):
+        return "Give the function itself: answer_3 = verdict."
+    for reply, accepted, due, hint in _CASES:
+        said = answer(reply, accepted)
+        if said not in ("right", "wrong", "refused"):
+            return f'verdict({reply!r}, {accepted!r}) gives {said!r}: it must be "right", "wrong" or "refused".'
+        if said != due:
+            return f"verdict({reply!r}, {accepted!r}) gives {said!r}. {hint}"
+    return None
+
+
+@exercise("00.4")
+def what_training_on_the_same_contracts_shows(answer: Any) -> str | None:
+    hints = {
+        "a": "What would a hundred such questions say about the contract that comes in tomorrow?",
+        "c": "Does the conclusion follow from these questions, for a model of any size?",
+        "d": "Models do keep facts from training. For which contracts would that help her?",
+    }
+    return None if (letter := str(answer).strip().lower()) == "b" else hints.get(letter, "Give a letter from A to D.")

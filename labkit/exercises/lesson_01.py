@@ -5,52 +5,104 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from labkit import corpus, metrics, models, rag
+import numpy as np
+
+from labkit import corpus, metrics, models, paths, rag
 from labkit.exercises.checking import exercise
-from labkit.exercises.dev_archive import (
-    dev,
-    first_question,
-    near,
-)
+from labkit.exercises.dev_archive import documents, near, reading
+
+TOP_K = 3
+# Exercise 01.1: the rise from which each letter holds.
+_BANDS = {"a": -1.0, "b": 0.1, "c": 0.4}
 
 
 @exercise("01.1")
-def same_after_normalisation(answer: Any) -> str | None:
-    if str(answer) == "USD 2,000,000":
-        return "That is the same text: change letters or signs, but not what it says."
-    if metrics.exact_match(str(answer), ["USD 2,000,000"]):
+def rise_within_the_contract(answer: Any) -> str | None:
+    letter = str(answer).strip().lower()
+    if letter not in _BANDS:
+        return "Give a letter from A to C."
+    rise = _evidence(_index(), within=True) - _evidence(_index())
+    if letter == max(name for name, start in _BANDS.items() if rise >= start):
         return None
-    return "It does not count as equal. Case, articles and thousands separators do not matter; words and digits do."
+    return (
+        "Compute it: `index.retrieve` takes `within`, for each question a list of the documents to search in, "
+        "here [question.cluster]."
+    )
 
 
 @exercise("01.2")
-def recall_at_20(answer: Any) -> str | None:
-    if near(answer, _mean_recall(20)):
+def evidence_with_titles(answer: Any) -> str | None:
+    if near(answer, _evidence(_titled())):
         return None
-    if near(answer, _mean_recall(5)):
-        return "That is the recall at 5: retrieve 20 chunks, and give k=20 to metrics.score_retrieval."
-    return "Average recall_at_k over the questions whose score is not None."
+    if near(answer, _evidence(_index())):
+        return "That is the share without titles: is the index made of the chunks that rag.add_headers gives?"
+    return (
+        "Give the share of the evidence in the first three chunks, for the lookups alone, with the titles of the "
+        "documents as headers and joined=False."
+    )
 
 
 @exercise("01.3")
-def recall_in_one_contract(answer: Any) -> str | None:
-    question = first_question()
-    contract = [d for d in corpus.load_documents() if d.id == question.documents[0]]
-    if near(answer, _naive_recall(contract, [question], 5)):
+def nearest_rows(answer: Any) -> str | None:
+    if not callable(answer):
+        return "Give the function itself: answer_3 = top_k."
+    rng = np.random.default_rng(1)
+    for rows, k in ((6, 6), (40, 5), (40, 1)):
+        query = 3 * rng.normal(size=8)
+        matrix = rng.normal(size=(rows, 8)) * rng.uniform(0.2, 5, size=(rows, 1))
+        if hint := _compare([int(i) for i in answer(query, matrix, k)], query, matrix, k):
+            return hint
+    return None
+
+
+def _compare(given: list[int], query: np.ndarray, matrix: np.ndarray, k: int) -> str | None:
+    """What is wrong with the rows given, or None."""
+    products = matrix @ query
+    cosines = products / np.linalg.norm(matrix, axis=1)
+    right, by_product = (np.argsort(-scores, kind="stable")[:k].tolist() for scores in (cosines, products))
+    if given == right:
         return None
-    return "Chunk only the document whose id is question.documents[0], retrieve five chunks, and score them with k=5."
+    if len(given) != k:
+        return f"With k = {k} it gives {len(given)} rows."
+    if given == by_product:
+        return "It goes by the product of the vectors, so that long vectors win. What is a cosine besides?"
+    if given in (right[::-1], np.argsort(cosines, kind="stable")[:k].tolist()):
+        return "Which end of the order is the best?"
+    return f"Of {len(matrix)} rows it gives {given}, which are not the {k} with the largest cosine, best first."
+
+
+@exercise("01.4")
+def what_a_threshold_does(answer: Any) -> str | None:
+    hints = {
+        "a": "Look at the five scores and at that of the evidence. Which threshold lies between them?",
+        "b": "The threshold works on the embedder's scores. Does the language model see them?",
+        "d": "Where a threshold is chosen does not change what scores it has to separate (and test stays closed).",
+    }
+    return None if (letter := str(answer).strip().lower()) == "c" else hints.get(letter, "Give a letter from A to D.")
 
 
 @cache
-def _mean_recall(k: int) -> float:
-    return _naive_recall(corpus.load_documents(), dev(), k)
+def _index() -> rag.VectorIndex:
+    """The index of the lesson."""
+    return rag.VectorIndex(rag.chunk(documents(), tokens=128), models.load_embedder(shipped=paths.vectors()))
 
 
-def _naive_recall(documents: list[corpus.Document], questions: list[corpus.Question], k: int) -> float:
-    """Mean recall at k of the chunks of lesson 01."""
-    index = rag.VectorIndex(rag.chunk(documents, tokens=128), models.load_embedder())
-    hits = index.retrieve([q.question for q in questions], top_k=k)
-    spans = [[rag.span_of(h.node) for h in row] for row in hits]
-    scores = metrics.score_retrieval(questions, spans, [[1] * len(row) for row in hits], k=k)
-    recalls = [s.recall_at_k for s in scores if s is not None]
-    return sum(recalls) / len(recalls)
+@cache
+def _titled() -> rag.VectorIndex:
+    """The same with each document's title as a header."""
+    headed = rag.add_headers(_index().chunks, {d.id: d.title for d in documents()})
+    return rag.VectorIndex(headed, _index().embedder, joined=False)
+
+
+def lookups() -> list[corpus.Question]:
+    """The questions of the lesson that have evidence."""
+    return [q for q in reading() if q.evidence]
+
+
+def _evidence(index: rag.VectorIndex, within: bool = False) -> float:
+    """Mean share of the evidence in the first chunks, searched in all documents or within the question's contract."""
+    asked = lookups()
+    hits = index.retrieve([q.question for q in asked], TOP_K, [[q.cluster] for q in asked] if within else None)
+    found = [[rag.span_of(h.node) for h in row] for row in hits]
+    shares = [metrics.evidence_in_prompt(q.evidence, spans) or 0.0 for q, spans in zip(asked, found, strict=True)]
+    return float(np.mean(shares))

@@ -2,47 +2,84 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from labkit import bench, models, rag
+from labkit import rag
 from labkit.exercises.checking import exercise
-from labkit.exercises.dev_archive import (
-    hybrid,
-    mean,
-    near,
-    reading,
-    tuned_index,
-)
+from labkit.exercises.dev_archive import dense, hybrid, lookups, mean, near, tuned_index
 
 
 @exercise("04.1")
-def length_of_a_compressed_prompt(answer: Any) -> str | None:
+def what_is_left_of_mmr(answer: Any) -> str | None:
     index = tuned_index()
-    short = [rag.First(3, rag.Compress(index.embedder, share=0.25))]
-    run = bench.measure("", reading(), rag.Pipeline(index, models.load_generator(), post=short, top_k=3))
-    if near(answer, bench.mean(run, "prompt_tokens").value, 0.5):
-        return None
-    return "Measure tuned_index with post=[rag.First(3, rag.Compress(tuned, share=0.25))], and look up prompt_tokens."
+    plain, diverse = mean(lookups(), index), mean(lookups(), index, rag.MMR(index.embedder, weight=1, depth=10))
+    letter = "B" if near(diverse, plain) else "A" if diverse > plain else "C"
+    given = str(answer).strip().upper()
+    if given not in ("A", "B", "C"):
+        return "Give one of the letters A, B and C."
+    return None if given == letter else "Put weight=1 into the line of `mmr` that makes the score: which term is left?"
 
 
 @exercise("04.2")
-def depth_of_a_reranker(answer: Any) -> str | None:
-    rerankers = [rag.EmbedderRerank(tuned_index().embedder, depth) for depth in (20, 5)]
-    deep, shallow = (mean(reading(), hybrid(), r, metric=f"recall_at_{bench.K}") for r in rerankers)
-    if near(answer, deep):
+def second_look_without_training(answer: Any) -> str | None:
+    untrained, trained = dense().embedder, tuned_index().embedder
+    if near(answer, mean(lookups(), hybrid(), rag.EmbedderRerank(untrained, 20))):
         return None
-    if near(answer, shallow):
-        return "That is the figure of depth 5: give depth=20 to rag.EmbedderRerank."
-    return "Measure hybrid with post=[rag.EmbedderRerank(tuned, depth=20)] and answer=False; bench.mean gives the mean."
+    if near(answer, mean(lookups(), hybrid(), rag.EmbedderRerank(trained, 20))):
+        return "That is the tuned embedder: give `embedder` to rag.EmbedderRerank."
+    if near(answer, mean(lookups(), hybrid(), rag.EmbedderRerank(untrained, 5))):
+        return "That is the figure of depth 5: let it see twenty."
+    if near(answer, mean(lookups(), hybrid())):
+        return "That is the hybrid search without reranking: put the stage behind it."
+    return (
+        "`look` takes a name, the search and a stage, here rag.EmbedderRerank(embedder, depth=20); `evidence` the run."
+    )
+
+
+# The documents of chunks, best first, as `document_first` is tried on them.
+_LISTS = ("baa", "ab", "a", "", "abbcbaccc", "cabab", "abcabc", "dcbaa")
+
+
+def votes(documents: Sequence[str]) -> list[int]:
+    """Places of chunks, those of the document with most of them first."""
+    counts = Counter(documents)
+    # Of equal counts `max` takes the first, and a Counter keeps the order in which it met them.
+    winner = max(counts, key=lambda d: counts[d], default=None)
+    return sorted(range(len(documents)), key=lambda place: documents[place] != winner)
 
 
 @exercise("04.3")
-def lost_in_reading(answer: Any) -> str | None:
-    question = next((q for q in reading() if q.id == answer), None)
-    if question is None:
-        return "Give the id of a question of `asked`: the error browser shows them."
-    pipeline = rag.Pipeline(tuned_index(), models.load_generator(), top_k=3)
-    [category] = bench.measure("", [question], pipeline).error_categories()
-    if category in ("misread", "refused wrongly", "wrong version"):
-        return None
-    return f"The error category of that question is {category!r}."
+def chunks_vote_for_their_document(answer: Any) -> str | None:
+    if not callable(answer):
+        return "Give the function itself: answer_3 = document_first."
+    for documents in map(list, _LISTS):
+        given = answer(list(documents))
+        if given is None:
+            return "The function gives nothing back: end it with return."
+        order, right = [int(place) for place in given], votes(documents)
+        if order == right:
+            continue
+        shown = f"For {documents} it gives {order}."
+        if sorted(order) != sorted(right):
+            return f"{shown} Every place from 0 to {len(documents) - 1} must occur once."
+        if Counter(documents)[documents[order[0]]] < Counter(documents)[documents[right[0]]]:
+            return f"{shown} Count the chunks of each document: which has most?"
+        if documents[order[0]] != documents[right[0]]:
+            return f"{shown} Of documents with equally many chunks, whose best chunk stands higher?"
+        return f"{shown} The right document comes first, but within a group the old order must stay."
+    return None
+
+
+_SAMPLES = {
+    "A": "They show how many right answers are thrown away. What do they say of the wrong ones that pass?",
+    "B": "They show how many wrong answers pass. What do they say of the right ones that are thrown away?",
+    "C": None,
+    "D": "With greedy decoding the judge says the same each time. And do doubtful cases stand for all?",
+}
+
+
+@exercise("04.4")
+def answers_to_check_by_hand(answer: Any) -> str | None:
+    return _SAMPLES.get(str(answer).strip().upper(), "Give one of the letters A to D.")

@@ -2,37 +2,149 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-from labkit import bench, corpus
+from labkit import bench, corpus, rag
 from labkit.exercises.checking import exercise
-from labkit.exercises.dev_archive import (
-    documents,
-    lookup_pipeline,
-    near,
-)
+from labkit.exercises.dev_archive import documents, lookup_pipeline
+
+KINDS = ("lookup", "amended", "compare", "multihop", "list")
+# A dictionary graph that is asked more often than this is walked in a circle.
+_PATIENCE = 1000
+
+
+def _asked() -> list[corpus.Question]:
+    questions = [q for q in corpus.load_questions("dev", KINDS) if q.followup is None]
+    return bench.sample(questions, dict.fromkeys(KINDS, 10))
+
+
+@cache
+def _gains() -> dict[str, float]:
+    """By kind of question, how much more the look-up answers over gold triples than over extracted ones."""
+    runs = [bench.measure("", _asked(), lookup_pipeline(perfect=perfect), live=0) for perfect in (False, True)]
+    extracted, gold = (bench.mean_by(run, lambda q: q.task) for run in runs)
+    return {kind: gold[kind] - extracted[kind] for kind in KINDS}
 
 
 @exercise("05.1")
-def top_of_the_group(answer: Any) -> str | None:
-    top = lookup_pipeline().graph.group("Fieldfare Hinge Ltd")[-1]
-    if str(answer).strip() == top:
+def kind_that_gains_most(answer: Any) -> str | None:
+    kind = str(answer).strip().lower()
+    if kind not in KINDS:
+        return f"Answer with one of these kinds: {', '.join(KINDS)}."
+    if _gains()[kind] == max(_gains().values()):
         return None
-    return "graph.group lists the chain from the company upwards: take its last."
+    return (
+        "Another kind gains more. Build the look-up over rag.gold_triples(documents) and compare both with "
+        "bench.mean_by: which kind loses most by a single wrong triple?"
+    )
+
+
+@cache
+def _strangers_linked(closeness: float) -> tuple[int, int]:
+    """With every second company known: how many typing errors are linked rightly, and how many strangers at all."""
+    graph = rag.build_graph(documents(), bench.shipped_triples(documents()))
+    everyone = sorted((rag.plain_name(name), name) for name in graph.entities("company"))
+    known, strangers = dict(everyone[::2]), [name for _, name in everyone[1::2]]
+    linker = rag.Linker(known, {}, closeness=closeness)
+    errors = sum(linker.link(plain[0] + plain[2:]) == name for plain, name in known.items())
+    return errors, sum(linker.link(name) is not None for name in strangers)
 
 
 @exercise("05.2")
-def worth_of_perfect_triples(answer: Any) -> str | None:
-    questions = corpus.load_questions("dev", "multihop")
-    if near(answer, bench.mean(bench.measure("", questions, lookup_pipeline(perfect=True)), "answer_accuracy").value):
+def strangers_taken_for_another(answer: Any) -> str | None:
+    count = float(answer)
+    errors, strangers = _strangers_linked(0.6)
+    if count == strangers:
         return None
-    return "Build graph, retriever, intents, ranker and pipeline anew from rag.gold_triples(documents)."
+    if count == _strangers_linked(0.88)[1]:
+        return "Nothing has changed: is it the linker with the new closeness that was counted?"
+    if count == errors:
+        return "These are the typing errors. Count the names that the linker should not know."
+    return "Give closeness=0.6 to rag.Linker, run the cell again, and read its second line."
+
+
+class _Patient(dict[str, list[tuple[str, str]]]):
+    """A dictionary graph that gives up when it is asked too often."""
+
+    def __init__(self, facts: dict[str, list[tuple[str, str]]]) -> None:
+        super().__init__(facts)
+        self.asked = 0
+
+    def _count(self) -> None:
+        self.asked += 1
+        if self.asked > _PATIENCE:
+            raise _WalksInACircle
+
+    def __getitem__(self, key: str) -> list[tuple[str, str]]:
+        self._count()
+        return super().__getitem__(key)
+
+    def __missing__(self, key: str) -> list[tuple[str, str]]:
+        return []  # as a defaultdict, such as the lesson's `facts`
+
+    def __contains__(self, key: object) -> bool:
+        self._count()
+        return super().__contains__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._count()
+        return super().get(key, default)
+
+
+class _WalksInACircle(Exception):
+    """Ownership was followed round and round."""
+
+
+_Graph = dict[str, list[tuple[str, str]]]
+_UP = "parent company"
+_CHAIN: _Graph = {
+    "Reed": [("seat", "Ghent"), (_UP, "Rush"), ("chief executive", "Ida Vos")],
+    "Rush": [("former name", "Sedge"), (_UP, "Fen")],
+    "Fen": [("seat", "Lille")],
+    "Moss": [("finance director", "Jo Blum"), ("seat", "Bonn")],
+}
+_CIRCLE: _Graph = {"Oak": [(_UP, "Elm")], "Elm": [(_UP, "Ash")], "Ash": [(_UP, "Elm"), ("seat", "Turku")]}
+_SELF: _Graph = {"Yew": [(_UP, "Yew")]}
+# Graph, company, top of its group, and what to look at where it is not found.
+_CASES = (
+    (_CHAIN, "Reed", "Fen", "One step up is not the top: go on until a company has no parent."),
+    (_CHAIN, "Moss", "Moss", "A company without a parent is itself the top: follow no other relation."),
+    (_CHAIN, "Fern", "Fern", "A company that the graph says nothing about is itself the top."),
+    (_CIRCLE, "Oak", "Ash", "In a circle return the last company that had not been seen before."),
+    (_SELF, "Yew", "Yew", "A company may be given as its own parent: that is a circle as well."),
+)
 
 
 @exercise("05.3")
-def relation_of_lowest_recall(answer: Any) -> str | None:
-    rows = bench.triple_scores(lookup_pipeline().graph, corpus.gold_facts(documents()))
-    clauses = rows[rows.relation.isin(corpus.clause_relations()) & (rows.gold >= 10)]
-    if str(answer).strip() in set(clauses[clauses.recall == clauses.recall.min()].relation):
-        return None
-    return "Keep the rows of scores with a relation of corpus.clause_relations() and 10 gold facts; sort by recall."
+def top_of_the_group(answer: Any) -> str | None:
+    if not callable(answer):
+        return "Give the function itself, top_of_group, not what it returns."
+    return next((hint for case in _CASES if (hint := _tried(answer, *case)) is not None), None)
+
+
+def _tried(function: Callable[..., Any], facts: _Graph, company: str, top: str, hint: str) -> str | None:
+    """The hint where the function does not find the top of a group."""
+    graph = _Patient({name: list(rows) for name, rows in facts.items()})
+    try:
+        found = function(graph, company)
+    except (_WalksInACircle, RecursionError):
+        return "It never comes to an end where ownership runs in a circle: keep the companies that were seen."
+    if found is None:
+        return "It returns nothing: end with return."
+    return None if found == top else hint
+
+
+_HINTS = {
+    "a": "That extracts two hundred contracts for twenty questions. How many of them are ever asked about?",
+    "b": "The break-even was that of a whole archive. What does one contract cost, and for how long do its "
+    "triples serve?",
+    "d": "The extractor copies values that it has never seen: look at what its training exchanged.",
+}
+
+
+@exercise("05.4")
+def when_to_extract(answer: Any) -> str | None:
+    letter = str(answer).strip().lower().rstrip(".)")
+    return None if letter == "c" else _HINTS.get(letter, "Answer with one of the letters a, b, c, d.")
