@@ -95,10 +95,10 @@ def show_graph(edges: Sequence[tuple[str, str, str]], alt: str) -> None:
         # Nearer to the object, where a wide box of the subject does not hide it; upright, so that it can be read.
         x, y = (0.42 * places[a] + 0.58 * places[b]).tolist()
         plain = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        axes.text(x, y, relation, ha="center", va="center", fontsize=8, color="#0072B2", bbox=plain)
+        axes.text(x, y, relation, ha="center", va="center", fontsize=10, color="#0072B2", bbox=plain)
     for node, (x, y) in places.items():
         box = {"boxstyle": "round", "facecolor": "#eef3f7", "edgecolor": "#555555"}
-        axes.text(x, y, textwrap.fill(node, 24), ha="center", va="center", fontsize=8, bbox=box)
+        axes.text(x, y, textwrap.fill(node, 24), ha="center", va="center", fontsize=11, bbox=box)
     axes.margins(0.15)
     axes.axis("off")
     show(figure, alt=f"{alt} " + "; ".join(" - ".join(edge) for edge in edges) + ".")
