@@ -112,13 +112,16 @@ def _test(options: argparse.Namespace) -> int:
         # A student's own results stay as they are.
         "LABKIT_BUILD": str(paths.build() / "test"),
     }
+    # What the lessons ask is noted: the tests compare it with the replies that come with the course.
+    asked = paths.build() / "test" / "asked"
+    shutil.rmtree(asked, ignore_errors=True)
     notebooks = ("--nbval-lax", "--nbval-cell-timeout=600", "--nbval-sanitize-with", "tests/nbval.cfg")
     pytest = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q")
     codes = [
         _lint(options),
-        _call(*pytest, "notebooks", *notebooks, "-p", "no:cacheprovider", **offline),
+        _call(*pytest, "notebooks", *notebooks, "-p", "no:cacheprovider", LABKIT_ASKED=str(asked), **offline),
         # In the order of collection, the browser tests come first: they are few and long, and would end alone.
-        _call(*pytest, "--no-loadscope-reorder", "tests", **offline),
+        _call(*pytest, "--no-loadscope-reorder", "tests", LABKIT_LESSONS_ASKED=str(asked), **offline),
     ]
     return _failed(codes)
 

