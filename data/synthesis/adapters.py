@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -115,17 +113,16 @@ def make_vectors(out: Path, say: Callable[[str], None] = SAY) -> Path:
     return _sealed(out)
 
 
-def extraction_chats(limit: int, copies: int = 6, seed: int = 0) -> list[tune.Chat]:
-    """Chunks of the train archive with the triples they state, and a third as many chunks that state none.
+def extraction_chats(copies: int = 6, seed: int = 0) -> list[tune.Chat]:
+    """The chunks of the train archive with the triples they state, and a third as many chunks that state none.
 
     The subject is "document" throughout, in a register extract too. Each copy of a chunk but the first has other values
     and other companies in it, those of other chunks, so that they must be copied; and half of the prompts ask for fewer
     relations than there are, so that the list must be read.
 
     Args:
-        limit: of chats in all; relations that are rare in the archive are as frequent among them as common ones.
-        copies: of each chunk, to choose from.
-        seed: decides what is exchanged and chosen.
+        copies: of each chunk.
+        seed: decides what is exchanged.
     """
     rng = random.Random(seed)
     records = [r for r in corpus.company_records() if r["pool"] == "train"]
@@ -148,31 +145,9 @@ def extraction_chats(limit: int, copies: int = 6, seed: int = 0) -> list[tune.Ch
             for copy in range(copies if len(group) > 1 else copies // 2):
                 page, shown = (passage, rows) if copy == 0 else _varied(passage, rows, values, companies, rng)
                 (stated if rows else silent).append(_extraction(page, shown, group, rng))
-    rng.shuffle(stated)
-    chosen = _balanced(stated, limit * 3 // 4)
-    made = [*chosen, *rng.sample(silent, min(len(silent), len(chosen) // 3))]
+    made = [*stated, *rng.sample(silent, min(len(silent), len(stated) // 3))]
     rng.shuffle(made)
     return made
-
-
-def _balanced(chats: Sequence[tune.Chat], limit: int) -> list[tune.Chat]:
-    """As many chats, chosen so that every relation is stated about equally often."""
-    counts: Counter[str] = Counter()
-    chosen: list[tune.Chat] = []
-    left = list(chats)
-    for quota in itertools.count(1):
-        rest = []
-        for chat in left:
-            relations = {line.split(" | ")[1] for line in chat.reply.splitlines()}
-            if len(chosen) < limit and min(counts[r] for r in relations) < quota:
-                chosen.append(chat)
-                counts.update(relations)
-            else:
-                rest.append(chat)
-        if len(chosen) == limit or not rest:
-            return chosen
-        left = rest
-    raise AssertionError("the quota grows without end")
 
 
 _Rows = list[tuple[str, str, int]]  # relation, object, where it stands in the passage
@@ -232,15 +207,17 @@ def _extraction(passage: Passage, rows: _Rows, known: Sequence[str], rng: random
     return tune.Chat(tuple(triples_messages(passage, relations)), "\n".join(lines) or "none")
 
 
-def make_extractor(out: Path, limit: int = 1600, say: Callable[[str], None] = SAY) -> Path:
+def make_extractor(out: Path, limit: int = 1400, say: Callable[[str], None] = SAY) -> Path:
     """Train the reader to extract triples on the train split, and save its adapter with checksums.
 
     Args:
-        out: folder of the adapter. limit: examples used, about 90 a minute on two cores. say: shows progress.
+        out: folder of the adapter.
+        limit: examples used, about 90 a minute on two cores.
+        say: shows progress.
     """
-    made = extraction_chats(limit)
+    made = extraction_chats()[:limit]
     say(f"{len(made)} chunks, {sum(c.reply != 'none' for c in made)} with facts")
-    return _sealed(tune.train_generator(made, out, batch_size=4, learning_rate=8e-4))
+    return _sealed(tune.train_generator(made, out, batch_size=8, learning_rate=8e-4))
 
 
 def domain_chats(closed_book: float = 0.3, seed: int = 0) -> list[tune.Chat]:
