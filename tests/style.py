@@ -29,7 +29,7 @@ BOOTSTRAP = """\
 import sys
 
 if "google.colab" in sys.modules:
-    !PYTHONPATH="$(ls labkit-*.whl | tail -1):$PYTHONPATH" {sys.executable} -m labkit.colab
+    !PYTHONPATH=$(ls labkit-*.whl | tail -1) {sys.executable} -m labkit.colab
 """
 
 HYPE = (

@@ -105,7 +105,7 @@ SEVEN = "\n".join(f"a{i} = {i}" for i in range(7))
 # Rule, what is planted, words of the complaint.
 FAULTS: list[tuple[style.Rule, Plant, str]] = [
     (style.cells_are_short, add(code(LONG)), "16 lines"),
-    (style.half_of_the_cells_are_very_short, add(*[code(SEVEN)] * 7), "only 6 of 14"),
+    (style.half_of_the_cells_are_very_short, add(*[code(SEVEN)] * 8), "only 7 of 15"),
     (style.starts_with_the_bootstrap_cell, replace("tail -1", "head -1"), "not the bootstrap cell"),
     (style.starts_with_the_bootstrap_cell, lambda n: n.cells.insert(1, code("x = 1")), "not the bootstrap cell"),
     (style.starts_with_the_bootstrap_cell, out(0, printed("installed")), "left an output"),
