@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     reader.set_defaults(run=_reader)
     reader.add_argument("action", choices=("evaluate", "card"))
     reader.add_argument("model", nargs="?", default=profiles.READER, help="another model to measure, or its folder")
-    adapters = commands.add_parser("adapters", help="train the adapters of lessons 04 to 06")
+    adapters = commands.add_parser("adapters", help="train the adapters of lessons 00 and 04 to 06")
     adapters.set_defaults(run=_adapters)
     adapters.add_argument("name", nargs="?", help="one of them, by the name of its folder; all by default")
     questions = commands.add_parser("questions", help="write the hypothetical questions of lesson 02")

@@ -53,7 +53,8 @@ def test_each_command_does_its_work(calls, capsys, tmp_path, monkeypatch):
 
 def test_all_adapters_are_made_by_default(calls):
     assert commands.main(["adapters"]) == 0
-    assert calls == [paths.adapter(name) for name in ("embedder", "reranker", "extractor", "intents", "minilm")]
+    names = ("embedder", "reranker", "extractor", "domain", "intents", "minilm")
+    assert calls == [paths.adapter(name) for name in names]
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(capsys, tmp_path):
