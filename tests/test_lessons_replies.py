@@ -20,8 +20,8 @@ from labkit.models import shipped_replies
 # On another processor a search may order two almost equal passages the other way, and so ask for other replies.
 FEW = 0.02
 CHECKED = 200
-# Where two tokens are almost equally likely, another number format or batch may choose the other one: of 160 replies made
-# in bf16, seven held a token that was not the first choice in fp32, none by more than 0.11 logits.
+# Where two tokens are almost equally likely, another number format or batch may choose the other one: of 160 replies
+# made in bf16, seven held a token that was not the first choice in fp32, none by more than 0.11 logits.
 MARGIN = 0.5
 
 
