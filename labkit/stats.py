@@ -17,6 +17,9 @@ import numpy as np
 # With fewer documents an interval either misses the truth too often or is too wide to say anything.
 FEWEST_CLUSTERS = 4
 
+# A p-value below it is called significant.
+LEVEL = 0.05
+
 
 @dataclass(frozen=True)
 class Interval:

@@ -54,10 +54,6 @@ def test_no_reply_comes_that_nothing_asks_for(asked, shipped):
     assert len(unused) <= FEW * len(shipped), (len(unused), len(shipped))
 
 
-def is_likelihood(row: dict[str, str], fingerprint: str | None) -> bool:
-    return row["fingerprint"] == fingerprint and row["task"] == "likelihood"
-
-
 def drawn(rows: list[tuple[str, dict[str, str]]]) -> list[tuple[str, dict[str, str]]]:
     """Rows to check, drawn anew for each commit."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=style.ROOT, capture_output=True, text=True, check=False)
@@ -82,12 +78,13 @@ def test_replies_are_what_their_models_choose(asked, shipped, reader):
     assert {row["fingerprint"] for _, row in rows} <= set(loaded)
     far = []
     for fingerprint, generator in loaded.items():
-        written = [(k, r) for k, r in rows if r["fingerprint"] == fingerprint and not is_likelihood(r, fingerprint)]
+        own = [(k, r) for k, r in rows if r["fingerprint"] == fingerprint]
+        likely = [(k, r) for k, r in own if r["task"] == "likelihood"]
+        written = [(k, r) for k, r in own if r["task"] != "likelihood"]
         texts = [row["content"] for _, row in written]
         replies = [whole(generator, row, shipped[key]) for key, row in written]
         gaps = generator.choice_gaps(texts, replies) if texts else np.zeros(0)
         far += [(round(float(g), 2), shipped[k]) for g, (k, _) in zip(gaps, written, strict=True) if g > MARGIN]
-        likely = [(key, row) for key, row in rows if is_likelihood(row, fingerprint)]
         pairs = [row["content"].split("\x00") for _, row in likely]
         found = generator._likelihoods([(a, b) for a, b in pairs], generator.batch_size) if pairs else []
         far += [(v, shipped[k]) for v, (k, _) in zip(found, likely, strict=True) if abs(v - float(shipped[k])) > MARGIN]

@@ -22,6 +22,7 @@ from labkit.models import shipped_replies
 from labkit.prompts import REFUSAL, Message
 from labkit.rag import Corrective, Pipeline, Result, ToolPipeline, error_analysis
 from labkit.replies import parse_answer
+from labkit.stats import LEVEL
 
 # What a table shows, and what `details` adds to it. Answers and refusals are never pooled.
 METRICS = ("evidence_in_prompt", "answer_accuracy", "refused_rightly", "refused_wrongly", "prompt_tokens")
@@ -30,8 +31,6 @@ DETAILS = (*rag.RETRIEVAL, "precision_chars", "token_f1")
 _ANSWERS = {"answer_accuracy": ("exact_match", False), "token_f1": ("token_f1", False),
             "refused_rightly": ("refused", True), "refused_wrongly": ("refused", False)}  # fmt: skip
 ALWAYS_REFUSES = "always refuses"
-# A p-value below it is called significant.
-LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -164,13 +163,12 @@ def measure(
     if not questions:
         raise ValueError("There are no questions to measure on: load some first.")
     first = min(live, len(questions)) if answer else 0
-    start = time.perf_counter()
+    started = time.perf_counter()
     with shipped_replies.live():
         results = _asked(pipeline, questions[:first], answer, False)
-    seconds = time.perf_counter() - start
+    ended = time.perf_counter()
     results += _asked(pipeline, questions[first:], answer, progress)
-    if not first:
-        seconds = time.perf_counter() - start
+    seconds = (ended if first else time.perf_counter()) - started
     return _scored(name, questions, results, 1000 * seconds / (first or len(questions)), answer)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# A p-value below it is called significant, as in `bench.differences`.
-LEVEL = 0.05
+from labkit.stats import LEVEL
 
 
 def say(*sentences: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Judge = Callable[[Any], str | None]
@@ -36,6 +36,19 @@ def check(exercise: str, answer: Any = None) -> None:
         return
     hint = _judge(EXERCISES[exercise], answer)
     print(f"{exercise}: right." if hint is None else f"{exercise}: not yet. {hint}")
+
+
+def choice(answer: Any, right: str, hints: Mapping[str, str], among: str = "a to d") -> str | None:
+    """The hint for the letter of a multiple-choice question; None for the right one.
+
+    Args:
+        answer: the letter, in either case.
+        right: the right letter, in lower case.
+        hints: by wrong letter.
+        among: the letters that there are, in words.
+    """
+    letter = str(answer).strip().lower()
+    return None if letter == right else hints.get(letter, f"Give a letter from {among}.")
 
 
 def _judge(judge: Callable[[Any], str | None], answer: Any) -> str | None:

@@ -14,15 +14,6 @@ FIRST_QUESTION = "dev-0088"
 
 
 @cache
-def dev() -> list[corpus.Question]:
-    return [q for q in corpus.load_questions("dev", ["lookup", "unanswerable"]) if q.followup is None]
-
-
-def first_question() -> corpus.Question:
-    return next(q for q in dev() if q.id == FIRST_QUESTION)
-
-
-@cache
 def documents() -> list[corpus.Document]:
     return corpus.load_documents("dev")
 
@@ -32,9 +23,13 @@ def reading() -> list[corpus.Question]:
     return bench.dev_questions("reading")
 
 
+def first_question() -> corpus.Question:
+    return next(q for q in reading() if q.id == FIRST_QUESTION)
+
+
 @cache
 def lookups() -> list[corpus.Question]:
-    return [q for q in bench.dev_questions("retrieval") if q.task == "lookup"]
+    return [q for q in reading() if q.task == "lookup"]
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labkit import corpus, metrics
-from labkit.exercises.checking import exercise
+from labkit.exercises.checking import choice, exercise
 from labkit.exercises.dev_archive import FIRST_CONTRACT, first_question
 from labkit.replies import parse_answer
 
@@ -68,4 +68,4 @@ def what_training_on_the_same_contracts_shows(answer: Any) -> str | None:
         "c": "Does the conclusion follow from these questions, for a model of any size?",
         "d": "Models do keep facts from training. For which contracts would that help her?",
     }
-    return None if (letter := str(answer).strip().lower()) == "b" else hints.get(letter, "Give a letter from A to D.")
+    return choice(answer, "b", hints, "A to D")

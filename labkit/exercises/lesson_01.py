@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from labkit import corpus, metrics, models, paths, rag
-from labkit.exercises.checking import exercise
-from labkit.exercises.dev_archive import documents, near, reading
+from labkit import metrics, models, paths, rag
+from labkit.exercises.checking import choice, exercise
+from labkit.exercises.dev_archive import documents, lookups, near
 
 TOP_K = 3
 # Exercise 01.1: the rise from which each letter holds.
@@ -78,7 +78,7 @@ def what_a_threshold_does(answer: Any) -> str | None:
         "b": "The threshold works on the embedder's scores. Does the language model see them?",
         "d": "Where a threshold is chosen does not change what scores it has to separate (and test stays closed).",
     }
-    return None if (letter := str(answer).strip().lower()) == "c" else hints.get(letter, "Give a letter from A to D.")
+    return choice(answer, "c", hints, "A to D")
 
 
 @cache
@@ -92,11 +92,6 @@ def _titled() -> rag.VectorIndex:
     """The same with each document's title as a header."""
     headed = rag.add_headers(_index().chunks, {d.id: d.title for d in documents()})
     return rag.VectorIndex(headed, _index().embedder, joined=False)
-
-
-def lookups() -> list[corpus.Question]:
-    """The questions of the lesson that have evidence."""
-    return [q for q in reading() if q.evidence]
 
 
 def _evidence(index: rag.VectorIndex, within: bool = False) -> float:

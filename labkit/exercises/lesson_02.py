@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 from labkit import corpus, models, paths, rag
-from labkit.exercises.checking import exercise
+from labkit.exercises.checking import choice, exercise
 from labkit.exercises.dev_archive import (
     dense,
     documents,
     found,
+    lookups,
     mean,
     near,
-    reading,
 )
 
 
 def _evidence_found(index: rag.VectorIndex) -> float:
     """Mean evidence in the prompt over the lookups of the lesson."""
-    return mean([q for q in reading() if q.task == "lookup"], index)
+    return mean(lookups(), index)
 
 
 def _with_headers(headers: dict[str, str] | None) -> rag.VectorIndex:
@@ -116,4 +116,4 @@ def words_bridged_at_least_cost(answer: Any) -> str | None:
         "c": "Do these questions ask for several things at once?",
         "d": "A header says which document is meant. Is that what is hard here?",
     }
-    return None if (letter := str(answer).strip().lower()) == "b" else hints.get(letter, "Give a letter from a to d.")
+    return choice(answer, "b", hints)

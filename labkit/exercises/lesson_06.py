@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from labkit import bench
-from labkit.exercises.checking import exercise
+from labkit.exercises.checking import choice, exercise
 from labkit.exercises.dev_archive import lookup_pipeline, near, reading
 
 
@@ -82,5 +82,4 @@ def where_extraction_pays_least(answer: Any) -> str | None:
         "b": "Six fields are a schema that is known beforehand, and every invoice has them.",
         "d": "Few documents, but the values in force depend on all sixty of them. How would reading find the newest?",
     }
-    letter = str(answer).strip().lower().rstrip(".)")
-    return None if letter == "c" else hints.get(letter, "Give a letter from a to d.")
+    return choice(str(answer).strip().rstrip(".)"), "c", hints)

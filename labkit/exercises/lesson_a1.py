@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from labkit import paths
-from labkit.exercises.checking import exercise
+from labkit.exercises.checking import choice, exercise
 
 
 @exercise("A1.1")
@@ -55,4 +55,4 @@ def what_helps_with_new_wordings(answer: Any) -> str | None:
         "c": "New names and values teach copying. Which part of the text stays the same in all those worlds?",
         "d": "Then nothing is left that says how it does on wordings it has not seen.",
     }
-    return None if (letter := str(answer).strip().lower()) == "b" else hints.get(letter, "Give a letter from a to d.")
+    return choice(answer, "b", hints)
