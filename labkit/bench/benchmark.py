@@ -22,10 +22,11 @@ from labkit.models import Embedder, Generator
 from labkit.rag import K, Pipeline
 
 FAMILY = ("evidence_in_prompt", "answer_accuracy", f"wrong_document_rate_at_{K}")
-# Test split, contracts that no training example mentions, best pipeline against naive RAG.
+# Test split, contracts that no training example mentions, best pipeline against naive RAG; written down before a model
+# that reads answered any of its questions.
 PREDICTION = {
     "evidence_in_prompt": "at least +0.10, interval above 0",
-    "answer_accuracy": "at least +0.10, interval above 0",
+    "answer_accuracy": "lookups: at least +0.25, interval above 0; the oracle reads at least 0.75 of them",
     f"wrong_document_rate_at_{K}": "at most half of naive's",
 }
 # Lessons 05 and 06: by task a system and the one it is compared with in answer accuracy; Holm corrects over them all.
