@@ -123,6 +123,19 @@ def log_asked(fingerprint: str | None, task: str, made: str, rows: Sequence[tupl
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+@contextmanager
+def noted_in(folder: Path) -> Iterator[None]:
+    """Inside, what is asked and answered is noted in a folder, as `LABKIT_ASKED` does for a whole process."""
+    before = os.environ.get("LABKIT_ASKED")
+    os.environ["LABKIT_ASKED"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("LABKIT_ASKED")
+        if before is not None:
+            os.environ["LABKIT_ASKED"] = before
+
+
 def read_asked(folder: Path) -> dict[str, dict[str, str]]:
     """The rows of `log_asked` by key, each once, in order of the key."""
     rows = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
