@@ -16,6 +16,7 @@ import style
 
 from labkit import models, paths, profiles
 from labkit.models import shipped_replies
+from labkit.models.reranker import TASK
 
 # On another processor a search may order two almost equal passages the other way, and so ask for other replies.
 FEW = 0.02
@@ -40,8 +41,10 @@ def asked() -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def shipped() -> dict[str, str]:
-    """Every reply that comes with the course, by key."""
-    return shipped_replies._rows(paths.shipped_results())
+    """Every reply that comes with the lessons, by key; those of the benchmark are asked for by `make benchmark`."""
+    folder = paths.shipped_results()
+    files = [n for n in paths.checksums(folder) if n.startswith("replies/") and "benchmark" not in n]
+    return {key: reply for name in files for key, reply in shipped_replies.read_file(folder, name)[1]}
 
 
 def test_lessons_find_their_replies(asked, shipped):
@@ -71,10 +74,10 @@ def whole(generator: models.Generator, row: dict[str, str], reply: str) -> str:
 def test_replies_are_what_their_models_choose(asked, shipped, reader):
     """Each token of a shipped reply is the first choice of the model that runs here, or almost."""
     loaded = {g.fingerprint: g for g in (reader, models.load_generator(profiles.BASE))}
-    for name in ("extractor", "domain"):
+    for name in ("extractor", "sft"):
         tuned = models.load_tuned(paths.adapter(name))
         loaded[tuned.fingerprint] = tuned
-    rows = drawn([(key, row) for key, row in asked.items() if key in shipped])
+    rows = drawn([(key, row) for key, row in asked.items() if key in shipped and row["task"] != TASK])
     assert {row["fingerprint"] for _, row in rows} <= set(loaded)
     far = []
     for fingerprint, generator in loaded.items():
@@ -89,3 +92,12 @@ def test_replies_are_what_their_models_choose(asked, shipped, reader):
         found = generator._likelihoods([(a, b) for a, b in pairs], generator.batch_size) if pairs else []
         far += [(v, shipped[k]) for v, (k, _) in zip(found, likely, strict=True) if abs(v - float(shipped[k])) > MARGIN]
     assert len(far) <= FEW * len(rows), far
+
+
+def test_scores_are_those_that_the_reranker_gives(asked, shipped):
+    reranker = models.load_tuned_reranker(paths.adapter("reranker"))
+    rows = drawn([(key, row) for key, row in asked.items() if key in shipped and row["task"] == TASK])
+    assert {row["fingerprint"] for _, row in rows} <= {reranker.fingerprint}
+    question_and_passage = [tuple(row["content"].split("\x00")) for _, row in rows]
+    found = models.Reranker(lambda: reranker.model, "without a cache").score(question_and_passage)
+    assert found == pytest.approx([float(shipped[key]) for key, _ in rows], abs=1e-4)

@@ -1,11 +1,11 @@
-"""What loading any model needs: the device, its number formats, quiet bars, clear errors."""
+"""What any model needs: the device, its number formats, batches without padding, quiet bars, clear errors."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,18 @@ def native_bf16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def bf16_products() -> AbstractContextManager[Any]:
-    """Matrix products in bfloat16 where the processor has it; twice as fast there, cosines the same to four digits."""
-    if not native_bf16():
-        return nullcontext()
-    import torch
+def of_equal_length(tokenizer: Any, texts: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Places of texts, or of pairs of texts, in groups that need no padding: all of a group have as many tokens.
 
-    return torch.autocast(device(), dtype=torch.bfloat16)
+    In a padded batch the sums of a network are rounded in another way, so that a result would depend on what else is
+    in the batch. Without a tokenizer all are one group.
+    """
+    groups: dict[int, list[int]] = {}
+    columns = [list(column) for column in zip(*texts, strict=True)]
+    tokens = tokenizer(*columns, verbose=False)["input_ids"] if tokenizer and texts else texts
+    for i, row in enumerate(tokens):
+        groups.setdefault(len(row), []).append(i)
+    return [groups[length] for length in sorted(groups)]
 
 
 @contextmanager

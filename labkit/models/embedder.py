@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labkit import paths, profiles
-from labkit.models.device import bf16_products, device, native_bf16, quiet_loading, unreachable
+from labkit.models.device import device, of_equal_length, quiet_loading, unreachable
 from labkit.models.store import Store, remembered
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Embedder:
     """A sentence embedder with a cache on disk.
 
     Vectors are unit length, so that a dot product is a cosine. The cache is keyed by model and
-    text: a second run embeds only what is new.
+    text: a second run embeds only what is new. A text's vector does not depend on the texts
+    that are embedded with it.
 
     Attributes:
         load: gives the network of sentence-transformers, or one with its methods; called when it is first needed.
@@ -94,7 +95,7 @@ class Embedder:
             return self._embed(asked, "query" if mark else "document", progress)
 
         if new:
-            store = Store("vectors", f"{self.name} {dict(self.prompts)} {native_bf16()}") if self.cached else None
+            store = Store("vectors", f"{self.name} {dict(self.prompts)} by length") if self.cached else None
             # A vector of another length cannot be reshaped, and is computed anew.
             read = lambda value: np.frombuffer(value, np.float32).reshape(self.dimension)  # noqa: E731
             self._known.update(zip(new, remembered(store, waiting, compute, read, np.ndarray.tobytes), strict=True))
@@ -102,16 +103,27 @@ class Embedder:
 
     def _embed(self, texts: Sequence[str], kind: str, progress: bool) -> list[np.ndarray]:
         """The vector of each text; of one that is longer than the network's window, the mean of its parts'."""
-        parts = self._parts(texts, self.prompts.get(kind, ""))
-        with bf16_products():
-            vectors = (getattr(self.model, f"encode_{kind}") if self.prompts else self.model.encode)(
-                [part for row in parts for part in row],
-                batch_size=self.batch_size,
-                normalize_embeddings=True,
-                show_progress_bar=progress,
-                convert_to_numpy=True,
-            )
-        rows = np.split(np.asarray(vectors, dtype=np.float32), np.cumsum([len(row) for row in parts])[:-1])
+        from tqdm.auto import tqdm
+
+        prompt = self.prompts.get(kind, "")
+        parts = self._parts(texts, prompt)
+        flat = [part for row in parts for part in row]
+        encode = getattr(self.model, f"encode_{kind}") if self.prompts else self.model.encode
+        groups = of_equal_length(getattr(self.model, "tokenizer", None), [(prompt + part,) for part in flat])
+        found = []
+        with tqdm(total=len(flat), desc="embedding", unit="text", disable=not progress) as bar:
+            for places in groups:
+                vectors = encode(
+                    [flat[i] for i in places],
+                    batch_size=self.batch_size,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                    convert_to_numpy=True,
+                )
+                found.append(np.asarray(vectors, dtype=np.float32))
+                bar.update(len(places))
+        in_order = np.concatenate(found)[np.argsort(np.concatenate(groups))]
+        rows = np.split(in_order, np.cumsum([len(row) for row in parts])[:-1])
         return [row[0] if len(row) == 1 else (mean := row.mean(axis=0)) / np.linalg.norm(mean) for row in rows]
 
     def _parts(self, texts: Sequence[str], prompt: str) -> list[list[str]]:

@@ -113,3 +113,32 @@ def test_figures_of_other_models_do_not_mix(monkeypatch):
     course.record("77", a=1)
     monkeypatch.setenv("LABKIT_MODEL", "another/model")
     assert load(course.record("77", b=2)) == {"b": 2}
+
+
+def test_rows_of_a_table_are_named_by_their_texts_or_their_whole_number():
+    found = {"difference": 0.25, "low": 0.125, "high": 0.375, "p": 0.01, "detectable": math.nan}
+    unclear = {"difference": -0.5, "low": -1.0, "high": 0.0, "p": 1.0, "detectable": 0.75}
+    versus = [{"name": "BM25", "metric": "recall", **found}, {"name": "BM25", "metric": "accuracy", **unclear}]
+    by_depth = [{"depth": 5, "share": 0.5}, {"depth": 10, "share": 0.75}]
+    said = [{"name": "judge", "verdict": "good"}, {"name": "reader", "difference": None, "low": None, "high": None}]
+    course.record("03", versus=versus, by_depth=by_depth, said=said, shares=[Interval(0.5, 0.25, 0.75, 40, 8)])
+    lines = course.figures_table().splitlines()
+    assert lines[0].split() == ["lesson", "figure", "value", "95", "%", "interval", "p", "detectable"]
+    assert [line.split(maxsplit=1)[1].split() for line in lines[1:]] == [
+        ["by_depth.depth", "5.share", "0.500"],
+        ["by_depth.depth", "10.share", "0.750"],
+        ["said.judge.verdict", "good"],
+        *(["said.reader." + name, "-"] for name in ("difference", "high", "low")),
+        ["shares.0", "0.500", "0.250", "to", "0.750"],
+        ["versus.BM25,", "recall", "+0.250", "0.125", "to", "0.375", "0.010"],
+        ["versus.BM25,", "accuracy", "-0.500", "-1.000", "to", "0.000", "1.000", "0.750"],
+    ]
+
+
+def test_the_table_fits_into_120_columns():
+    figures = {"value": -0.125, "low": -0.25, "high": -0.125}
+    course.record("03", **{"a figure with a long name, " * 6: figures}, evidence=[0.5, -1234.5])
+    lines = course.figures_table().splitlines()
+    assert max(map(len, lines)) <= 120
+    named = [line.split(maxsplit=1)[1] for line in lines if line.startswith("03") and "evidence" not in line]
+    assert " ".join(named).count("a figure with a long name,") == 6 and named[-1].endswith("-0.250 to -0.125")

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labkit import models, rag
+from labkit import corpus, models, rag
 from labkit.corpus import Document
+from labkit.models.device import of_equal_length
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,33 @@ def test_llama_index_embeddings_are_asked_for_questions_as_questions():
     assert theirs.encode(["x", "y"]).tolist() == [[1, 0], [1, 0]]
     assert theirs.encode(["x", "y"], query=True).tolist() == [[0, 1], [0, 1]]
     assert theirs.encode([]).shape == (0, 2)
+
+
+def test_a_vector_does_not_depend_on_the_texts_embedded_with_it(embedder):
+    chunks = rag.clauses_with_headers(corpus.load_documents("dev"))[:200]
+    questions = [q.question for q in corpus.load_questions("dev")][:48]
+
+    def fresh() -> models.Embedder:
+        return models.Embedder(lambda: embedder.model, embedder.name, cached=False)
+
+    together = fresh().encode(questions)
+    alone = np.concatenate([fresh().encode([q]) for q in questions])
+    among_passages = fresh().encode([*(rag.text_of(c) for c in chunks), *questions])[len(chunks) :]
+    index = rag.VectorIndex(chunks, embedder, joined=False)
+    wanted = np.argsort(-(together @ index.vectors.T), axis=1, kind="stable")
+    for vectors in (alone, among_passages):
+        assert np.abs(vectors - together).max() <= 1e-6
+        assert (np.argsort(-(vectors @ index.vectors.T), axis=1, kind="stable") == wanted).all()
+
+
+def test_texts_are_grouped_by_their_tokens(embedder):
+    texts = ["Who pays?", "", "The tenant pays the rent.", "Who pays?", "Who paid?"]
+    groups = of_equal_length(embedder.model.tokenizer, [(text,) for text in texts])
+    assert groups == [[1], [0, 3, 4], [2]]
+    pairs = of_equal_length(embedder.model.tokenizer, [("Who pays?", "rent"), ("Who?", "pays rent"), ("Who?", "rent")])
+    assert pairs == [[2], [0, 1]]
+    assert of_equal_length(None, [("a",), ("b c",)]) == [[0, 1]]
+    assert of_equal_length(embedder.model.tokenizer, []) == []
 
 
 FILLER = "The parties confirm that the schedules form part of this agreement and are binding on them. "
