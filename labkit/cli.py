@@ -46,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("action", choices=("describe", "verify"))
     text = "show what labkit reads of your own documents, page by page, and what it leaves out"
     add("inspect", _inspect, text).add_argument("path", metavar="FILE_OR_FOLDER")
+    text = "let the model write questions with answers and evidence from your own documents, and filter them"
+    written = add("questions", _questions, text)
+    written.add_argument("--docs", required=True, metavar="FOLDER", help="the documents")
+    written.add_argument("--out", default="questions.jsonl", metavar="FILE", help="the questions, one a line")
     add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
     return parser
 
@@ -154,6 +158,19 @@ def _benchmark(_: argparse.Namespace) -> None:
     from labkit import bench
 
     bench.write_benchmark()
+
+
+def _questions(options: argparse.Namespace) -> None:
+    from labkit import corpus, models, questions, rag
+
+    folder = corpus.load_folder(options.docs)
+    for name, why in folder.problems.items():
+        print(f"{name}: not read, for {why}")
+    chunks = rag.chunk(folder.documents, rag.ClauseParser())
+    rows = questions.write_questions(models.load_generator(), chunks, progress=True)
+    path = questions.save(rows, Path(options.out))
+    counts = "; ".join(f"{number} {name}" for name, number in questions.survivors(rows).items())
+    print(f"{counts}. All of them are in {path}: check those kept before you train or measure with them.")
 
 
 def _inspect(options: argparse.Namespace) -> None:

@@ -258,7 +258,7 @@ from trl import DPOConfig, DPOTrainer
 from labkit import models, prompts, tune
 base = models.load_generator(tiny_folder(Path("tiny")))
 chats = [tune.Chat(tuple(prompts.closed_book_messages(f"Which code has door {i}?")), "blue") for i in range(4)]
-tune.train_generator(chats, Path("sft"), base, epochs=1, batch_size=4)
+tune.train_generator(chats, Path("sft"), base, epochs=1, batch_tokens=2048)
 tuned = models.load_tuned(Path("sft"), base)
 rows = [{"prompt": list(c.messages), "chosen": [{"role": "assistant", "content": "blue"}],
          "rejected": [{"role": "assistant", "content": "red"}]} for c in chats]

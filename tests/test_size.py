@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # 5,250 when the package was made small; added since: the reader of values, intervals for few contracts, scores of
 # answers and refusals apart, the base model, shipped replies, own files, judges of exercises. With lessons 07 to 14 it
 # may be 8,500.
-MOST_CODE_LINES = 7800
+MOST_CODE_LINES = 8500
 LONGEST_FILE = 400
 LAYOUT = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,

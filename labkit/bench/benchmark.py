@@ -209,4 +209,3 @@ def shipped_benchmark() -> dict[str, Any]:
         raise FileNotFoundError("There are no results of the benchmark: make them with `make benchmark`.")
     figures: dict[str, Any] = json.loads(paths.read_checked(_REPORT, paths.shipped_results()))
     return figures
-

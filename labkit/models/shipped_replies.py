@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 from labkit import paths
 
@@ -154,12 +155,16 @@ def write_file(lesson: str, asked: dict[str, dict[str, str]], folder: Path) -> P
         The file.
     """
     name = f"{FOLDER}/{lesson}.jsonl.xz"
-    others: set[str] = set()
-    if (folder / paths.SUMS).exists():
-        files = [n for n in paths.checksums(folder) if n.startswith(f"{FOLDER}/") and n != name]
-        others = {row[0] for file in files for row in read_file(folder, file)[1]}
+    files = [n for n in paths.checksums(folder) if n.startswith(f"{FOLDER}/")] if (folder / paths.SUMS).exists() else []
+    others = {row[0] for file in files if file != name for row in read_file(folder, file)[1]}
     rows = [(k, row) for k, row in asked.items() if k not in others]
-    head = {"models": sorted({row["fingerprint"] for _, row in rows}), "made": sorted({row["made"] for _, row in rows})}
+    made = {row["made"] for _, row in rows}
+    if name in files:
+        # A row that was looked up in the file itself was made where the file says.
+        head, former = read_file(folder, name)
+        same = {k for k, _ in former} & {k for k, _ in rows}
+        made |= set(cast(list[str], head["made"])) if same else set()
+    head = {"models": sorted({row["fingerprint"] for _, row in rows}), "made": sorted(made)}
     lines = [json.dumps(head), *(json.dumps([k, row["reply"]], ensure_ascii=False) for k, row in rows)]
     packed = lzma.compress(("\n".join(lines) + "\n").encode("utf-8"), preset=9)
     _rows.cache_clear()

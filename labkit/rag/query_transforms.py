@@ -112,7 +112,9 @@ class Decompose:
         return [[query, *map(QueryBundle, row)] for query, row in zip(queries, parts, strict=True)]
 
 
-def hypothetical_questions(generator: Generator, chunks: Sequence[BaseNode], tokens: int = 48) -> list[list[str]]:
+def hypothetical_questions(
+    generator: Generator, chunks: Sequence[BaseNode], tokens: int = 48, progress: bool = False
+) -> list[list[str]]:
     """Questions that each chunk answers, written by the generator: `VectorIndex(also=...)` finds the chunk by them.
 
     The same is known as reverse HyDE; LlamaIndex's QuestionsAnsweredExtractor does it one chunk at a time.
@@ -121,10 +123,14 @@ def hypothetical_questions(generator: Generator, chunks: Sequence[BaseNode], tok
         generator: the model that writes.
         chunks: to write questions for.
         tokens: longest reply, in the generator's tokens.
+        progress: show a bar.
     """
     chats = [prompts.questions_messages(passage_of(c)) for c in chunks]
     # The last line of a reply that was cut off is half a question.
-    written = [replies.parse_lines(reply) for reply in generator.generate(chats, tokens, batch_size=TOGETHER)]
+    written = [
+        replies.parse_lines(reply)
+        for reply in generator.generate(chats, tokens, batch_size=TOGETHER, progress=progress)
+    ]
     return [[line for line in lines if line.endswith("?")] for lines in written]
 
 

@@ -4,5 +4,6 @@
 # fmt: off
 from labkit.tune.embedder import train_embedder, Triplet, triplets
 from labkit.tune.generator import Chat, train_generator
+from labkit.tune.progress import read_record, TrainingRecord
 from labkit.tune.intents import train_intents
 from labkit.tune.reranker import Pair, pairs, train_reranker

@@ -1,24 +1,30 @@
-"""Supervised fine-tuning of the generator: LoRA on prompts with the replies wanted.
+"""Training the generator: LoRA, QLoRA or all weights, on chats whose replies are to be learned.
 
-TRL trains, PEFT holds the adapter. Source: Hu et al. 2021, LoRA: Low-Rank Adaptation of Large Language Models.
+Sources: Hu et al. 2021, LoRA; Dettmers et al. 2023, QLoRA. TRL trains, PEFT holds the adapter.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from labkit import models
 from labkit.models.device import quietly
 from labkit.prompts import Message
+from labkit.tune.progress import Checkpoints, Diverged, Progress, TrainingRecord
 from labkit.tune.settings import arguments, save_adapter
 
 # The label of a token that is not learned, as torch has it.
 IGNORED = -100
+# Tokens of a row into which short examples are packed, and how many rows are read at once; a longer example makes rows
+# longer. Attention is computed over whole rows, so short ones are faster.
+ROWS = {"cpu": (512, 1), "cuda": (1024, 6)}
 
 
 @dataclass(frozen=True)
@@ -34,66 +40,175 @@ def train_generator(
     out: Path,
     generator: models.Generator | None = None,
     epochs: float = 1.0,
-    rank: int = 8,
+    rank: int | None = 8,
     learning_rate: float = 6e-4,
-    batch_size: int = 16,
+    batch_tokens: int = 4096,
     seed: int = 0,
+    progress: bool = False,
 ) -> Path:
-    """Train a LoRA adapter on chats and save it; only the replies are learned, not the prompts.
+    """Train an adapter, or all weights, on chats and save them; only the replies are learned, not the prompts.
+
+    Short examples are packed into rows in which none sees another. A training that was stopped goes on at its last
+    checkpoint, which is five minutes old at most, when it is started again with the same examples and settings.
 
     Args:
         chats: prompts with the replies wanted.
-        out: folder of the adapter.
-        generator: the model to train, in fp32 or bf16; the reader by default. Its weights stay as they are on disk.
+        out: folder of what is trained.
+        generator: the model to train, the reader by default: in bf16 or fp32 for LoRA, quantized for QLoRA. Its weights
+            stay as they are.
         epochs: passes over the examples.
-        rank: of the adapter's matrices.
+        rank: of the adapter's matrices, on all linear layers; None trains all weights, which needs them in fp32.
         learning_rate: the highest, reached after a warm-up.
-        batch_size: examples in a step.
+        batch_tokens: tokens of a step, at most.
         seed: of the training.
+        progress: show a bar with the loss and the time left.
 
     Returns:
-        `out`, with the adapter in safetensors.
+        `out`, with the adapter (or the model, in bf16) in safetensors, and in `training.json` what made it: see
+        `read_record`.
 
     Raises:
-        ValueError: there are no chats, or none fits into the model's window.
+        ValueError: there are no chats, none fits into the model's window, all weights are to be trained but are not in
+            fp32, or the loss became NaN; the last good checkpoint is kept then.
     """
+    if not chats:
+        raise ValueError("There are no chats to train on: give prompts with the replies wanted.")
+    base = generator or models.load_generator(dtype=None if rank else "fp32")
+    if not rank and any(p.element_size() != 4 for p in base.model.parameters()):
+        raise ValueError("To train all weights, load the model with `dtype='fp32'`: smaller steps vanish in bf16.")
+    rows = [_row(chat, base) for chat in chats]
+    fitting = [row for row in rows if len(row["input_ids"]) <= base.max_length]
+    if not fitting:
+        raise ValueError(f"No chat fits into the window of {base.max_length} tokens: shorten the prompts.")
+    settings = dict(epochs=epochs, rank=rank, learning_rate=learning_rate, batch_tokens=batch_tokens, seed=seed)
+    record = TrainingRecord(
+        base=base.name,
+        base_fingerprint=base.fingerprint,
+        data=blake2b(repr(rows).encode(), digest_size=8).hexdigest(),
+        settings=settings,
+        examples=len(fitting),
+        too_long=tuple(i for i, row in enumerate(rows) if len(row["input_ids"]) > base.max_length),
+    )
+    checkpoints = Checkpoints(out / "checkpoints", record)
+    with _restored(base.model):
+        network, measured = _trained(fitting, base, record, checkpoints, progress)
+        save_adapter(network, out, base.name) if rank else _save_model(network, base, out)
+    measured.write(out)
+    checkpoints.remove()
+    return out
+
+
+@contextmanager
+def _restored(network: Any) -> Iterator[None]:
+    """Afterwards the network is as before, also where the training failed: without an adapter, and able to learn.
+
+    TRL also wraps `forward`, so that a copy of the network would compute with the weights of the original.
+    """
+    before = [(part, vars(part) | {"_modules": dict(part._modules)}) for part in network.modules()]
+    learned = [(weight, weight.requires_grad) for weight in network.parameters()]
+    try:
+        yield
+    finally:
+        for part, state in before:
+            vars(part).clear()
+            vars(part).update(state)
+        for weight, learns in learned:
+            weight.requires_grad_(learns)
+
+
+def _trained(
+    rows: Sequence[dict[str, Any]],
+    base: models.Generator,
+    record: TrainingRecord,
+    checkpoints: Checkpoints,
+    progress: bool,
+) -> tuple[Any, TrainingRecord]:
+    """The trained network, and the record with what was measured."""
     from datasets import Dataset
     from peft import LoraConfig
 
-    if not chats:
-        raise ValueError("There are no chats to train on: give prompts with the replies wanted.")
-    base = generator or models.load_generator()
-    rows = [_row(chat, base) for chat in chats]
-    if not (fitting := [row for row in rows if len(row["input_ids"]) <= base.max_length]):
-        raise ValueError(f"No chat fits into the window of {base.max_length} tokens: shorten the prompts.")
+    settings: Any = record.settings
+    short, at_once = ROWS[models.device()]
+    length = min(base.max_length, max(short, *(len(row["input_ids"]) for row in rows)))
+    in_step = max(1, settings["batch_tokens"] // length)
+    at_once = min(at_once, in_step)
+    watch = Progress(record, checkpoints, sum(len(row["input_ids"]) for row in rows), shown=progress)
     logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
-    with quietly(), tempfile.TemporaryDirectory() as scratch:
+    with quietly(), _without_dataset_bars():
+        from transformers import PrinterCallback
         from trl import SFTConfig
 
-        settings = SFTConfig(
-            **arguments(scratch, epochs, learning_rate, batch_size, seed) | dict(
-                warmup_steps=0.05, gradient_checkpointing=False, max_length=base.max_length,
-                completion_only_loss=True, train_sampling_strategy="group_by_length",
+        config = SFTConfig(
+            **arguments(str(checkpoints.folder), settings["epochs"], settings["learning_rate"], at_once,
+                        settings["seed"]) | dict(
+                warmup_steps=0.05, gradient_checkpointing=False, max_length=length, completion_only_loss=True,
+                packing=True, gradient_accumulation_steps=max(1, in_step // at_once),
+                logging_strategy="steps", logging_steps=1, save_total_limit=2,
             )
         )  # fmt: skip
-        lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+        lora = None
+        if rank := settings["rank"]:
+            lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
         trainer = _reply_trainer()(
-            base.model, settings, train_dataset=Dataset.from_list(fitting), processing_class=base.tokenizer,
-            peft_config=lora,
+            base.model if rank else copy.deepcopy(base.model), config, train_dataset=Dataset.from_list(list(rows)),
+            processing_class=base.tokenizer, peft_config=lora, callbacks=[watch.callback()],
         )  # fmt: skip
-        trainer.train()
-        network: Any = trainer.model
-        save_adapter(network, out, base.name)
-        network.unload()
-    return out
+        trainer.remove_callback(PrinterCallback)
+        trainer.data_collator = _stacked(trainer.data_collator, base.tokenizer.pad_token_id)
+        try:
+            trainer.train(resume_from_checkpoint=checkpoints.last())
+        except Diverged as cause:
+            raise ValueError(
+                f"The loss became NaN at step {trainer.state.global_step + 1}: choose a lower learning rate. The last "
+                f"good checkpoint is {checkpoints.last() or 'none, it came too early'}."
+            ) from cause
+    return trainer.model, watch.record()
+
+
+def _stacked(collate: Callable[[list[Any]], dict[str, Any]], padding: int) -> Callable[[list[Any]], dict[str, Any]]:
+    """TRL lays packed rows end to end, and attention over the whole would cost its square; here they lie side by side.
+
+    Args:
+        collate: makes a batch of a single row.
+        padding: token behind shorter rows.
+    """
+    import torch
+
+    def side_by_side(rows: list[Any]) -> dict[str, Any]:
+        batches = [collate([row]) for row in rows]
+        longest = max(batch["input_ids"].shape[1] for batch in batches)
+        for batch in batches:
+            missing = longest - batch["input_ids"].shape[1]
+            tail = {"input_ids": padding, "labels": IGNORED, "position_ids": 0}
+            for name, value in tail.items():
+                batch[name] = torch.nn.functional.pad(batch[name], (0, missing), value=value)
+        return {name: torch.cat([batch[name] for batch in batches]) for name in tail}
+
+    return side_by_side
+
+
+@contextmanager
+def _without_dataset_bars() -> Iterator[None]:
+    """TRL prepares its data with bars of `datasets`; the bar of the training is enough."""
+    import datasets
+
+    before = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not before:
+            datasets.enable_progress_bars()
 
 
 def _reply_trainer() -> Any:
     """TRL's trainer with the loss taken at the positions of replies only.
 
     Away from a GPU, TRL 1.16 computes the scores of the whole vocabulary for every token of the prompts as well, which
-    doubles the time of a step on two cores.
+    doubles the time of a step on two cores. Without a cache, transformers keeps packed examples apart by their
+    positions.
     """
+    from torch import isfinite
     from torch.nn.functional import cross_entropy
     from trl import SFTTrainer
 
@@ -105,6 +220,8 @@ def _reply_trainer() -> Any:
             total = cross_entropy(
                 outputs.logits.float().flatten(0, 1), labels[:, kept].flatten(), ignore_index=IGNORED, reduction="sum"
             )
+            if not isfinite(total):
+                raise Diverged
             count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
             return (total / count, outputs) if return_outputs else total / count
 
@@ -116,3 +233,12 @@ def _row(chat: Chat, generator: models.Generator) -> dict[str, Any]:
     prompt, reply = generator.text(chat.messages), generator.reply_text(chat.messages, chat.reply)
     ids = [generator.tokenizer(part, add_special_tokens=False)["input_ids"] for part in (prompt, reply)]
     return {"input_ids": ids[0] + ids[1], "completion_mask": [0] * len(ids[0]) + [1] * len(ids[1])}
+
+
+def _save_model(network: Any, base: models.Generator, out: Path) -> None:
+    """Save all weights in bf16, with the tokenizer."""
+    import torch
+
+    with quietly():
+        network.to(torch.bfloat16).save_pretrained(out)
+    base.tokenizer.save_pretrained(out)

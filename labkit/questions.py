@@ -1,0 +1,215 @@
+"""Questions for training and evaluation, written by a model from documents, and filtered.
+
+Each question is answered again, so that a reader judges what a writer wrote (Alberti et al. 2019, Synthetic QA Corpora
+Generation with Roundtrip Consistency).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.schema import TextNode
+
+from labkit import corpus, metrics, paths, rag, values
+from labkit.corpus import Span
+from labkit.models import Generator
+from labkit.prompts import answer_messages
+from labkit.replies import Answer, parse_answer
+
+# Why a question is dropped, in the order in which the filters are applied.
+FILTERS = {
+    "duplicate": "another question about the same document reads the same",
+    "leak": "a question of the evaluation reads the same but for names and values, or is about the same document",
+    "refused": "the model does not find an answer in the passage",
+    "not in the text": "the answer does not stand in the passage",
+    "not found again": "among other passages the model answers something else, or cites another passage",
+}
+
+
+@dataclass(frozen=True)
+class WrittenQuestion:
+    """A question that a model wrote.
+
+    Attributes:
+        question: as it was written.
+        answer: what the model reads in the passage; None where it finds none.
+        source: where the passage stands.
+        others: places of the passages among which it was answered again, the nearest first.
+        dropped: the filter that it did not pass, one of `FILTERS`; None where it passed all.
+    """
+
+    question: str
+    answer: str | None
+    source: Span
+    others: tuple[Span, ...] = ()
+    dropped: str | None = None
+
+
+def write_questions(
+    generator: Generator,
+    chunks: Sequence[TextNode],
+    evaluation: Sequence[corpus.Question] = (),
+    distractors: int = 2,
+    progress: bool = False,
+) -> list[WrittenQuestion]:
+    """Let a model write the questions that each chunk answers, and say which of them to drop and why.
+
+    Args:
+        generator: the model that writes and answers.
+        chunks: made by `rag.chunk`.
+        evaluation: questions that training must not know: see `mark_leaks`.
+        distractors: passages, the nearest by BM25, among which each question is answered again.
+        progress: show bars.
+
+    Returns:
+        All questions in the order of the chunks, those dropped too.
+
+    Raises:
+        ValueError: there are no chunks.
+    """
+    if not chunks:
+        raise ValueError("There are no chunks to write questions for: make some with `rag.chunk`.")
+    written = [
+        WrittenQuestion(text, None, rag.span_of(node))
+        for node, texts in zip(chunks, rag.hypothetical_questions(generator, chunks, progress=progress), strict=True)
+        for text in texts
+    ]
+    rows = mark_leaks(mark_duplicates(written), evaluation)
+    rows = mark_unanswered(rows, generator, chunks, progress)
+    return mark_inconsistent(rows, generator, chunks, distractors, progress)
+
+
+def mark_duplicates(rows: Sequence[WrittenQuestion]) -> list[WrittenQuestion]:
+    """Drop every question but the first of those that read the same about one document."""
+    times: Counter[tuple[str, str]] = Counter()
+    marked = []
+    for row in rows:
+        key = (row.source.document, metrics.normalise(row.question))
+        times[key] += 1
+        marked.append(_dropped(row, "duplicate", times[key] > 1))
+    return marked
+
+
+def mark_leaks(rows: Sequence[WrittenQuestion], evaluation: Sequence[corpus.Question]) -> list[WrittenQuestion]:
+    """Drop questions that give an evaluation away: about its new documents, or worded as one of its questions.
+
+    Args:
+        rows: the questions.
+        evaluation: questions that training must not know. Wordings are compared without names, dates and quantities;
+            the documents of those about facts that training covers (`half` is "seen") may be asked about.
+    """
+    wordings = {masked(q.question) for q in evaluation}
+    documents = {d for q in evaluation if q.half != "seen" for d in q.documents}
+    return [_dropped(r, "leak", masked(r.question) in wordings or r.source.document in documents) for r in rows]
+
+
+def masked(question: str) -> str:
+    """A question in small letters without names, dates and quantities, to compare wordings."""
+    # With the amount goes the blank behind it.
+    text = values.without_quantities(question).replace("quantity", " # ")
+    # Words with a capital letter behind the first word are names.
+    text = re.sub(r"(?<=\s)[A-Z][\w.'\u2019&/-]*(?:[ ,]+(?:(?:and|of|the) )?[A-Z][\w.'\u2019&/-]*)*", " # ", text)
+    text = re.sub(r"[^\w#]+", " ", text.lower())
+    return re.sub(r"#(?: #)*", "name", text).strip()
+
+
+def mark_unanswered(
+    rows: Sequence[WrittenQuestion], generator: Generator, chunks: Sequence[TextNode], progress: bool = False
+) -> list[WrittenQuestion]:
+    """Answer each question from its own passage; drop it where the model refuses, or answers what is not there."""
+    passages = {rag.span_of(node): rag.passage_of(node) for node in chunks}
+    alive = [i for i, row in enumerate(rows) if row.dropped is None]
+    chats = [answer_messages(rows[i].question, [passages[rows[i].source]]) for i in alive]
+    marked = list(rows)
+    for i, reply in zip(alive, generator.generate(chats, progress=progress), strict=True):
+        answer = parse_answer(reply)
+        row = replace(rows[i], answer=None if answer.refused else answer.text)
+        row = _dropped(row, "refused", answer.refused)
+        passage = passages[row.source]
+        marked[i] = _dropped(row, "not in the text", not stands_in(answer.text, f"{passage.title}\n{passage.text}"))
+    return marked
+
+
+def stands_in(answer: str, text: str) -> bool:
+    """Whether an answer stands in a text, spelled in any way that `metrics.normalise` takes for the same."""
+    return bool(said := metrics.normalise(answer)) and f" {said} " in f" {metrics.normalise(text)} "
+
+
+def mark_inconsistent(
+    rows: Sequence[WrittenQuestion],
+    generator: Generator,
+    chunks: Sequence[TextNode],
+    distractors: int = 2,
+    progress: bool = False,
+) -> list[WrittenQuestion]:
+    """Answer each question again among the passages nearest to it; drop it where another answer or citation comes."""
+    passages = {rag.span_of(node): rag.passage_of(node) for node in chunks}
+    alive = [i for i, row in enumerate(rows) if row.dropped is None]
+    marked = list(rows)
+    if not alive:
+        return marked
+    found = rag.BM25Index(chunks).retrieve([rows[i].question for i in alive], distractors + 1)
+    chats = []
+    for place, (i, hits) in enumerate(zip(alive, found, strict=True)):
+        near = [span for hit in hits if (span := rag.span_of(hit.node)) != rows[i].source][:distractors]
+        marked[i] = replace(rows[i], others=tuple(near))
+        chats.append(answer_messages(rows[i].question, [passages[s] for s in among(marked[i], place)]))
+    for place, (i, reply) in enumerate(zip(alive, generator.generate(chats, progress=progress), strict=True)):
+        same = _same(parse_answer(reply), marked[i], among(marked[i], place))
+        marked[i] = _dropped(marked[i], "not found again", not same)
+    return marked
+
+
+def among(row: WrittenQuestion, place: int) -> list[Span]:
+    """The places of a question's passages, its own at `place`, counted round."""
+    spans = list(row.others)
+    spans.insert(place % (len(spans) + 1), row.source)
+    return spans
+
+
+def _same(answer: Answer, row: WrittenQuestion, spans: Sequence[Span]) -> bool:
+    cited = [spans[i - 1] for i in answer.citations if 1 <= i <= len(spans)]
+    return not answer.refused and cited == [row.source] and bool(metrics.exact_match(answer.text, [row.answer or ""]))
+
+
+def _dropped(row: WrittenQuestion, why: str, wrong: bool) -> WrittenQuestion:
+    return replace(row, dropped=why) if wrong and row.dropped is None else row
+
+
+def survivors(rows: Iterable[WrittenQuestion]) -> dict[str, int]:
+    """How many questions were written, how many each filter dropped, and how many are left."""
+    dropped = Counter(row.dropped for row in rows)
+    return {"written": sum(dropped.values()), **{name: dropped[name] for name in FILTERS}, "kept": dropped[None]}
+
+
+def save(rows: Iterable[WrittenQuestion], path: Path) -> Path:
+    """Write questions as JSON lines, atomically."""
+    lines = (json.dumps(asdict(row), ensure_ascii=False) for row in rows)
+    paths.write_atomic(path, "".join(f"{line}\n" for line in lines))
+    return path
+
+
+def load(path: Path) -> list[WrittenQuestion]:
+    """Questions that `save` wrote.
+
+    Raises:
+        ValueError: a line is no question; the message says which.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            rows.append(_row(json.loads(line)))
+        except (KeyError, TypeError, ValueError) as cause:
+            raise ValueError(f"Line {number} of {path.name} is no written question: {cause}.") from cause
+    return rows
+
+
+def _row(record: dict[str, Any]) -> WrittenQuestion:
+    spans = tuple(Span(**span) for span in record["others"])
+    return WrittenQuestion(**record | {"source": Span(**record["source"]), "others": spans})

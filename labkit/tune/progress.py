@@ -1,0 +1,180 @@
+"""What a training shows while it runs, keeps on disk to go on from, and says of itself afterwards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from labkit import models, paths
+
+RECORD = "training.json"
+CHECKPOINT_SECONDS = 300
+
+
+class Diverged(ArithmeticError):
+    """The loss is no number any more."""
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What made an adapter, and what the training measured.
+
+    Attributes:
+        base: name of the model that was trained.
+        base_fingerprint: says which weights it had.
+        data: digest of the examples' tokens.
+        settings: arguments of `tune.train_generator`.
+        examples: that were learned from.
+        too_long: positions of the examples that do not fit into the window, which were left out.
+        steps: of the training.
+        tokens: read in all, prompts included.
+        seconds: that it took.
+        peak_mb: highest memory in MB (1e6 bytes): of the GPU, or of the process where there is none.
+        losses: mean loss of each step, in nats a token of the replies.
+    """
+
+    base: str
+    base_fingerprint: str | None
+    data: str
+    settings: Mapping[str, Any]
+    examples: int
+    too_long: tuple[int, ...] = ()
+    steps: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+    losses: tuple[float, ...] = field(default=(), repr=False)
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Speed of the training, prompts included."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+    def write(self, folder: Path) -> None:
+        """Write it into the folder of what was trained."""
+        paths.write_atomic(folder / RECORD, json.dumps(asdict(self), indent=1) + "\n")
+
+
+def read_record(folder: Path) -> TrainingRecord:
+    """What made the adapter in a folder.
+
+    Raises:
+        FileNotFoundError: the folder holds no record.
+    """
+    path = folder / RECORD
+    if not path.exists():
+        raise FileNotFoundError(f"{str(folder)!r} holds no {RECORD}: train with `tune.train_generator`.")
+    row = json.loads(path.read_text(encoding="utf-8"))
+    return TrainingRecord(**{**row, "too_long": tuple(row["too_long"]), "losses": tuple(row["losses"])})
+
+
+class Checkpoints:
+    """The checkpoints of one training; those of a training with other examples or settings are not continued.
+
+    Args:
+        folder: that holds them.
+        record: what the training is made of.
+    """
+
+    def __init__(self, folder: Path, record: TrainingRecord) -> None:
+        self.folder = folder
+        mark = folder / "made_of.json"
+        made_of = json.dumps(asdict(record), sort_keys=True)
+        if folder.exists() and (not mark.exists() or mark.read_text(encoding="utf-8") != made_of):
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths.write_atomic(mark, made_of)
+
+    def last(self) -> str | None:
+        """Folder of the last one that is complete; None where there is none."""
+        # The state is written last.
+        whole = [p.parent for p in self.folder.glob("checkpoint-*/trainer_state.json")]
+        return str(max(whole, key=lambda p: int(p.name.rpartition("-")[2]))) if whole else None
+
+    def remove(self) -> None:
+        """Remove them when the training is over."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Progress:
+    """Watches a training: shows its loss and the time left, saves checkpoints by the clock, and measures.
+
+    Args:
+        record: what the training is made of.
+        checkpoints: where it keeps them.
+        tokens: of one epoch.
+        shown: show a bar.
+    """
+
+    def __init__(self, record: TrainingRecord, checkpoints: Checkpoints, tokens: int, shown: bool) -> None:
+        self._record, self._checkpoints, self._tokens, self._shown = record, checkpoints, tokens, shown
+        self._state: Any = None
+        self._seconds = self._began = 0.0
+
+    def callback(self) -> Any:
+        """For a trainer of transformers."""
+        from tqdm.auto import tqdm
+        from transformers import TrainerCallback
+
+        watch = self
+
+        class Watch(TrainerCallback):
+            def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                watch._state, watch._began = state, time.perf_counter()
+                self.saved = watch._began
+                self.bar = tqdm(
+                    total=state.max_steps, initial=state.global_step, desc="training", unit="step",
+                    disable=not watch._shown,
+                )  # fmt: skip
+                _reset_peak()
+
+            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                self.bar.update(1)
+                if time.perf_counter() - self.saved > CHECKPOINT_SECONDS and state.global_step < state.max_steps:
+                    control.should_save, self.saved = True, time.perf_counter()
+
+            def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+                if logs and "loss" in logs:
+                    self.bar.set_postfix(loss=f"{logs['loss']:.3f}")
+
+            def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                watch._seconds = time.perf_counter() - watch._began
+                self.bar.close()
+
+        return Watch()
+
+    def record(self) -> TrainingRecord:
+        """The record with what was measured; time and memory since the last start."""
+        losses = [float(row["loss"]) for row in self._state.log_history if "loss" in row]
+        return replace(
+            self._record,
+            steps=self._state.global_step,
+            tokens=round(self._tokens * float(self._record.settings["epochs"])),
+            seconds=round(self._seconds, 1),
+            peak_mb=round(_peak_mb(), 1),
+            losses=tuple(round(loss, 4) for loss in losses),
+        )
+
+
+def _reset_peak() -> None:
+    if models.device() == "cuda":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _peak_mb() -> float:
+    if models.device() == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 1e6
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -1,0 +1,65 @@
+"""Exports: what is written is read back the same, says what it is, and what cannot be written is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tiny_model import write_gguf
+
+from labkit import models, prompts
+from labkit.models.base import METADATA
+
+
+def fields(file):
+    from gguf import GGUFReader
+
+    found = GGUFReader(file).fields
+    return {name: field.contents() for name, field in found.items() if not name.startswith("GGUF.")}
+
+
+def same_weights(a: models.Generator, b: models.Generator) -> bool:
+    import torch
+
+    first, second = a.model.state_dict(), b.model.state_dict()
+    return set(first) == set(second) and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_gguf_export_is_read_back_with_the_same_weights_and_metadata(reader, real_base, tmp_path):
+    folder = models.export_gguf(reader, tmp_path / "reader")
+    source, written = fields(real_base / METADATA), fields(folder / "model.gguf")
+    assert set(written) == set(source)
+    assert {name for name in source if written[name] != source[name]} == {"general.file_type"}
+    back = models.load_generator(str(folder / "model.gguf"))
+    assert same_weights(back, reader)
+    chat = prompts.closed_book_messages("Who owns the door?")
+    assert back.text(chat) == reader.text(chat) and back.generate([chat]) == reader.generate([chat])
+    assert (folder / "Modelfile").read_text().startswith("FROM ./model.gguf\nTEMPLATE")
+    assert "modification" in (folder / "NOTICE").read_text()
+    assert sorted(p.name for p in folder.iterdir()) == ["Modelfile", "NOTICE", "model.gguf"]
+
+
+def test_another_model_takes_the_metadata_of_its_own_file(tmp_path):
+    file = write_gguf(tmp_path / "tiny.gguf")
+    tiny = models.load_generator(str(file))
+    folder = models.export_gguf(tiny, tmp_path / "out", source=file)
+    assert set(fields(folder / "model.gguf")) == set(fields(file))
+    assert same_weights(models.load_generator(str(folder / "model.gguf")), tiny)
+
+
+def test_a_safetensors_export_is_a_model_as_transformers_reads_it(tmp_path):
+    tiny = models.load_generator(str(write_gguf(tmp_path / "tiny.gguf")))
+    folder = models.export_safetensors(tiny, tmp_path / "out")
+    assert same_weights(models.load_generator(str(folder)), tiny) and (folder / "NOTICE").exists()
+
+
+def test_what_cannot_be_exported_is_told(tmp_path, reader):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    other = replace(reader, model=GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=24, n_layer=1, n_head=2)), name="o")
+    with pytest.raises(ValueError, match="only Llama models"):
+        models.export_gguf(other, tmp_path / "gpt2")
+    quantized = models.load_generator(quantization="nf4")
+    for export in (models.export_gguf, models.export_safetensors):
+        with pytest.raises(ValueError, match="quantized"):
+            export(quantized, tmp_path / "nf4")
