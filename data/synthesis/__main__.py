@@ -32,11 +32,17 @@ def _parser() -> argparse.ArgumentParser:
     reader.set_defaults(run=_reader)
     reader.add_argument("action", choices=("evaluate", "card"))
     reader.add_argument("model", nargs="?", default=profiles.READER, help="another model to measure, or its folder")
-    adapters = commands.add_parser("adapters", help="train the adapters of lessons 00 and 04 to 06")
+    adapters = commands.add_parser("adapters", help="train the adapters that come with the course")
     adapters.set_defaults(run=_adapters)
     adapters.add_argument("name", nargs="?", help="one of them, by the name of its folder; all by default")
     questions = commands.add_parser("questions", help="write the hypothetical questions of lesson 02")
     questions.set_defaults(run=_questions)
+    training = commands.add_parser("training-questions", help="write questions about the train contracts for lesson 07")
+    training.set_defaults(run=_training_questions)
+    tuned = commands.add_parser("finetuning", help="train and ask the arms of lesson 08 that are not there yet")
+    tuned.set_defaults(run=_finetuning)
+    tuned.add_argument("out", type=Path, help="folder of what is trained")
+    tuned.add_argument("--workers", type=int, default=1, help="arms trained at once; more than one wants a GPU")
     triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
     triples.set_defaults(run=_triples)
     triples.add_argument("split", nargs="?", help="dev for the lessons' archive alone; the benchmark needs all of it")
@@ -83,6 +89,18 @@ def _questions(_: argparse.Namespace) -> None:
     from synthesis import results
 
     print(results.write_questions())
+
+
+def _training_questions(_: argparse.Namespace) -> None:
+    from synthesis import results
+
+    print(results.write_training_questions())
+
+
+def _finetuning(options: argparse.Namespace) -> None:
+    from synthesis import finetuning
+
+    finetuning.main(options.out, options.workers)
 
 
 def _triples(options: argparse.Namespace) -> None:

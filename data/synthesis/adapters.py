@@ -13,9 +13,10 @@ from pathlib import Path
 
 from llama_index.core.schema import TextNode
 
-from labkit import corpus, metrics, models, paths, rag, tune
+from labkit import corpus, metrics, models, paths, questions, rag, tune
 from labkit.corpus import Document, Question, Span
-from labkit.prompts import REFUSAL, Passage, answer_messages, closed_book_messages, triples_messages
+from labkit.prompts import Passage, triples_messages
+from synthesis import finetuning, results
 
 TASKS = ("lookup", "amended", "compare", "multihop")
 DEPTH = 30
@@ -24,17 +25,19 @@ SAY = partial(print, flush=True)
 
 
 def search(
-    questions: Sequence[Question], documents: Sequence[Document], depth: int = DEPTH
+    asked: Sequence[Question], documents: Sequence[Document], depth: int = DEPTH
 ) -> list[list[tuple[Span, str]]]:
     """Place and text of the chunks that a hybrid search finds for each question, gold chunks that it missed at the end.
 
     Args:
+        asked: the questions.
         documents: the archive; its chunks are clauses with contextual headers.
+        depth: chunks found for each question.
     """
     chunks = rag.clauses_with_headers(documents)
     retriever = rag.Hybrid([rag.VectorIndex(chunks, models.load_embedder()), rag.BM25Index(chunks)])
     found = []
-    for question, hits in zip(questions, retriever.retrieve([q.question for q in questions], depth), strict=True):
+    for question, hits in zip(asked, retriever.retrieve([q.question for q in asked], depth), strict=True):
         nodes = [hit.node for hit in hits]
         seen = {node.node_id for node in nodes}
         nodes += [
@@ -48,9 +51,9 @@ def search(
 
 def _searched(say: Callable[[str], None]) -> tuple[list[Question], list[list[tuple[Span, str]]]]:
     """The train questions, and what a search finds for each."""
-    questions = [q for q in corpus.load_questions("train", TASKS) if q.followup is None]
-    say(f"searching for {len(questions)} train questions")
-    return questions, search(questions, corpus.load_documents("train"))
+    asked = [q for q in corpus.load_questions("train", TASKS) if q.followup is None]
+    say(f"searching for {len(asked)} train questions")
+    return asked, search(asked, corpus.load_documents("train"))
 
 
 def _sealed(out: Path) -> Path:
@@ -207,57 +210,34 @@ def _extraction(passage: Passage, rows: _Rows, known: Sequence[str], rng: random
     return tune.Chat(tuple(triples_messages(passage, relations)), "\n".join(lines) or "none")
 
 
-def make_extractor(out: Path, limit: int = 1400, say: Callable[[str], None] = SAY) -> Path:
+def make_extractor(
+    out: Path, limit: int | None = None, epochs: float = 2.0, batch_tokens: int = 8192, say: Callable[[str], None] = SAY
+) -> Path:
     """Train the reader to extract triples on the train split, and save its adapter with checksums.
 
     Args:
         out: folder of the adapter.
-        limit: examples used, about 90 a minute on two cores.
+        limit: examples used, about 90 a minute on two cores; all of them by default, which wants a GPU.
+        epochs: passes over them.
+        batch_tokens: tokens of a step.
         say: shows progress.
     """
     made = extraction_chats()[:limit]
     say(f"{len(made)} chunks, {sum(c.reply != 'none' for c in made)} with facts")
-    return _sealed(tune.train_generator(made, out, batch_size=8, learning_rate=8e-4))
+    return _sealed(tune.train_generator(made, out, epochs=epochs, batch_tokens=batch_tokens, learning_rate=8e-4))
 
 
-def domain_chats(closed_book: float = 0.3, seed: int = 0) -> list[tune.Chat]:
-    """The train questions of three tasks as the reader is asked them: from passages, and some of them from memory.
+def make_sft(out: Path, say: Callable[[str], None] = SAY) -> Path:
+    """Train the reader on the course's train split, for lessons 00 and 08, and save its adapter with checksums.
 
-    The gold passage stands among none to two hard distractors.
-
-    Args:
-        closed_book: share of the questions with an answer that are asked a second time without passages.
-        seed: decides on passages and order.
-    """
-    rng = random.Random(seed)
-    documents, contracts = corpus.load_documents("train"), corpus.contract_records()
-    made = []
-    for question in corpus.load_questions("train", ("lookup", "amended", "unanswerable")):
-        if question.followup is not None:
-            continue
-        passages, spans = rag.oracle_passages(question, documents, contracts, rng.randint(0, 2), seed)
-        reply = REFUSAL
-        if question.answer is not None:
-            gold = [i for i, s in enumerate(spans, 1) if any(metrics.covers(s, e) for e in question.evidence)]
-            reply = " ".join([question.answer, *(f"[{i}]" for i in gold)])
-            if rng.random() < closed_book:
-                made.append(tune.Chat(tuple(closed_book_messages(question.question)), question.answer))
-        made.append(tune.Chat(tuple(answer_messages(question.question, passages)), reply))
-    rng.shuffle(made)
-    return made
-
-
-def make_domain(out: Path, limit: int = 500, say: Callable[[str], None] = SAY) -> Path:
-    """Train the reader on the train questions, for the opening of lesson 00, and save its adapter with checksums.
+    Half an hour on two cores for each million tokens of `finetuning.BUDGET`; three minutes on a GPU.
 
     Args:
-        out: folder of the adapter.
-        limit: examples used, about 60 a minute on two cores.
-        say: shows progress.
+        out: folder of the adapter. say: shows progress.
     """
-    made = domain_chats()[:limit]
-    say(f"{len(made)} questions, {sum(c.reply == REFUSAL for c in made)} to refuse")
-    return _sealed(tune.train_generator(made, out, batch_size=8, learning_rate=6e-4))
+    chats = finetuning.examples(questions.load(paths.shipped_results() / results.WRITTEN))
+    say(", ".join(f"{len(made)} of {source}" for source, made in chats.items()))
+    return _sealed(finetuning.train(finetuning.Arm(), chats, out))
 
 
 def make_intents(out: Path, say: Callable[[str], None] = SAY) -> Path:
@@ -277,9 +257,9 @@ def make_intents(out: Path, say: Callable[[str], None] = SAY) -> Path:
                 text = documents[record["id"]].text[clause["evidence_start"] : clause["evidence_end"]]
                 relation = corpus.relation_of(clause["category"])
                 texts += [(text, relation), (clause["heading"], relation)]
-    questions = corpus.load_questions("train")
-    say(f"{len(questions)} questions, {len(texts)} clauses and headings")
-    return _sealed(tune.train_intents(questions, embedder, retriever.masked, texts).save(out))
+    asked = corpus.load_questions("train")
+    say(f"{len(asked)} questions, {len(texts)} clauses and headings")
+    return _sealed(tune.train_intents(asked, embedder, retriever.masked, texts).save(out))
 
 
 # What each folder below data/models is made by, in the order in which one needs another.
@@ -287,7 +267,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "embedder": make_embedder,
     "reranker": make_reranker,
     "extractor": make_extractor,
-    "domain": make_domain,
+    "sft": make_sft,
     "intents": make_intents,
     "minilm": make_vectors,
 }

@@ -8,7 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from labkit import corpus, models, paths, rag
+from labkit import corpus, models, paths, questions, rag
+
+# Questions that the reader wrote about the train contracts, with what the filters made of them.
+WRITTEN = "written_questions.jsonl"
 
 
 def _write(name: str, rows: Iterable[Any]) -> Path:
@@ -22,6 +25,14 @@ def write_questions() -> Path:
     written = rag.hypothetical_questions(models.load_generator(), chunks)
     rows = [{**asdict(rag.span_of(c)), "questions": found} for c, found in zip(chunks, written, strict=True)]
     return _write("hypothetical_questions.jsonl", rows)
+
+
+def write_training_questions() -> Path:
+    """Let the reader write questions about the clauses of the train contracts, and filter them, for lesson 07."""
+    chunks = rag.clauses_with_headers(corpus.load_documents("train", ("contract", "amendment")))
+    evaluation = [q for half in ("new", "seen") for q in corpus.load_questions("dev", half=half)]
+    rows = questions.write_questions(models.load_generator(), chunks, evaluation, progress=True)
+    return _write(WRITTEN, map(asdict, rows))
 
 
 def write_triples(split: str | None = None) -> Path:
