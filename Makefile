@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help base lab test course data files inspect reader adapters questions triples benchmark lint clean
+.PHONY: help base lab test course data files inspect reader adapters questions triples written arms benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -38,7 +38,7 @@ inspect: .venv/ready  ## show what labkit reads of your own documents: make insp
 reader: .venv/ready  ## measure the course's own language model, and write its card
 	$(SYNTHESIS) reader card
 
-adapters: .venv/ready  ## train the adapters of lessons 04 to 06 and put them into the course
+adapters: .venv/ready  ## train the adapters of lessons 00 and 04 to 06 and put them into the course
 	$(SYNTHESIS) adapters $(ARGS)
 
 questions: .venv/ready  ## write the hypothetical questions of lesson 02 anew
@@ -46,6 +46,12 @@ questions: .venv/ready  ## write the hypothetical questions of lesson 02 anew
 
 triples: .venv/ready  ## extract the triples of lesson 05 anew
 	$(SYNTHESIS) triples
+
+written: .venv/ready  ## write the questions of lesson 07 anew
+	$(SYNTHESIS) written
+
+arms: .venv/ready  ## train and ask the arms of lesson 08: make arms ARGS=FOLDER
+	$(SYNTHESIS) arms $(ARGS)
 
 benchmark: .venv/ready  ## ask the test questions, and keep the report with the course
 	$(LABKIT) benchmark

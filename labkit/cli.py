@@ -50,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     written = add("questions", _questions, text)
     written.add_argument("--docs", required=True, metavar="FOLDER", help="the documents")
     written.add_argument("--out", default="questions.jsonl", metavar="FILE", help="the questions, one a line")
-    add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
+    measured = add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
+    measured.add_argument("--show", action="store_true", help="only print the report that came with the course")
     return parser
 
 
@@ -154,10 +155,13 @@ def _data(options: argparse.Namespace) -> int:
     return int(bool(found))
 
 
-def _benchmark(_: argparse.Namespace) -> None:
+def _benchmark(options: argparse.Namespace) -> None:
     from labkit import bench
 
-    bench.write_benchmark()
+    if options.show:
+        print(bench.as_text(bench.shipped_benchmark()))
+    else:
+        bench.write_benchmark()
 
 
 def _questions(options: argparse.Namespace) -> None:

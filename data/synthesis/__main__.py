@@ -37,9 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     adapters.add_argument("name", nargs="?", help="one of them, by the name of its folder; all by default")
     questions = commands.add_parser("questions", help="write the hypothetical questions of lesson 02")
     questions.set_defaults(run=_questions)
-    training = commands.add_parser("training-questions", help="write questions about the train contracts for lesson 07")
-    training.set_defaults(run=_training_questions)
-    tuned = commands.add_parser("finetuning", help="train and ask the arms of lesson 08 that are not there yet")
+    written = commands.add_parser("written", help="write questions about the train contracts for lesson 07")
+    written.set_defaults(run=_written)
+    tuned = commands.add_parser("arms", help="train and ask the arms of lesson 08 that are not there yet")
     tuned.set_defaults(run=_finetuning)
     tuned.add_argument("out", type=Path, help="folder of what is trained")
     tuned.add_argument("--workers", type=int, default=1, help="arms trained at once; more than one wants a GPU")
@@ -91,10 +91,10 @@ def _questions(_: argparse.Namespace) -> None:
     print(results.write_questions())
 
 
-def _training_questions(_: argparse.Namespace) -> None:
+def _written(_: argparse.Namespace) -> None:
     from synthesis import results
 
-    print(results.write_training_questions())
+    print(results.write_written())
 
 
 def _finetuning(options: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """The fine-tuning that lessons 07 and 08 show: what is learned from, the arms, and what each replies on dev.
 
-`python -m synthesis finetuning` trains whatever arm is not there yet, on a GPU several at once; an arm on two cores
+`python -m synthesis arms FOLDER` trains whatever arm is not there yet, on a GPU several at once; an arm on two cores
 takes half an hour. Only train questions, train contracts and what a model wrote about them are learned from; learning
 rates are chosen on dev.
 """

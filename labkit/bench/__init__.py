@@ -2,7 +2,7 @@
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
-from labkit.bench.benchmark import as_table, run_benchmark, shipped_benchmark, write_benchmark
+from labkit.bench.benchmark import as_table, as_text, run_benchmark, shipped_benchmark, write_benchmark
 from labkit.bench.graph_scores import linking_scores, triple_scores
 from labkit.bench.runs import (
     always_refuses, details, DETAILS, differences, error_table, mean, mean_by, measure, METRICS, only, results_table,

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from labkit import corpus, models, paths, rag, stats
-from labkit.bench.runs import Run, always_refuses, differences, mean, measure, only, results_table, versus, where
+from labkit.bench.runs import Run, always_refuses, differences, mean, measure, only, versus, where
 from labkit.bench.systems import build_systems, naive
 from labkit.corpus import Document, Question
 from labkit.models import Embedder, Generator, shipped_replies
@@ -194,8 +194,24 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
     made_with = {"generator": generator.name, "fingerprint": generator.fingerprint, "embedder": embedder.name}
     text = json.dumps({"made_with": made_with, **stats.plain(report(runs))}, indent=1, ensure_ascii=False)
     path = paths.write_checked(_REPORT, text + "\n", paths.shipped_results())
-    say(f"written to {path}\n{results_table(runs).round(3).to_string(index=False)}")
+    say(f"written to {path}\n{as_text(json.loads(text))}")
     return path
+
+
+def as_text(report: Mapping[str, Any]) -> str:
+    """The benchmark's report as text: systems, answer accuracy by task and stratum, predictions and what came out."""
+    parts = []
+    for half, key in (("new", "systems"), ("seen", "systems_seen")):
+        parts.append(f"Contracts of the {half} half\n{pd.DataFrame(report[key]).round(3).to_string(index=False)}")
+    for key in ("by_task", "by_stratum"):
+        table = pd.DataFrame(report[key]).pivot(index="name", columns=["half", "group"], values="answer_accuracy")
+        parts.append(f"Answer accuracy {key.replace('_', ' ')}\n{table.round(2).to_string(na_rep='-')}")
+    for task, predicted in report["prediction_by_task"].items():
+        parts.append(f"Predicted of {task}: {predicted}")
+    for key in ("versus_naive", "versus_by_task", "versus_by_task_seen"):
+        rows = report[key]
+        parts.append(f"{key}\n{rows if isinstance(rows, str) else pd.DataFrame(rows).round(3).to_string(index=False)}")
+    return "\n\n".join(parts)
 
 
 def shipped_benchmark() -> dict[str, Any]:

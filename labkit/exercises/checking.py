@@ -47,8 +47,13 @@ def choice(answer: Any, right: str, hints: Mapping[str, str], among: str = "a to
         hints: by wrong letter.
         among: the letters that there are, in words.
     """
-    letter = str(answer).strip().lower()
-    return None if letter == right else hints.get(letter, f"Give a letter from {among}.")
+    letter = letter_of(answer)
+    return None if letter == right else hints.get(letter, f"Give one of the letters {among}.")
+
+
+def letter_of(answer: Any) -> str:
+    """The letter of an answer such as "b", "B" or "b)", in lower case."""
+    return str(answer).strip().strip("().:*").lower()
 
 
 def _judge(judge: Callable[[Any], str | None], answer: Any) -> str | None:
@@ -57,6 +62,6 @@ def _judge(judge: Callable[[Any], str | None], answer: Any) -> str | None:
         return judge(answer)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as cause:
         return (
-            "It could not be judged. Has the answer the form that the exercise asks for? "
+            "It could not be judged. Does the answer have the form that the exercise asks for? "
             f"({type(cause).__name__}: {cause})"
         )

@@ -64,6 +64,6 @@ def found(retriever: Any, question: str, evidence: Sequence[corpus.Span]) -> boo
 
 @cache
 def lookup_pipeline(perfect: bool = False) -> rag.ToolPipeline:
-    """The look-up of lessons 05 and 06, over the course's triples or over the gold ones."""
+    """The graph lookup of lessons 05 and 06, over the course's triples or over the gold ones."""
     triples = rag.gold_triples(documents()) if perfect else None
     return bench.build_systems(documents(), models.load_generator(), triples).lookup

@@ -68,4 +68,4 @@ def what_training_on_the_same_contracts_shows(answer: Any) -> str | None:
         "c": "Does the conclusion follow from these questions, for a model of any size?",
         "d": "Models do keep facts from training. For which contracts would that help her?",
     }
-    return choice(answer, "b", hints, "A to D")
+    return choice(answer, "b", hints)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from labkit import metrics, models, paths, rag
-from labkit.exercises.checking import choice, exercise
+from labkit.exercises.checking import choice, exercise, letter_of
 from labkit.exercises.dev_archive import documents, lookups, near
 
 TOP_K = 3
@@ -18,9 +18,9 @@ _BANDS = {"a": -1.0, "b": 0.1, "c": 0.4}
 
 @exercise("01.1")
 def rise_within_the_contract(answer: Any) -> str | None:
-    letter = str(answer).strip().lower()
+    letter = letter_of(answer)
     if letter not in _BANDS:
-        return "Give a letter from A to C."
+        return "Give one of the letters a to c."
     rise = _evidence(_index(), within=True) - _evidence(_index())
     if letter == max(name for name, start in _BANDS.items() if rise >= start):
         return None
@@ -65,9 +65,9 @@ def _compare(given: list[int], query: np.ndarray, matrix: np.ndarray, k: int) ->
     if len(given) != k:
         return f"With k = {k} it gives {len(given)} rows."
     if given == by_product:
-        return "It goes by the product of the vectors, so that long vectors win. What is a cosine besides?"
+        return "It ranks by the product of the vectors, so long vectors win. What else does a cosine take into account?"
     if given in (right[::-1], np.argsort(cosines, kind="stable")[:k].tolist()):
-        return "Which end of the order is the best?"
+        return "Which end of the order is the best one?"
     return f"Of {len(matrix)} rows it gives {given}, which are not the {k} with the largest cosine, best first."
 
 
@@ -78,7 +78,7 @@ def what_a_threshold_does(answer: Any) -> str | None:
         "b": "The threshold works on the embedder's scores. Does the language model see them?",
         "d": "Where a threshold is chosen does not change what scores it has to separate (and test stays closed).",
     }
-    return choice(answer, "c", hints, "A to D")
+    return choice(answer, "c", hints)
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from labkit import corpus, models, paths, rag
-from labkit.exercises.checking import choice, exercise
+from labkit.exercises.checking import choice, exercise, letter_of
 from labkit.exercises.dev_archive import (
     dense,
     documents,
@@ -33,16 +33,16 @@ def _with_headers(headers: dict[str, str] | None) -> rag.VectorIndex:
 
 @exercise("02.1")
 def titles_of_other_documents(answer: Any) -> str | None:
-    letter = str(answer).strip().lower()
+    letter = letter_of(answer)
     if letter not in ("a", "b", "c"):
-        return "Give a letter from a to c."
+        return "Give one of the letters a to c."
     archive = documents()
     after = [*archive[1:], archive[0]]
     wrong = _evidence_found(_with_headers({d.id: other.title for d, other in zip(archive, after, strict=True)}))
     gain = wrong - _evidence_found(_with_headers(None))
     if letter == ("b" if abs(gain) <= 0.01 else "a" if gain > 0 else "c"):
         return None
-    return "Which chunks does a question that names a contract now lie near to? Then try it: measure both."
+    return "Which chunks are now near a question that names a contract? Then try it: measure both."
 
 
 @exercise("02.2")
@@ -50,7 +50,7 @@ def longer_headers(answer: Any) -> str | None:
     if near(answer, _evidence_found(_with_headers(rag.document_headers(documents(), words=80))), 0.002):
         return None
     if near(answer, _evidence_found(dense()), 0.002):
-        return "That is the figure of the headers as they were: add those of words=80 to the clauses."
+        return "That is the figure for the headers as they were: add those made with words=80 to the clauses."
     return (
         "Add the headers to the clauses by rag.add_headers, index them with joined=False, and average over all lookups "
         "with top_k=3."
@@ -79,14 +79,14 @@ def hyde_of_several_passages(answer: Any) -> str | None:
             return f"Give one vector, as long as a row of what `embed` gives; yours has the shape {vector.shape}."
         asked = _unit_vectors([question])[0]
         if count == 0:
-            return None if _parallel(vector, asked) else "Without any passage the search is to be for the question."
+            return None if _parallel(vector, asked) else "Without any passage, give the vector of the question."
         made_up = _unit_vectors(passages)
         if _parallel(vector, made_up.sum(axis=0)):
             return f"With {count} passages, the question has no part in your vector."
         if _parallel(vector, asked):
             return f"With {count} passages, your vector is that of the question alone."
         if count > 1 and _parallel(vector, asked + made_up.mean(axis=0)):
-            return "The question weighs as much as all the passages together: it is to count as much as each of them."
+            return "The question weighs as much as all the passages together: it should count as much as each of them."
         if count > 1 and _parallel(vector, asked + made_up[0]):
             return f"With {count} passages, only the first has a part in your vector."
         if not _parallel(vector, asked + made_up.sum(axis=0)):
@@ -112,7 +112,7 @@ def followup_in_full(answer: Any) -> str | None:
 @exercise("02.5")
 def words_bridged_at_least_cost(answer: Any) -> str | None:
     hints = {
-        "a": "Count the generations of a month: how many does the archive take, how many do the questions?",
+        "a": "Count the generations in a month: how many does the archive take, how many do the questions?",
         "c": "Do these questions ask for several things at once?",
         "d": "A header says which document is meant. Is that what is hard here?",
     }

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from labkit import rag
-from labkit.exercises.checking import exercise
+from labkit.exercises.checking import choice, exercise
 from labkit.exercises.dev_archive import documents, hybrid, lookups, near
 from labkit.rag.retrieval import Retriever
 from labkit.replies import parse_answer
@@ -29,10 +29,10 @@ def two_middling_places(answer: Any) -> str | None:
     if rank == last + 1:
         return "At that rank the two have the same score: B must be before A."
     if rank == 1:
-        return "B needs no first place: it gets a share from each of the two lists."
+        return "B does not need a first place: it gets a share from each of the two lists."
     return (
         f"Write both scores down: A has 1 / ({CONSTANT} + 1), B has twice 1 / ({CONSTANT} + r). "
-        f"For which r is B's the larger? Your rank is too {'small' if rank < last else 'large'}."
+        f"For which r is B's score larger? Your rank is too {'small' if rank < last else 'large'}."
     )
 
 
@@ -68,7 +68,7 @@ def fusion_with_weights(answer: Any) -> str | None:
     for lists, weights, k in _CASES:
         given = answer([list(ranked) for ranked in lists], list(weights), k)
         if given is None:
-            return "The function gives nothing back: end it with return."
+            return "The function returns nothing: end it with return."
         given, scores = list(given), weighted_fusion(lists, weights, k)
         if not given:
             return "It gives an empty list: go through every list, and through every chunk of it."
@@ -123,13 +123,12 @@ def routing_with_one_passage(answer: Any) -> str | None:
 
 
 _ROUTERS = {
-    "A": "All titles are alike here: what could a search among them tell apart?",
-    "B": "It did well where questions name a kind and a date. What do users of this archive name?",
-    "D": "True of a wrong route, but several documents may be kept. Is there a line that holds what users ask by?",
+    "a": "All titles are alike here: what could a search among them tell apart?",
+    "b": "It did well where questions name a kind and a date. What do users of this archive name?",
+    "d": "True of a wrong route, but several documents may be kept. Is there a line that holds what users ask by?",
 }
 
 
 @exercise("03.4")
 def router_for_like_titles(answer: Any) -> str | None:
-    letter = str(answer).strip().strip(").").upper()
-    return None if letter == "C" else _ROUTERS.get(letter, "Give one of the letters a, b, c and d.")
+    return choice(answer, "c", _ROUTERS)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from labkit import rag
-from labkit.exercises.checking import exercise
+from labkit.exercises.checking import choice, exercise, letter_of
 from labkit.exercises.dev_archive import dense, hybrid, lookups, mean, near, tuned_index
 
 
@@ -15,10 +15,10 @@ from labkit.exercises.dev_archive import dense, hybrid, lookups, mean, near, tun
 def what_is_left_of_mmr(answer: Any) -> str | None:
     index = tuned_index()
     plain, diverse = mean(lookups(), index), mean(lookups(), index, rag.MMR(index.embedder, weight=1, depth=10))
-    letter = "B" if near(diverse, plain) else "A" if diverse > plain else "C"
-    given = str(answer).strip().upper()
-    if given not in ("A", "B", "C"):
-        return "Give one of the letters A, B and C."
+    letter = "b" if near(diverse, plain) else "a" if diverse > plain else "c"
+    given = letter_of(answer)
+    if given not in ("a", "b", "c"):
+        return "Give one of the letters a to c."
     return None if given == letter else "Put weight=1 into the line of `mmr` that makes the score: which term is left?"
 
 
@@ -34,7 +34,7 @@ def second_look_without_training(answer: Any) -> str | None:
     if near(answer, mean(lookups(), hybrid())):
         return "That is the hybrid search without reranking: put the stage behind it."
     return (
-        "`look` takes a name, the search and a stage, here rag.EmbedderRerank(embedder, depth=20); `evidence` the run."
+        "`look` takes a name, the search and a stage, rag.EmbedderRerank(embedder, depth=20); `evidence` takes the run."
     )
 
 
@@ -57,7 +57,7 @@ def chunks_vote_for_their_document(answer: Any) -> str | None:
     for documents in map(list, _LISTS):
         given = answer(list(documents))
         if given is None:
-            return "The function gives nothing back: end it with return."
+            return "The function returns nothing: end it with return."
         order, right = [int(place) for place in given], votes(documents)
         if order == right:
             continue
@@ -73,13 +73,12 @@ def chunks_vote_for_their_document(answer: Any) -> str | None:
 
 
 _SAMPLES = {
-    "A": "They show how many right answers are thrown away. What do they say of the wrong ones that pass?",
-    "B": "They show how many wrong answers pass. What do they say of the right ones that are thrown away?",
-    "C": None,
-    "D": "With greedy decoding the judge says the same each time. And do doubtful cases stand for all?",
+    "a": "They show how many right answers are thrown away. What do they say about the wrong ones that pass?",
+    "b": "They show how many wrong answers pass. What do they say about the right ones that are thrown away?",
+    "d": "With greedy decoding the judge says the same each time. And do doubtful cases stand for all?",
 }
 
 
 @exercise("04.4")
 def answers_to_check_by_hand(answer: Any) -> str | None:
-    return _SAMPLES.get(str(answer).strip().upper(), "Give one of the letters A to D.")
+    return choice(answer, "c", _SAMPLES)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from labkit import bench, corpus, rag
-from labkit.exercises.checking import exercise
+from labkit.exercises.checking import choice, exercise
 from labkit.exercises.dev_archive import documents, lookup_pipeline
 
 KINDS = ("lookup", "amended", "compare", "multihop", "list")
@@ -22,7 +22,7 @@ def _asked() -> list[corpus.Question]:
 
 @cache
 def _gains() -> dict[str, float]:
-    """By kind of question, how much more the look-up answers over gold triples than over extracted ones."""
+    """By kind of question, how much more the graph lookup answers over gold triples than over extracted ones."""
     runs = [bench.measure("", _asked(), lookup_pipeline(perfect=perfect), live=0) for perfect in (False, True)]
     extracted, gold = (bench.mean_by(run, lambda q: q.task) for run in runs)
     return {kind: gold[kind] - extracted[kind] for kind in KINDS}
@@ -36,8 +36,8 @@ def kind_that_gains_most(answer: Any) -> str | None:
     if _gains()[kind] == max(_gains().values()):
         return None
     return (
-        "Another kind gains more. Build the look-up over rag.gold_triples(documents) and compare both with "
-        "bench.mean_by: which kind loses most by a single wrong triple?"
+        "Another kind gains more. Build the graph lookup over rag.gold_triples(documents) and compare both "
+        "with bench.mean_by: which kind loses most by a single wrong triple?"
     )
 
 
@@ -140,11 +140,10 @@ _HINTS = {
     "a": "That extracts two hundred contracts for twenty questions. How many of them are ever asked about?",
     "b": "The break-even was that of a whole archive. What does one contract cost, and for how long do its "
     "triples serve?",
-    "d": "The extractor copies values that it has never seen: look at what its training exchanged.",
+    "d": "The extractor copies values that it has never seen: look at what was exchanged in its training.",
 }
 
 
 @exercise("05.4")
 def when_to_extract(answer: Any) -> str | None:
-    letter = str(answer).strip().lower().rstrip(".)")
-    return None if letter == "c" else _HINTS.get(letter, "Answer with one of the letters a, b, c, d.")
+    return choice(answer, "c", _HINTS)

@@ -27,7 +27,7 @@ def lists_without_an_error(answer: Any) -> str | None:
 
 @cache
 def _refusing_below(floor: float) -> tuple[float, float]:
-    """Share refused rightly and answer accuracy of the look-up with a floor, over the plain questions."""
+    """Share refused rightly and answer accuracy of the graph lookup with a floor, over the plain questions."""
     run = bench.measure("", reading(), replace(lookup_pipeline(), floor=floor))
     return bench.mean(run, "refused_rightly").value, bench.mean(run, "answer_accuracy").value
 
@@ -42,7 +42,7 @@ def look_up_that_refuses_more(answer: Any) -> str | None:
         return "These are the two numbers, in the other order: the refusals first."
     usual = _refusing_below(0.05)
     if near(first, usual[0]) and near(second, usual[1]):
-        return "Nothing has changed: is it the pipeline with the new floor that was measured?"
+        return "Nothing has changed: is it the pipeline with the new threshold (floor) that was measured?"
     return "Measure the new pipeline with bench.measure over `plain`; bench.mean(run, metric).value gives each number."
 
 
@@ -69,7 +69,7 @@ def value_on_a_day(answer: Any) -> str | None:
     for stated, day, held, why in _HELD:
         pairs = list(stated)
         if answer(pairs, day) != held:
-            return f"With {stated} and the day {day!r} it does not give what held then: {why}."
+            return f"With {stated} and the day {day!r} it does not return what held then: {why}."
         if pairs != stated:
             return "It changes the list that it was given: work on a copy, such as sorted(stated) makes."
     return None
@@ -78,8 +78,8 @@ def value_on_a_day(answer: Any) -> str | None:
 @exercise("06.4")
 def where_extraction_pays_least(answer: Any) -> str | None:
     hints = {
-        "a": "The same few values, of thousands of documents, every day. How often is each extraction used?",
+        "a": "The same few values, from thousands of documents, every day. How often is each extraction used?",
         "b": "Six fields are a schema that is known beforehand, and every invoice has them.",
         "d": "Few documents, but the values in force depend on all sixty of them. How would reading find the newest?",
     }
-    return choice(str(answer).strip().rstrip(".)"), "c", hints)
+    return choice(answer, "c", hints)

@@ -68,11 +68,20 @@ def test_the_benchmark_runs_every_system_and_reports(reader, embedder):
     report = benchmark.report(runs)
     everywhere = ("random context", "naive", "best", "oracle")
     assert {row["name"]: row["n"] for row in report["systems"]} == dict.fromkeys((*everywhere, "always refuses"), 3)
-    assert len(report["by_task"]) == 10 and report["versus_by_task"] == []
+    assert len(report["by_task"]) == 10 and "nothing could come out" in report["versus_by_task"]
     compare = [replace(q, task="compare") for q in questions]
     some = bench.run_benchmark(compare, documents, embedder, reader, said.append)
     assert [run.name for run in some][4:] == ["full window", "tools read", "tools look up"]
     assert "nothing could come out" in benchmark.report(some)["versus_by_task"]
+
+
+def test_the_shipped_report_is_of_the_pilot_and_readable():
+    report = bench.shipped_benchmark()
+    assert report["part"] == "pilot" and report["prediction_by_task"] == bench.benchmark.PREDICTION_BY_TASK
+    text = bench.as_text(report)
+    for part in ("always refuses", "held-out wording", "oracle", "Predicted of lookup", "versus_by_task"):
+        assert part in text
+    assert max(map(len, text.splitlines())) <= 200
 
 
 def test_without_results_the_benchmark_says_how_to_make_them(monkeypatch, tmp_path):

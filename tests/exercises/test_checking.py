@@ -44,7 +44,7 @@ def test_a_wrong_answer_gets_a_hint(two_exercises, answer: Any, capsys):
 def test_an_unreadable_answer_gets_a_hint_and_no_traceback(two_exercises, answer: Any, capsys):
     exercises.check("01.2", answer)
     said = capsys.readouterr().out
-    assert "01.2: not yet. It could not be judged. Has the answer the form that the exercise asks for?" in said
+    assert "01.2: not yet. It could not be judged. Does the answer have the form that the exercise asks for?" in said
 
 
 def test_an_unknown_exercise_names_those_there_are(two_exercises):
