@@ -94,7 +94,7 @@ def _questions(_: argparse.Namespace) -> None:
 def _written(_: argparse.Namespace) -> None:
     from synthesis import results
 
-    print(results.write_written())
+    print(results.write_training_questions())
 
 
 def _finetuning(options: argparse.Namespace) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import corpus, models, paths, profiles, prompts, questions, rag, tune
-from labkit.bench.systems import best, dev_questions
+from labkit.bench.systems import TOP_K, dev_questions, tuned_index
 from labkit.corpus import Question, Span
 from labkit.models import shipped_replies
 from labkit.prompts import REFUSAL, Passage
@@ -300,9 +300,8 @@ def _results(
 
 def best_passages() -> dict[str, list[list[Any]]]:
     """The places of the passages that the best pipeline gives its reader, by id of the dev question."""
-    pipeline = best(corpus.load_documents("dev"), models.load_generator())
     asked = dev_questions("reading")
-    found = pipeline.retriever.retrieve([q.question for q in asked], pipeline.top_k)
+    found = tuned_index(corpus.load_documents("dev")).retrieve([q.question for q in asked], TOP_K)
     return {
         q.id: [list(asdict(rag.span_of(hit.node)).values()) for hit in hits]
         for q, hits in zip(asked, found, strict=True)
