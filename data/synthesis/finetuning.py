@@ -15,7 +15,7 @@ import pickle
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -24,7 +24,7 @@ from typing import Any
 
 from labkit import corpus, models, paths, profiles, prompts, questions, rag, tune
 from labkit.bench.systems import TOP_K, dev_questions, tuned_index
-from labkit.corpus import Question, Span
+from labkit.corpus import Document, Question, Span
 from labkit.models import shipped_replies
 from labkit.prompts import REFUSAL, Passage
 from labkit.rag import TaskPrompt
@@ -98,13 +98,17 @@ def examples(written: Sequence[questions.WrittenQuestion], seed: int = 0) -> dic
     times = Counter(row.question for row in kept)
     for place, row in enumerate(kept):
         spans = questions.among(row, place)
-        passages = [Passage(texts[s.document].title, texts[s.document].quote(s)) for s in spans]
+        passages = _passages(spans, texts)
         reply = f"{row.answer} [{spans.index(row.source) + 1}]"
         made["written"].append(tune.Chat(tuple(prompts.answer_messages(row.question, passages)), reply))
         # A question that several contracts answer has no answer without a passage.
         if times[row.question] == 1:
             made["written"] += [closed_book(row.question, row.answer)] * WRITTEN_COPIES
     return made
+
+
+def _passages(spans: Sequence[Span], texts: Mapping[str, Document]) -> list[Passage]:
+    return [Passage(texts[s.document].title, texts[s.document].quote(s)) for s in spans]
 
 
 def closed_book(question: str, answer: str | None) -> tune.Chat:
@@ -134,8 +138,7 @@ def evaluations(retrieved: dict[str, list[list[Any]]]) -> dict[str, list[TaskPro
     for question in new:
         if question.id in retrieved:
             spans = tuple(Span(*row) for row in retrieved[question.id])
-            passages = [Passage(texts[s.document].title, texts[s.document].quote(s)) for s in spans]
-            messages = tuple(prompts.answer_messages(question.question, passages))
+            messages = tuple(prompts.answer_messages(question.question, _passages(spans, texts)))
             made["best passages"].append(TaskPrompt(question, messages, question.answer or REFUSAL, spans))
     return made
 

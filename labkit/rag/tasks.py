@@ -94,21 +94,21 @@ def _ordered(gold: Sequence[bool], gold_at: str) -> list[int]:
     return [*wrong[:before], *right, *wrong[before:]]
 
 
-def _quotes(question: Question, texts: Mapping[str, Document]) -> list[tuple[str, str]]:
+def evidence_quotes(question: Question, texts: Mapping[str, Document]) -> list[tuple[str, str]]:
     """(document, text) of each piece of evidence."""
     return [(e.document, texts[e.document].quote(e)) for e in question.evidence]
 
 
 def _classification(question: Question, texts: Mapping[str, Document]) -> TaskPrompt:
-    quotes = dict(_quotes(question, texts))
+    quotes = dict(evidence_quotes(question, texts))
     clause = next(text for document, text in quotes.items() if document != PLAYBOOK)
-    right, rules = _rules(texts[PLAYBOOK], quotes[PLAYBOOK], question.id)
+    right, rules = rule_passages(texts[PLAYBOOK], quotes[PLAYBOOK], question.id)
     name = right.text.partition("\n")[0].strip()
     reply = f"{name}, {question.fields['rating'][0]}"
     return TaskPrompt(question, tuple(prompts.classify_messages(clause, rules)), reply)
 
 
-def _rules(playbook: Document, wanted: str, seed: str) -> tuple[Passage, list[Passage]]:
+def rule_passages(playbook: Document, wanted: str, seed: str) -> tuple[Passage, list[Passage]]:
     """The playbook's section that holds the sentence `wanted`, and it in random order among other sections."""
     sections = _sections(playbook)
     right = next(s for s in sections if wanted in s.text)
@@ -129,7 +129,7 @@ def _section(playbook: Document, heading: str) -> Passage:
 
 def _written(question: Question, texts: Mapping[str, Document]) -> TaskPrompt:
     """A term sheet or a notice from the passages that hold its facts."""
-    pages = [Passage(texts[d].title, text.strip()) for d, text in _quotes(question, texts) if d != PLAYBOOK]
+    pages = [Passage(texts[d].title, text.strip()) for d, text in evidence_quotes(question, texts) if d != PLAYBOOK]
     if question.task == "summarise":
         pages.append(_section(texts[PLAYBOOK], _RATED))
         messages = prompts.term_sheet_messages(pages, term_sheet_guide(texts[PLAYBOOK]))

@@ -7,7 +7,6 @@ clustered by contract. The test split stays closed.
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 
 from labkit import corpus, metrics, models, prompts, rag, stats
 from labkit import judge as judging
-from labkit.corpus import Document, Question, Span
+from labkit.corpus import Question, Span
 from labkit.metrics import AnswerScore
 from labkit.prompts import Passage
 from labkit.replies import parse_answer, parse_classification
@@ -118,21 +117,6 @@ def compare(generator: models.Generator) -> dict[str, Interval]:
     return {"exact_match": stats.mean_interval([s.exact_match for s in scores], [q.cluster for q in asked])}
 
 
-def _quotes(question: Question, texts: Mapping[str, Document]) -> list[tuple[str, str]]:
-    """(document, text) of each piece of evidence."""
-    return [(e.document, texts[e.document].quote(e)) for e in question.evidence]
-
-
-def rule_passages(playbook: Document, wanted: str, others: int = 2, seed: str = "") -> list[Passage]:
-    """The playbook's section that holds the sentence `wanted`, among other sections."""
-    sections = re.split(r"\n(?=##+ )", playbook.text)
-    right = next(s for s in sections if wanted in s)
-    rules = [s for s in sections if s.startswith("### ") and s is not right]
-    chosen = [right, *random.Random(seed).sample(rules, others)]
-    random.Random(seed).shuffle(chosen)
-    return [Passage(playbook.title, s.lstrip("# ").strip()) for s in chosen]
-
-
 def classify(generator: models.Generator, by_asking: bool = False) -> dict[str, Interval]:
     """Category and rating of a clause, the clause and three rules of the playbook given.
 
@@ -142,9 +126,9 @@ def classify(generator: models.Generator, by_asking: bool = False) -> dict[str, 
     texts = {d.id: d for d in corpus.load_documents()}
     asked, rows = _questions("classify"), []
     for question in asked:
-        quotes = dict(_quotes(question, texts))
+        quotes = dict(rag.evidence_quotes(question, texts))
         clause = next(text for document, text in quotes.items() if document != "playbook")
-        rules = rule_passages(texts["playbook"], quotes["playbook"], seed=question.id)
+        _, rules = rag.rule_passages(texts["playbook"], quotes["playbook"], question.id)
         rows.append((clause, rules))
     if by_asking:
         named = [(clause, [_named_rule(rule) for rule in rules]) for clause, rules in rows]
@@ -165,18 +149,14 @@ def _named_rule(section: Passage) -> rag.Rule:
     return name.strip(), text.strip()
 
 
-def term_sheet_guide(playbook: Document) -> str:
-    """The lines of the playbook that say what a term sheet holds."""
-    section = playbook.text.split("## The term sheet")[1]
-    return "\n".join(line for line in section.splitlines() if re.match(r"\d+\. ", line))
-
-
 def _sheets() -> tuple[list[Question], list[list[Passage]], str]:
     """The questions for a term sheet, the passages that hold the evidence of each, and the guide."""
     texts = {d.id: d for d in corpus.load_documents()}
     asked = _questions("summarise")
-    pages = [[Passage(texts[d].title, text) for d, text in _quotes(q, texts) if d != "playbook"] for q in asked]
-    return asked, pages, term_sheet_guide(texts["playbook"])
+    pages = [
+        [Passage(texts[d].title, text) for d, text in rag.evidence_quotes(q, texts) if d != "playbook"] for q in asked
+    ]
+    return asked, pages, rag.term_sheet_guide(texts["playbook"])
 
 
 def term_sheets_by_asking(generator: models.Generator) -> dict[str, Interval]:
@@ -208,7 +188,7 @@ def drafts(generator: models.Generator) -> dict[str, Interval]:
     """Notices to the other party, from the passages that hold the facts: share of the checklist's points."""
     texts = {d.id: d for d in corpus.load_documents()}
     asked = _questions("draft")
-    pages = [[Passage(texts[d].title, text) for d, text in _quotes(q, texts)] for q in asked]
+    pages = [[Passage(texts[d].title, text) for d, text in rag.evidence_quotes(q, texts)] for q in asked]
     chats = [prompts.draft_messages(q.question, page) for q, page in zip(asked, pages, strict=True)]
     replies = generator.generate(chats, prompts.NEW_TOKENS["draft"])
     values = [metrics.checklist(r, q.fields) for r, q in zip(replies, asked, strict=True)]
