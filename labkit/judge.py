@@ -7,11 +7,12 @@ first answers the question itself, and a program then compares its answer with t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from labkit import prompts
 from labkit.metrics import exact_match, normalise, token_f1
 from labkit.models import Generator
-from labkit.prompts import Passage
+from labkit.prompts import Message, Passage
 from labkit.replies import Answer, parse_answer
 from labkit.values import parse_value
 
@@ -19,6 +20,25 @@ from labkit.values import parse_value
 Judged = tuple[str, Sequence[Passage], str]
 # The same with two answers.
 Compared = tuple[str, Sequence[Passage], str, str]
+
+
+@dataclass(frozen=True)
+class Preference:
+    """Two replies to one prompt, the better of which is known; what DPO learns from."""
+
+    messages: tuple[Message, ...]
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True)
+class Rated:
+    """A reply with a thumb up or down; what KTO learns from."""
+
+    messages: tuple[Message, ...]
+    reply: str
+    good: bool
+
 
 _TURNING = frozenset("not no nor or and but except".split())
 

@@ -35,8 +35,11 @@ SAY = partial(print, flush=True)
 SOURCES = ("questions", "refusals", "memory", "written")
 # Times that a fact is asked without passages in one pass, and a written one.
 COPIES, WRITTEN_COPIES = 4, 2
-# Tokens that each arm is trained on, prompts included, and those of a step.
-BUDGET, STEP = 3_000_000, 16_384
+# Tokens that each arm is trained on, prompts included, those of a step, and those of a step on a share of the examples.
+BUDGET, STEP, SHARE_STEP = 3_000_000, 16_384, 4_096
+# The learning curve, and the questions by which its points are compared.
+SHARES = (1 / 32, 1 / 16, 1 / 8)
+CURVE_TASKS = {"gold new": ("lookup", "classify", "draft", "unanswerable"), "closed-book seen": ("lookup", "amended")}
 SEEDS = (0, 1, 2)
 RATES = {"lora": (1e-3, 2e-3), "qlora": (1e-3, 2e-3), "full": (5e-5, 2e-4)}
 RANK = 8
@@ -183,6 +186,8 @@ def run(arm: Arm, out: Path, batch_size: int) -> dict[str, float]:
     folder, started = out / arm.name, time.perf_counter()
     found = folder / "replies.jsonl.xz"
     chats, asked = pickle.loads((out / INPUTS).read_bytes())
+    if arm.share < 1:
+        asked = {s: [p for p in asked[s] if p.question.task in tasks] for s, tasks in CURVE_TASKS.items()}
     if not found.exists():
         generator = replace(_trained(arm, chats, folder), batch_size=batch_size)
         trained = time.perf_counter()
@@ -226,7 +231,7 @@ def train(arm: Arm, chats: dict[str, list[tune.Chat]], folder: Path, base: model
     tokens += sum(base.count_tokens(c.messages) for c in made[::10]) * 10
     return tune.train_generator(
         made, folder, base, epochs=BUDGET * arm.share / tokens, rank=None if arm.method == "full" else arm.rank,
-        learning_rate=arm.learning_rate, batch_tokens=STEP, seed=arm.seed,
+        learning_rate=arm.learning_rate, batch_tokens=STEP if arm.share == 1 else SHARE_STEP, seed=arm.seed,
     )  # fmt: skip
 
 
@@ -238,7 +243,7 @@ def main_arms(chosen: dict[str, float]) -> list[Arm]:
     """
     arms = [Arm(method, learning_rate=rate, seed=s) for s in SEEDS[1:] for method, rate in chosen.items()]
     lora = Arm(learning_rate=chosen["lora"])
-    curve = [replace(lora, share=share) for share in (0.125, 0.25, 0.5)]
+    curve = [replace(lora, share=share) for share in SHARES]
     without = [replace(lora, sources=tuple(s for s in SOURCES if s != left)) for left in SOURCES[1:]]
     ranks = [replace(lora, rank=rank) for rank in (2, 32)]
     return arms + [replace(arm, seed=seed) for seed in SEEDS for arm in (*curve, *without, *ranks)]
