@@ -6,11 +6,11 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help base lab test course data files inspect reader adapters questions triples written arms benchmark lint clean
+.PHONY: help base lab test course data files inspect reader adapters questions triples written arms preferences benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 base: .venv/ready  ## fetch the base model (93 MB) once
 	$(LABKIT) base
@@ -52,6 +52,9 @@ written: .venv/ready  ## write the questions of lesson 07 anew
 
 arms: .venv/ready  ## train and ask the arms of lesson 08: make arms ARGS=FOLDER
 	$(SYNTHESIS) arms $(ARGS)
+
+preferences: .venv/ready  ## judge replies and learn from them, for lesson 09: make preferences ARGS=FOLDER
+	$(SYNTHESIS) preferences $(ARGS)
 
 benchmark: .venv/ready  ## ask the test questions, and keep the report with the course
 	$(LABKIT) benchmark

@@ -174,7 +174,10 @@ def _questions(options: argparse.Namespace) -> None:
     rows = questions.write_questions(models.load_generator(), chunks, progress=True)
     path = questions.save(rows, Path(options.out))
     counts = "; ".join(f"{number} {name}" for name, number in questions.survivors(rows).items())
-    print(f"{counts}. All of them are in {path}: check those kept before you train or measure with them.")
+    print(
+        f"{counts}. All of them are in {path}. Check those kept before you train or measure with them, in a notebook:"
+    )
+    print(f"widgets.QuestionReview({str(path)!r}, corpus.load_folder({options.docs!r}).documents)")
 
 
 def _inspect(options: argparse.Namespace) -> None:

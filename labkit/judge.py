@@ -1,7 +1,7 @@
 """Judging: which answers are right, and which of two is better, as a model judges it.
 
-Floor 3. The prompts `judge` and `prefer` ask for a verdict in one word. A small model gives better verdicts when it
-first answers the question itself, and a program then compares its answer with the one to be judged.
+Floor 3. A model can be asked which of two answers is better (by verdict), it can be measured which it would sooner
+write itself (by likelihood), or it answers the question and a program compares (by answering).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from labkit import prompts
 from labkit.metrics import exact_match, normalise, token_f1
 from labkit.models import Generator
 from labkit.prompts import Message, Passage
-from labkit.replies import Answer, parse_answer
+from labkit.replies import Answer, parse_answer, parse_preference
 from labkit.values import parse_value
 
 # Question, the passages to read, and the answer to be judged.
@@ -110,6 +110,44 @@ def prefer_by_answering(generator: Generator, rows: Sequence[Compared]) -> list[
         one, other = ((agreed := agreement(text, answer), -len(text) * bool(agreed)) for text in (a, b))
         verdicts.append(None if one == other else "A" if one > other else "B")
     return verdicts
+
+
+def prefer_by_likelihood(generator: Generator, rows: Sequence[Compared], normalised: bool = True) -> list[str | None]:
+    """Which answer is better, "A" or "B": the one that the generator finds likelier behind the prompt for an answer;
+    None where both are equally likely.
+
+    Args:
+        generator: the judge; it must be a model whose likelihoods can be read, not a LlamaIndex LLM.
+        rows: question, passages and the two answers.
+        normalised: by the likelihood a token; otherwise by that of the whole answer, which favours short ones.
+
+    Raises:
+        ValueError: a question is empty, or a prompt with its answer does not fit into the window.
+    """
+    asked = [prompts.answer_messages(question, passages) for question, passages, *_ in rows for _ in range(2)]
+    answers = [answer for *_, a, b in rows for answer in (a, b)]
+    scores = generator.log_likelihood(asked, answers)
+    if not normalised:
+        ends = [generator.reply_text(messages, a) for messages, a in zip(asked, answers, strict=True)]
+        scores *= [len(generator.tokenizer(end, add_special_tokens=False)["input_ids"]) for end in ends]
+    return [None if a == b else "A" if a > b else "B" for a, b in scores.reshape(-1, 2)]
+
+
+def prefer_by_verdict(generator: Generator, rows: Sequence[Compared]) -> list[str | None]:
+    """Which answer is better, "A" or "B", as the generator says when it is asked; None where its reply is neither.
+
+    Models lean towards one of the two places (Zheng et al. 2023, Judging LLM-as-a-Judge): ask in both orders.
+
+    Args:
+        generator: the judge; `models.from_llama_index` makes one of any LlamaIndex LLM.
+        rows: question, passages and the two answers.
+
+    Raises:
+        ValueError: a question is empty.
+    """
+    asked = [prompts.prefer_messages(question, a, b, passages) for question, passages, a, b in rows]
+    replies = generator.generate(asked, max_new_tokens=8)
+    return [parse_preference(reply) for reply in replies]
 
 
 def _answers(generator: Generator, asked: Sequence[tuple[str, Sequence[Passage]]]) -> list[Answer]:

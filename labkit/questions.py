@@ -6,6 +6,7 @@ Generation with Roundtrip Consistency).
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections import Counter
@@ -30,6 +31,8 @@ FILTERS = {
     "not in the text": "the answer does not stand in the passage",
     "not found again": "among other passages the model answers something else, or cites another passage",
 }
+# A person dropped it, though it passed all filters.
+BY_HAND = "by hand"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class WrittenQuestion:
         answer: what the model reads in the passage; None where it finds none.
         source: where the passage stands.
         others: places of the passages among which it was answered again, the nearest first.
-        dropped: the filter that it did not pass, one of `FILTERS`; None where it passed all.
+        dropped: the filter that it did not pass, one of `FILTERS`, or `BY_HAND`; None where it passed all.
+        checked: whether a person has kept, edited or dropped it.
+        original: question and answer as the model wrote them, where a person edited them.
     """
 
     question: str
@@ -49,6 +54,8 @@ class WrittenQuestion:
     source: Span
     others: tuple[Span, ...] = ()
     dropped: str | None = None
+    checked: bool = False
+    original: tuple[str, str | None] | None = None
 
 
 def write_questions(
@@ -183,14 +190,15 @@ def _dropped(row: WrittenQuestion, why: str, wrong: bool) -> WrittenQuestion:
 
 
 def survivors(rows: Iterable[WrittenQuestion]) -> dict[str, int]:
-    """How many questions were written, how many each filter dropped, and how many are left."""
+    """How many questions were written, how many each filter (or a person, if any) dropped, and how many are left."""
     dropped = Counter(row.dropped for row in rows)
-    return {"written": sum(dropped.values()), **{name: dropped[name] for name in FILTERS}, "kept": dropped[None]}
+    reasons = [*FILTERS, BY_HAND] if dropped[BY_HAND] else FILTERS
+    return {"written": sum(dropped.values()), **{name: dropped[name] for name in reasons}, "kept": dropped[None]}
 
 
 def save(rows: Iterable[WrittenQuestion], path: Path) -> Path:
     """Write questions as JSON lines, atomically."""
-    lines = (json.dumps(asdict(row), ensure_ascii=False) for row in rows)
+    lines = (json.dumps(_record(row), ensure_ascii=False) for row in rows)
     paths.write_atomic(path, "".join(f"{line}\n" for line in lines))
     return path
 
@@ -202,7 +210,8 @@ def load(path: Path) -> list[WrittenQuestion]:
         ValueError: a line is no question; the message says which.
     """
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    # Not `splitlines`: it also splits at separators that may stand inside a text.
+    for number, line in enumerate(io.StringIO(path.read_text(encoding="utf-8")), 1):
         try:
             rows.append(_row(json.loads(line)))
         except (KeyError, TypeError, ValueError) as cause:
@@ -212,4 +221,10 @@ def load(path: Path) -> list[WrittenQuestion]:
 
 def _row(record: dict[str, Any]) -> WrittenQuestion:
     spans = tuple(Span(**span) for span in record["others"])
-    return WrittenQuestion(**record | {"source": Span(**record["source"]), "others": spans})
+    original = tuple(record["original"]) if record.get("original") else None
+    return WrittenQuestion(**record | {"source": Span(**record["source"]), "others": spans, "original": original})
+
+
+def _record(row: WrittenQuestion) -> dict[str, Any]:
+    """What a person did is written down only where a person did something."""
+    return {k: v for k, v in asdict(row).items() if v or k not in ("checked", "original")}

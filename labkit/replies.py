@@ -34,17 +34,14 @@ _BRACKETS = re.compile(
     r"(?!\s*(?:%|per ?cent|(?:business |working |calendar )?(?:hour|day|week|month|year)s?\b))"
 )
 _IN_PROSE = re.compile(rf"\b{_LABEL}\[?({_NUMBERS})\b(?![.,]\d|%)", re.IGNORECASE)
-_IN_PARENTHESES = re.compile(
-    rf"\((?:(?:see|cf\.?|from|in|per|as per|according to|also)\s*)*(?:{_LABEL}(?:{_NUMBERS})?)?[\s,;]*\)", re.IGNORECASE
-)
+_LEADING = r"(?:(?:see|cf\.?|from|in|per|as per|according to|also)\s*)*"
+_IN_PARENTHESES = re.compile(rf"\({_LEADING}(?:{_LABEL}(?:{_NUMBERS})?)?[\s,;]*\)", re.IGNORECASE)
 
 
 def _said(reply: str) -> str:
     """A reply without reasoning, closed or cut off, without markup, and without the words "Answer:" before it."""
     reply = reply.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    reply = re.sub(
-        rf"<{_THOUGHT}>.*?(?:</{_THOUGHT}>|\Z)|\A.*</{_THOUGHT}>", "", reply, flags=re.IGNORECASE | re.DOTALL
-    )
+    reply = re.sub(rf"(?is)<{_THOUGHT}>.*?(?:</{_THOUGHT}>|\Z)|\A.*</{_THOUGHT}>", "", reply)
     reply = re.sub(r"</?(?:answer|response|output|final)>|<\|?\w+\|>|\*\*|__|^#+\s+|`", "", reply, flags=re.MULTILINE)
     reply = re.sub(r"\\boxed\{([^{}]*)\}", r"\1", reply).strip()
     return re.sub(r"\A(?:final |short |the )*answer(?: is)?\s*:\s*", "", reply, flags=re.IGNORECASE)

@@ -8,9 +8,9 @@ and counted in `Interval.missing`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -76,10 +76,24 @@ def plain(value: Any, digits: int = 6) -> Any:
     raise TypeError(f"A figure of type {type(value).__name__} cannot be recorded: give numbers, text, or rows of them.")
 
 
+# A score a question; None where it was not measured.
+Scores = Sequence[float | None]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """The values of (key, value) pairs by key, both in the order in which they first come."""
+    groups: dict[K, list[V]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
+
+
 Statistic = Callable[..., np.ndarray]
 
 
-def _measured(values: Sequence[float | None], clusters: Sequence[str]) -> tuple[np.ndarray, np.ndarray, int]:
+def _measured(values: Scores, clusters: Sequence[str]) -> tuple[np.ndarray, np.ndarray, int]:
     """Values that are there, the number of the cluster of each, and how many values are missing."""
     if len(values) != len(clusters):
         raise ValueError(f"{len(values)} values but {len(clusters)} clusters: give one cluster name a value.")
@@ -128,9 +142,7 @@ def _t_quantile(share: float, df: float) -> float:
     return float(t.ppf(share, df))
 
 
-def mean_interval(
-    values: Sequence[float | None], clusters: Sequence[str], low: float = 0.0, high: float = 1.0
-) -> Interval:
+def mean_interval(values: Scores, clusters: Sequence[str], low: float = 0.0, high: float = 1.0) -> Interval:
     """Mean with its clustered interval; None and nan count as not measured and are left out.
 
     Values between two bounds, as scores are, get an interval that stays between them and that holds near them, where
@@ -221,13 +233,13 @@ def _log_posterior(logits: np.ndarray, hits: np.ndarray, misses: np.ndarray) -> 
     return np.asarray(logsumexp(logs + prior[:, None], axis=0) + 0.5 * np.log(yes * (1 - yes)))
 
 
-def _differences(new: Sequence[float | None], old: Sequence[float | None]) -> list[float | None]:
+def _differences(new: Scores, old: Scores) -> list[float | None]:
     if len(new) != len(old):
         raise ValueError(f"{len(new)} scores against {len(old)}: a paired comparison needs the same questions.")
     return [None if a is None or b is None else a - b for a, b in zip(new, old, strict=True)]
 
 
-def paired_difference(new: Sequence[float | None], old: Sequence[float | None], clusters: Sequence[str]) -> Interval:
+def paired_difference(new: Scores, old: Scores, clusters: Sequence[str]) -> Interval:
     """Mean of `new - old` on the same questions, with its clustered interval, within -1 and 1 for scores from 0 to 1.
 
     Raises:
@@ -236,13 +248,7 @@ def paired_difference(new: Sequence[float | None], old: Sequence[float | None], 
     return mean_interval(_differences(new, old), clusters, -1.0, 1.0)
 
 
-def paired_p_value(
-    new: Sequence[float | None],
-    old: Sequence[float | None],
-    clusters: Sequence[str],
-    resamples: int = 9999,
-    seed: int = 0,
-) -> float:
+def paired_p_value(new: Scores, old: Scores, clusters: Sequence[str], resamples: int = 9999, seed: int = 0) -> float:
     """Two-sided p-value of `new - old` on the same questions: whole clusters change sign (scipy's permutation_test).
 
     It cannot be smaller than `smallest_p_value`; nan where nothing was measured.
@@ -294,9 +300,7 @@ def holm(p_values: Sequence[float], clusters: int | None = None, level: float = 
     return adjusted
 
 
-def smallest_detectable_effect(
-    new: Sequence[float | None], old: Sequence[float | None], clusters: Sequence[str], power: float = 0.8
-) -> float:
+def smallest_detectable_effect(new: Scores, old: Scores, clusters: Sequence[str], power: float = 0.8) -> float:
     """The true difference that a comparison like this one finds with the given power, two-sided at 5 % (Bloom 1995).
 
     nan with fewer than `FEWEST_CLUSTERS` documents, or where no question differs.
@@ -322,13 +326,9 @@ class SampleSize:
 
 
 def sample_size(
-    new: Sequence[float | None],
-    old: Sequence[float | None],
-    clusters: Sequence[str],
-    effect: float,
-    per_cluster: float | None = None,
+    new: Scores, old: Scores, clusters: Sequence[str], effect: float, per_cluster: float | None = None,
     power: float = 0.8,
-) -> SampleSize:
+) -> SampleSize:  # fmt: skip
     """How many contracts and questions would show a difference, two-sided at 5 %, from a pilot's paired scores.
 
     The variance of a difference and the correlation of differences within a contract are the pilot's (analysis of

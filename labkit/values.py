@@ -32,10 +32,8 @@ _NAMES = {
     "per cent": "%", "percent": "%", "pct": "%", "percentage point": "percentage point", "banking day": "banking day",
     "business day": "business day", "working day": "business day", "calendar day": "day",
 } | {p: p for p in _PERIODS}  # fmt: skip
-_UNITS = {f"{name}{s}": unit for name, unit in _NAMES.items() for s in ("", "s")} | {
-    c.lower(): c for c in (*_CODES, "%")
-}
-_UNITS |= {sign.lower(): unit for sign, unit in _SIGNS.items()}
+_UNITS = {f"{name}{s}": unit for name, unit in _NAMES.items() for s in ("", "s")}
+_UNITS |= {code.lower(): code for code in (*_CODES, "%")} | {sign.lower(): unit for sign, unit in _SIGNS.items()}
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "mn": 10**6,
            "mln": 10**6, "mio": 10**6, "bn": 10**9, "k": 10**3, "m": 10**6, "b": 10**9}  # fmt: skip
 SMALL_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
@@ -276,15 +274,12 @@ def _number(text: str, unit: str, scaled: bool) -> Fraction | None:
     if not text or text[0].isalpha():
         whole = _spoken(text)
         return None if whole is None else whole + extra
-    if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d{1,2}|\d{1,3}(?:\.\d{3}){2,}", text) or (
-        unit and re.fullmatch(r"\d+,\d{1,2}", text)
-    ):
+    unclear = not scaled and unit != "%" and re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", text)
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d{1,2}|\d{1,3}(?:\.\d{3}){2,}" + r"|\d+,\d{1,2}" * bool(unit), text):
         text = text.replace(".", "").replace(",", ".")
     elif re.fullmatch(r"\d{1,3}([,' ])\d{3}(?:\1\d{3})*(?:\.\d+)?|\d{1,2}(?:,\d\d)+,\d{3}", text):
         text = re.sub("[,' ]", "", text)
-    elif not re.fullmatch(r"(?:0|[1-9]\d*)?(?:\.\d+)?", text) or (
-        re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", text) and not scaled and unit != "%"
-    ):
+    elif unclear or not re.fullmatch(r"(?:0|[1-9]\d*)?(?:\.\d+)?", text):
         return None
     return Fraction(text) + extra
 
@@ -394,7 +389,4 @@ def difference(a: Quantity, b: Quantity) -> Quantity | None:
     if a.dimension != b.dimension:
         return None
     unit = min((a.unit, b.unit), key=lambda u: _HOURS.get(u, 1.0))
-    if {a.unit, b.unit} == {"year", "month"}:
-        months = {q.unit: q.number * (12 if q.unit == "year" else 1) for q in (a, b)}
-        return Quantity(abs(months[a.unit] - months[b.unit]), "month")
     return Quantity(round(abs(a.size - b.size) / _HOURS.get(unit, 1.0), 6), unit)

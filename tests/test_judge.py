@@ -17,7 +17,7 @@ class Stub:
     def __init__(self, replies: dict[str, str]) -> None:
         self.replies, self.asked = replies, 0
 
-    def generate(self, chats):
+    def generate(self, chats, max_new_tokens=None):
         self.asked += len(chats)
         return [next(r for word, r in self.replies.items() if word in chat[-1]["content"]) for chat in chats]
 
@@ -111,3 +111,26 @@ def test_the_better_answer_agrees_more_and_is_shorter():
 def test_a_tie_is_no_preference(a, b):
     row = ("When is the rent due?", PAGE, a, b)
     assert judge.prefer_by_answering(Stub({"rent": "30 days [1]"}), [row, (*row[:2], b, a)]) == [None, None]
+
+
+def test_the_likelier_answer_is_better_whatever_its_place_and_length_counts_only_when_asked(reader):
+    question = "When is the rent due?"
+    long = "30 days, and that is all that the passage says of the rent [1]"
+    rows = [(question, PAGE, "30 days [1]", "Liam Bianchi [1]"), (question, PAGE, "30 days [1]", "30 days [1]")]
+    rows += [(question, PAGE, "Liam Bianchi [1]", long)]
+    swapped = [(*row[:2], row[3], row[2]) for row in rows]
+    assert judge.prefer_by_likelihood(reader, rows) == ["A", None, "B"]
+    assert judge.prefer_by_likelihood(reader, swapped) == ["B", None, "A"]
+    asked = [prompts.answer_messages(question, PAGE)] * 2
+    each = reader.log_likelihood(asked, rows[2][2:])
+    counts = [len(reader.tokenizer(reader.reply_text(asked[0], a))["input_ids"]) for a in rows[2][2:]]
+    whole = each * counts
+    assert judge.prefer_by_likelihood(reader, rows[2:], normalised=False) == ["A" if whole[0] > whole[1] else "B"]
+    with pytest.raises(ValueError, match="empty"):
+        judge.prefer_by_likelihood(reader, [("", *rows[0][1:])])
+
+
+def test_a_verdict_is_a_letter_or_none():
+    replies = {"rent": "B", "dog": "Answer A.", "cat": "Both are fine."}
+    rows = [(f"Whose {word}?", PAGE, "one", "two") for word in replies]
+    assert judge.prefer_by_verdict(Stub(replies), rows) == ["B", "A", None]

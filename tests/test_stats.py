@@ -219,3 +219,9 @@ def test_figures_become_plain():
     assert stats.plain(interval) == {"value": 0.5, "low": None, "high": None, "n": 2, "clusters": 1, "missing": 0}
     with pytest.raises(TypeError, match="cannot be recorded"):
         stats.plain({"a": object()})
+
+
+def test_values_are_grouped_in_the_order_in_which_they_come():
+    groups = stats.grouped([("b", 1), ("a", 2), ("b", 3)])
+    assert groups == {"b": [1, 3], "a": [2]} and list(groups) == ["b", "a"]
+    assert stats.grouped([]) == {}

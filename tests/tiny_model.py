@@ -12,7 +12,7 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-WIDTH, HEADS, KEYS, INNER, LAYERS = 64, 4, 2, 96, 2
+WIDTH, HEADS, KEYS, INNER, LAYERS = 64, 4, 2, 128, 2
 
 
 def write_gguf(file: Path, architecture: str = "llama", seed: int = 0, template: str = CHATML) -> Path:

@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     tuned.set_defaults(run=_finetuning)
     tuned.add_argument("out", type=Path, help="folder of what is trained")
     tuned.add_argument("--workers", type=int, default=1, help="arms trained at once; more than one wants a GPU")
+    preferred = commands.add_parser("preferences", help="make the judged replies of lesson 09, and learn from them")
+    preferred.set_defaults(run=_preferences)
+    preferred.add_argument("out", type=Path, help="folder of what is made on the way, and of the adapters")
     triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
     triples.set_defaults(run=_triples)
     triples.add_argument("split", nargs="?", help="dev for the lessons' archive alone; the benchmark needs all of it")
@@ -101,6 +104,12 @@ def _finetuning(options: argparse.Namespace) -> None:
     from synthesis import finetuning
 
     finetuning.main(options.out, options.workers)
+
+
+def _preferences(options: argparse.Namespace) -> None:
+    from synthesis import preferences
+
+    preferences.main(options.out)
 
 
 def _triples(options: argparse.Namespace) -> None:

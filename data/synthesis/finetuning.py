@@ -38,7 +38,7 @@ COPIES, WRITTEN_COPIES = 4, 2
 # Tokens that each arm is trained on, prompts included, those of a step, and those of a step on a share of the examples.
 BUDGET, STEP, SHARE_STEP = 3_000_000, 16_384, 4_096
 # The learning curve, and the questions by which its points are compared.
-SHARES = (1 / 32, 1 / 16, 1 / 8)
+SHARES = (1 / 64, 1 / 32, 1 / 16)
 CURVE_TASKS = {"gold new": ("lookup", "classify", "draft", "unanswerable"), "closed-book seen": ("lookup", "amended")}
 SEEDS = (0, 1, 2)
 RATES = {"lora": (1e-3, 2e-3), "qlora": (1e-3, 2e-3), "full": (5e-5, 2e-4)}

@@ -2,13 +2,13 @@
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
-from labkit.bench.benchmark import as_table, as_text, run_benchmark, shipped_benchmark, write_benchmark
+from labkit.bench.benchmark import as_text, run_benchmark, shipped_benchmark, write_benchmark
 from labkit.bench.graph_scores import linking_scores, triple_scores
 from labkit.bench.runs import (
-    always_refuses, details, DETAILS, differences, error_table, mean, mean_by, measure, METRICS, only, results_table,
-    Run, sample, timings, versus, where,
+    always_refuses, averaged, details, DETAILS, differences, error_table, mean, mean_by, measure, METRICS, only,
+    results_table, Run, sample, timings, versus, where,
 )
-from labkit.bench.shipped import shipped_questions, shipped_triples
+from labkit.bench.shipped import everyday_questions, shipped_questions, shipped_triples, shipped_tuning, TunedModel
 from labkit.bench.systems import (
     best, build_systems, dense_index, dev_questions, hybrid, naive, Systems, tuned_index,
 )

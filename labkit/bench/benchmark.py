@@ -7,11 +7,13 @@ comparisons, over which Holm corrects, is `FAMILY`.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 import pandas as pd
 
@@ -148,17 +150,6 @@ def _rows_or_reason(compare: Callable[[], pd.DataFrame]) -> list[dict[str, Any]]
         return str(cause)
 
 
-def as_table(rows: Sequence[Mapping[str, Any]] | str, **chosen: Sequence[str]) -> pd.DataFrame | str:
-    """Rows of the report as a table; a text, which says why there are none, stays one.
-
-    Args:
-        rows: a part of the report.
-        chosen: values of a column to keep, such as `task=["list"]`.
-    """
-    kept = [r for r in rows if not isinstance(r, str) and all(r[k] in wanted for k, wanted in chosen.items())]
-    return rows if isinstance(rows, str) else pd.DataFrame(kept).round(3)
-
-
 def _by_task(runs: Sequence[Run]) -> list[dict[str, Any]] | str:
     """The comparisons of `FAMILY_BY_TASK`, answer accuracy, Holm over all of them."""
     by_name = {run.name: run for run in runs}
@@ -188,7 +179,7 @@ def write_benchmark(say: Callable[[str], None] = SAY) -> Path:
     questions = [q for q in asked if q.followup is None and q.task != "draft"]
     embedder, generator = models.load_embedder(), models.load_generator()
     with TemporaryDirectory() as scratch:
-        with shipped_replies.noted_in(Path(scratch)):
+        with mock.patch.dict(os.environ, LABKIT_ASKED=scratch):
             runs = run_benchmark(questions, corpus.load_documents(), embedder, generator, say)
         shipped_replies.write_file(_REPLIES, shipped_replies.read_asked(Path(scratch)), paths.shipped_results())
     made_with = {"generator": generator.name, "fingerprint": generator.fingerprint, "embedder": embedder.name}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from labkit import corpus
+from labkit import corpus, stats
 from labkit.corpus import Document, Fact
 from labkit.metrics import normalise
 from labkit.rag import KnowledgeGraph
@@ -26,9 +26,7 @@ def triple_scores(graph: KnowledgeGraph, facts: Sequence[Fact]) -> pd.DataFrame:
         facts: the gold graph, `corpus.gold_facts` of the documents that the graph was made from.
     """
     names = {r["id"]: r["name"] for r in corpus.company_records()}
-    gold: dict[tuple[str, str, str], list[Fact]] = {}
-    for fact in facts:
-        gold.setdefault((fact.span.document, names.get(fact.subject, fact.subject), fact.relation), []).append(fact)
+    gold = stats.grouped(((f.span.document, names.get(f.subject, f.subject), f.relation), f) for f in facts)
     right, extracted = Counter[str](), Counter[str]()
     for triple in graph.triples:
         if triple.relation == "amends":  # read off the titles, not extracted
@@ -59,13 +57,11 @@ def linking_scores(graph: KnowledgeGraph, documents: Sequence[Document]) -> pd.D
         documents: contracts and register extracts that mention companies: by the names, short names and roles of
             parties, and by former names of companies that are parties.
     """
-    links: dict[str, list[bool]] = {"name": [], "short name": [], "role": [], "former name": []}
-    for kind, mention, document, company in _mentions(documents):
-        links[kind].append(graph.linker.link(mention, document) == company)
-    rows = [{"mention": k, "n": len(v), "accuracy": sum(v) / len(v)} for k, v in links.items() if v]
-    all_links = [hit for v in links.values() for hit in v]
-    whole = {"mention": ALL, "n": len(all_links), "accuracy": sum(all_links) / max(1, len(all_links))}
-    return pd.DataFrame([*rows, whole])
+    links = [(kind, graph.linker.link(mention, d) == company) for kind, mention, d, company in _mentions(documents)]
+    hits = stats.grouped(links) | {ALL: [hit for _, hit in links]}
+    kinds = [kind for kind in ("name", "short name", "role", "former name", ALL) if kind in hits]
+    rows = [{"mention": k, "n": len(hits[k]), "accuracy": sum(hits[k]) / max(1, len(hits[k]))} for k in kinds]
+    return pd.DataFrame(rows)
 
 
 def _mentions(documents: Sequence[Document]) -> Iterator[tuple[str, str, str | None, str]]:

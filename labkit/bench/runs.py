@@ -19,7 +19,7 @@ from labkit import rag, stats
 from labkit.corpus import Question
 from labkit.metrics import AnswerScore, RetrievalScore
 from labkit.models import shipped_replies
-from labkit.prompts import REFUSAL, Message
+from labkit.prompts import REFUSAL
 from labkit.rag import Corrective, Pipeline, Result, ToolPipeline, error_analysis
 from labkit.replies import parse_answer
 from labkit.stats import LEVEL
@@ -31,6 +31,7 @@ DETAILS = (*rag.RETRIEVAL, "precision_chars", "token_f1")
 _ANSWERS = {"answer_accuracy": ("exact_match", False), "token_f1": ("token_f1", False),
             "refused_rightly": ("refused", True), "refused_wrongly": ("refused", False)}  # fmt: skip
 ALWAYS_REFUSES = "always refuses"
+System = Pipeline | Corrective | ToolPipeline
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,6 @@ def only(run: Run, task: str) -> Run:
 def where(run: Run, predicate: Callable[[Question], bool]) -> Run:
     """The part of a run with those of its questions that meet a condition."""
     places = [i for i, q in enumerate(run.questions) if predicate(q)]
-
     fields = ("questions", "results", "answers", "retrieval")
     parts: dict[str, Any] = {name: [getattr(run, name)[i] for i in places] for name in fields}
     return replace(run, **parts)
@@ -126,24 +126,16 @@ def sample(questions: Sequence[Question], per_contract: Mapping[str, int], seed:
     if unknown := [task for task in per_contract if task not in tasks]:
         raise ValueError(f"There is no question of the task {unknown[0]!r}: choose among {', '.join(tasks)}.")
     rng = random.Random(seed)
-    groups: dict[tuple[str, str], list[Question]] = {}
-    for question in questions:
-        if question.task in per_contract:
-            groups.setdefault((question.cluster, question.task), []).append(question)
-    drawn = {
-        q.id for (_, task), group in groups.items() for q in rng.sample(group, min(per_contract[task], len(group)))
-    }
+    groups = stats.grouped(((q.cluster, q.task), q) for q in questions if q.task in per_contract).items()
+    samples = [rng.sample(group, min(per_contract[task], len(group))) for (_, task), group in groups]
+    drawn = {q.id for part in samples for q in part}
     return [q for q in questions if q.id in drawn]
 
 
 def measure(
-    name: str,
-    questions: Sequence[Question],
-    pipeline: Pipeline | Corrective | ToolPipeline,
-    progress: bool = False,
-    answer: bool = True,
+    name: str, questions: Sequence[Question], pipeline: System, progress: bool = False, answer: bool = True,
     live: int = 4,
-) -> Run:
+) -> Run:  # fmt: skip
     """Let a pipeline answer all questions, and score what it retrieved and answered.
 
     The first questions are read live, whatever replies come with the course or are kept: so every comparison asks the
@@ -172,16 +164,18 @@ def measure(
     return _scored(name, questions, results, 1000 * seconds / (first or len(questions)), answer)
 
 
-def _asked(
-    pipeline: Pipeline | Corrective | ToolPipeline, questions: Sequence[Question], answer: bool, progress: bool
-) -> list[Result]:
+def _asked(pipeline: System, questions: Sequence[Question], answer: bool, progress: bool) -> list[Result]:
     """What a pipeline did with questions, in their order."""
     if not questions:
         return []
-    histories = [q.followup["history"] if q.followup else () for q in questions]
+    texts, histories = zip(*((q.question, q.followup["history"] if q.followup else ()) for q in questions), strict=True)
     if answer:
-        return list(pipeline.run([q.question for q in questions], histories, progress=progress))
-    return _only_retrieved(pipeline, questions, histories)
+        return list(pipeline.run(texts, histories, progress=progress))
+    if isinstance(pipeline, ToolPipeline):
+        raise ValueError("A tool pipeline gives values and ranks no chunks: measure it with answers.")
+    first = pipeline.first if isinstance(pipeline, Corrective) else pipeline
+    rows = zip(texts, first.retrieve(texts, histories), strict=True)
+    return [Result(text, tuple(hits), first.fitting(text, hits), "", parse_answer(""), 0) for text, hits in rows]
 
 
 def _scored(name: str, questions: Sequence[Question], results: list[Result], milliseconds: float, answer: bool) -> Run:
@@ -193,21 +187,6 @@ def always_refuses(questions: Sequence[Question]) -> Run:
     """A system that reads nothing and refuses every question: what its figures are, a good system must beat."""
     results = [Result(q.question, (), 0, REFUSAL, parse_answer(REFUSAL), 0) for q in questions]
     return _scored(ALWAYS_REFUSES, questions, results, 0.0, True)
-
-
-def _only_retrieved(
-    pipeline: Pipeline | Corrective | ToolPipeline,
-    questions: Sequence[Question],
-    histories: Sequence[Sequence[Message]],
-) -> list[Result]:
-    if isinstance(pipeline, ToolPipeline):
-        raise ValueError("A tool pipeline gives values and ranks no chunks: measure it with answers.")
-    first = pipeline.first if isinstance(pipeline, Corrective) else pipeline
-    lists = first.retrieve([q.question for q in questions], histories)
-    return [
-        Result(q.question, tuple(hits), first.fitting(q.question, hits), "", parse_answer(""), 0)
-        for q, hits in zip(questions, lists, strict=True)
-    ]
 
 
 def mean(run: Run, metric: str) -> stats.Interval:
@@ -224,6 +203,27 @@ def results_table(runs: Collection[Run]) -> pd.DataFrame:
 def details(runs: Iterable[Run]) -> pd.DataFrame:
     """A row for each system: the means of further metrics of retrieval, and token F1 of the answers."""
     return _means(runs, DETAILS)
+
+
+def averaged(runs: Sequence[Run]) -> Run:
+    """Runs of one system with several seeds as one: each question's scores are the means over the seeds.
+
+    Replies are those of the first seed. Citations and retrieval are not averaged.
+
+    Raises:
+        ValueError: there are no runs, they answered different questions, or one was measured without reading.
+    """
+    if len({tuple(q.id for q in run.questions) for run in runs}) != 1:
+        raise ValueError("Give the runs of one system, one a seed, on the same questions.")
+    if any(a is None for run in runs for a in run.answers):
+        raise ValueError(f"{runs[0].name!r} was measured without reading: measure it with answers.")
+    scores = zip(*(run.answers for run in runs), strict=True)
+    return replace(runs[0], answers=[_mean_score(s) for s in scores])
+
+
+def _mean_score(scores: Sequence[Any]) -> AnswerScore:
+    means = {n: float(np.mean([getattr(s, n) for s in scores])) for n in ("exact_match", "token_f1", "refused")}
+    return AnswerScore(**means, citation=None, should_refuse=scores[0].should_refuse)
 
 
 def _means(runs: Iterable[Run], metrics: Sequence[str]) -> pd.DataFrame:
@@ -264,9 +264,8 @@ def differences(pairs: Sequence[tuple[Run, Run, str]]) -> pd.DataFrame:
             raise ValueError(f"{new.name!r} answered other questions than {old.name!r}: measure both on the same.")
     compared = [(new.values(metric), old.values(metric), new.clusters()) for new, old, metric in pairs]
     gains = [stats.paired_difference(*values) for values in compared]
-    adjusted = stats.holm(
-        [stats.paired_p_value(*values) for values in compared], max((g.clusters for g in gains), default=0)
-    )
+    p_values = [stats.paired_p_value(*values) for values in compared]
+    adjusted = stats.holm(p_values, max((g.clusters for g in gains), default=0))
     rows = []
     for (new, _, metric), values, gain, p in zip(pairs, compared, gains, adjusted, strict=True):
         interval = {"difference": gain.value, "low": gain.low, "high": gain.high, "p": p}
@@ -282,8 +281,6 @@ def error_table(runs: Sequence[Run]) -> pd.DataFrame:
 
 def mean_by(run: Run, key: Callable[[Question], str], metric: str = "answer_accuracy") -> Mapping[str, float]:
     """The mean of a metric by task, half, stratum or anything else that a question has."""
-    groups: dict[str, list[float]] = {}
-    for question, value in zip(run.questions, run.values(metric), strict=True):
-        if value is not None:
-            groups.setdefault(key(question), []).append(value)
+    rows = zip(run.questions, run.values(metric), strict=True)
+    groups = stats.grouped((key(question), value) for question, value in rows if value is not None)
     return {name: float(np.mean(values)) for name, values in sorted(groups.items())}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from labkit import paths
 from labkit.corpus.types import Document, Question, Span
 
 SPLITS = ("train", "dev", "test")
+KINDS = ("contract", "amendment", "register", "playbook")
 
 
 def read_checked(name: str) -> str:
@@ -27,9 +28,7 @@ def company_records() -> list[dict[str, Any]]:
     return paths.read_rows("companies.jsonl")
 
 
-def load_documents(
-    split: str | None = None, kinds: Sequence[str] = ("contract", "amendment", "register", "playbook")
-) -> list[Document]:
+def load_documents(split: str | None = None, kinds: Sequence[str] = KINDS) -> list[Document]:
     """The course's documents: contracts, amendments, register extracts and the playbook.
 
     Args:
@@ -44,35 +43,25 @@ def load_documents(
     """
     if isinstance(kinds, str):
         raise ValueError(f"Give a list of kinds of documents: write kinds=[{kinds!r}] for a single one.")
-    if split is not None and split not in SPLITS:
-        raise ValueError(f"There is no split {split!r}: choose one of {', '.join(SPLITS)}.")
-    makers: dict[str, Callable[[], list[Document]]] = {
-        "contract": lambda: _contracts(split, amendments=False),
-        "amendment": lambda: _contracts(split, amendments=True),
-        "register": _register,
-        "playbook": lambda: [Document("playbook", "The house's playbook", read_checked("playbook.md"), {})],
-    }
-    if unknown := [k for k in kinds if k not in makers]:
-        raise ValueError(f"There are no documents of the kind {unknown[0]!r}: choose among {', '.join(makers)}.")
-    return [document for kind in kinds for document in makers[kind]()]
+    _choice("split", split, (None, *SPLITS))
+    for kind in kinds:
+        _choice("kind of document", kind, KINDS)
+    return [document for kind in kinds for document in _documents(kind, split)]
 
 
-def _contracts(split: str | None, amendments: bool) -> list[Document]:
-    documents = []
-    for record in contract_records():
-        if bool(record["amends"]) != amendments or split not in (None, record["split"]):
-            continue
-        metadata = {k: v for k, v in record.items() if k not in ("id", "title", "clauses")}
-        text = read_checked(f"contracts/{record['id']}.txt")
-        documents.append(Document(record["id"], record["title"], text, metadata))
-    return documents
-
-
-def _register() -> list[Document]:
-    return [
-        Document(f"R-{r['id']}", f"Register extract: {r['name']}", r["text"], {"company": r["id"]})
-        for r in company_records()
-    ]
+def _documents(kind: str, split: str | None) -> Iterator[Document]:
+    if kind == "playbook":
+        yield Document("playbook", "The house's playbook", read_checked("playbook.md"), {})
+    elif kind == "register":
+        for company in company_records():
+            title = f"Register extract: {company['name']}"
+            yield Document(f"R-{company['id']}", title, company["text"], {"company": company["id"]})
+    else:
+        for record in contract_records():
+            if bool(record["amends"]) == (kind == "amendment") and split in (None, record["split"]):
+                metadata = {k: v for k, v in record.items() if k not in ("id", "title", "clauses")}
+                text = read_checked(f"contracts/{record['id']}.txt")
+                yield Document(record["id"], record["title"], text, metadata)
 
 
 def load_questions(
@@ -126,7 +115,7 @@ def _question(record: Mapping[str, Any]) -> Question:
     values["aliases"] = tuple(record["aliases"])
     values["items"] = tuple(tuple(i) for i in record["items"])
     values["fields"] = {k: tuple(v) for k, v in record["fields"].items()}
-    values["evidence"] = tuple(Span(e["document"], e["start"], e["end"]) for e in record["evidence"])
+    values["evidence"] = tuple(Span(**evidence) for evidence in record["evidence"])
     values["documents"] = tuple(record["documents"])
     return Question(**values)
 

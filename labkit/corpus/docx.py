@@ -5,19 +5,28 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from typing import Any
 
 from labkit.corpus.canonical import quoted
 from labkit.corpus.html import counted, read_html
 
 LARGEST = 20  # megabytes of XML
-_TEXTS = re.compile(r"word/(document|footnotes|endnotes)\d*\.xml")
-_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
-_MATHS = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_TEXTS = r"word/(document|footnotes|endnotes)\d*\.xml"
 _BESIDE = {"comments": r"word/comments\d*\.xml", "page headers and footers": r"word/(header|footer)\d*\.xml"}
+_MAIN = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"  # the same elements, under another name
+_W, _M = f"{{{_MAIN}}}", "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_NAMES = {"w": _MAIN, "re": "http://exslt.org/regular-expressions"}
+_VANISHES = 'w:vanish[not(re:test(@w:val, "^(0|false|off)$"))]'
+# Runs that Word does not show: hidden, by a hidden style, under 2 points (the unit is half a point), white on white.
+_HIDDEN = f"""//w:r[w:rPr[{_VANISHES}
+    or w:rStyle[contains($styles, concat("|", @w:val, "|"))]
+    or w:sz/@w:val < 5
+    or w:color[re:test(@w:val, "^(ffffff|fefefe)$", "i")] and not(ancestor::*/*[self::w:rPr or self::w:pPr or
+        self::w:tcPr][w:highlight or w:shd[not(re:test(@w:fill, "^(auto|ffffff)?$", "i"))]])]]"""
 
 
 def read_docx(path: Path) -> tuple[str, list[str]]:
@@ -52,186 +61,113 @@ def read_docx(path: Path) -> tuple[str, list[str]]:
 
 def _prepare(content: dict[str, bytes]) -> list[str]:
     """Write numbers into the paragraphs, take hidden text out; what is not part of the text."""
-    hidden: list[str] = []
-    deleted = False
-    label = _numbering(content)
-    for name in [n for n in content if _TEXTS.fullmatch(n)]:
-        root = ElementTree.fromstring(content[name])
-        w = root.tag[: root.tag.index("}") + 1]
-        deleted |= next(root.iter(f"{w}del"), None) is not None
-        _plain(root, w)
-        hidden += _take_out_hidden(root, w, _hidden_styles(content))
-        for paragraph in root.iter(f"{w}p"):
-            if text := label(paragraph, w):
-                run = Element(f"{w}r")
-                ElementTree.SubElement(
-                    run, f"{w}t", {"{http://www.w3.org/XML/1998/namespace}space": "preserve"}
-                ).text = text
-                paragraph.insert(1 if paragraph.find(f"{w}pPr") is not None else 0, run)
-        content[name] = ElementTree.tostring(root)
-    _shorten_styles(content)
-    notes = [f"hidden text: {quoted(hidden)}"] if hidden else []
+    from lxml import etree
+
+    def parsed(pattern: str) -> dict[str, Any]:
+        found = {name: part for name, part in content.items() if re.fullmatch(pattern, name)}
+        return {n: etree.fromstring(part.replace(_STRICT.encode(), _MAIN.encode())) for n, part in found.items()}
+
+    texts, settings = parsed(_TEXTS), parsed(r"word/(numbering|styles)\.xml")
+    numbering, styles = (settings.get(f"word/{n}.xml", etree.Element("none")) for n in ("numbering", "styles"))
+    label = _numbering(numbering, styles)
+    hidden_styles = " ".join(f"|{name}|" for name in _all(styles, f"//w:style[w:rPr/{_VANISHES}]/@w:styleId"))
+    deleted, hidden = any(_all(root, "//w:del") for root in texts.values()), []
+    for root in texts.values():
+        _plain(root)
+        for run in _all(root, _HIDDEN, styles=hidden_styles):
+            hidden.append("".join(run.itertext(_W + "t")))
+            run.clear()
+        for paragraph in root.iter(_W + "p"):
+            if text := label(paragraph):
+                run = paragraph.makeelement(_W + "r")
+                etree.SubElement(run, _W + "t").text = text
+                paragraph.insert(len(_all(paragraph, "w:pPr")), run)
+    # mammoth uses the names of the styles alone, and is not to number anew.
+    for unused in _all(styles, "/*/*[not(self::w:style)] | //w:style/*[not(self::w:name)]") + list(numbering):
+        unused.getparent().remove(unused)
+    content |= {name: etree.tostring(root) for name, root in (texts | settings).items()}
+    notes = [f"hidden text: {quoted(shown)}"] if (shown := [text for text in hidden if text.strip()]) else []
     notes += ["tracked deletions"] * deleted
     for kind, pattern in _BESIDE.items():
-        texts = [_text(ElementTree.fromstring(part)) for name, part in content.items() if re.fullmatch(pattern, name)]
-        if shown := [text for text in dict.fromkeys(texts) if text]:
+        said = [" ".join("".join(p.itertext("{*}t")) for p in root.iter(_W + "p")) for root in parsed(pattern).values()]
+        if shown := [text for text in dict.fromkeys(map(str.strip, said)) if text]:
             notes.append(f"{kind}: {quoted(shown)}")
     return notes
 
 
-def _text(element: Element) -> str:
-    return " ".join(
-        "".join(e.text or "" for e in p.iter() if e.tag.endswith("}t")) for p in element.iter() if p.tag.endswith("}p")
-    ).strip()
+def _all(element: Any, path: str, **variables: str) -> Any:
+    """What an XPath leads to from an element; the prefix w is Word's."""
+    return element.xpath(path, namespaces=_NAMES, **variables)
 
 
-def _plain(root: Element, w: str) -> None:
+def _plain(root: Any) -> None:
     """Make what mammoth would pass over into what it reads: simple fields, formulas; take deleted rows out."""
-    for element in root.iter():
-        if element.tag == f"{w}fldSimple":
-            element.tag = f"{w}smartTag"
-        elif element.tag == f"{_MATHS}oMath":
-            said = "".join(t.text or "" for t in element.iter(f"{_MATHS}t"))
-            element.clear()
-            element.tag = f"{w}r"
-            ElementTree.SubElement(element, f"{w}t").text = said
-        for row in element.findall(f"{w}tr"):
-            if row.find(f"{w}trPr/{w}del") is not None:
-                element.remove(row)
+    for field in list(root.iter(_W + "fldSimple")):
+        field.tag = _W + "smartTag"
+    for formula in list(root.iter(_M + "oMath")):
+        said = "".join(formula.itertext(_M + "t"))
+        formula.clear()
+        formula.tag = _W + "r"
+        formula.append(formula.makeelement(_W + "t"))
+        formula[0].text = said
+    for row in _all(root, "//w:tr[w:trPr/w:del]"):
+        row.getparent().remove(row)
 
 
-def _take_out_hidden(root: Element, w: str, styles: set[str]) -> list[str]:
-    """Empty the runs that Word does not show: hidden, white on white, or under 2 points."""
-    grounds = [part for part in root.iter() if part.tag in (f"{w}tc", f"{w}p") and _is_shaded(part, w)]
-    shaded = {id(run) for ground in grounds for run in ground.iter(f"{w}r")}
-    found = []
-    for run in root.iter(f"{w}r"):
-        look = run.find(f"{w}rPr")
-        if look is None:
-            continue
-        white = _value(look, f"{w}color", w).upper() in ("FFFFFF", "FEFEFE") and not _is_shaded(run, w)
-        size = _value(look, f"{w}sz", w)
-        tiny = size.isdecimal() and int(size) < 5  # half points
-        style = _value(look, f"{w}rStyle", w)
-        if _is_on(look.find(f"{w}vanish"), w) or (white and id(run) not in shaded) or tiny or style in styles:
-            found.append("".join(t.text or "" for t in run.iter(f"{w}t")))
-            run.clear()
-    return [text for text in found if text.strip()]
-
-
-def _is_on(switch: Element | None, w: str) -> bool:
-    return switch is not None and switch.get(f"{w}val", "1") not in ("0", "false", "off")
-
-
-def _value(parent: Element | None, path: str, w: str, name: str = "val") -> str:
-    found = parent.find(path) if parent is not None else None
-    return "" if found is None else found.get(f"{w}{name}", "")
-
-
-def _is_shaded(element: Element, w: str) -> bool:
-    look = element.find(f"{element.tag}Pr")
-    return _value(look, f"{w}shd", w, "fill").upper() not in ("", "AUTO", "FFFFFF") or (
-        look is not None and look.find(f"{w}highlight") is not None
-    )
-
-
-def _styles(content: dict[str, bytes]) -> Iterator[tuple[str, Element, str]]:
-    """Each style: its id, element, and namespace."""
-    if "word/styles.xml" in content:
-        root = ElementTree.fromstring(content["word/styles.xml"])
-        w = root.tag[: root.tag.index("}") + 1]
-        for style in root.iter(f"{w}style"):
-            yield style.get(f"{w}styleId", ""), style, w
-
-
-def _shorten_styles(content: dict[str, bytes]) -> None:
-    """Leave of the styles what mammoth uses, their names: reading all of it takes longer than the text does."""
-    if styles := list(_styles(content)):
-        root = Element(f"{styles[0][2]}styles")
-        for _, style, w in styles:
-            short = ElementTree.SubElement(root, style.tag, style.attrib)
-            short.extend(style.findall(f"{w}name"))
-        content["word/styles.xml"] = ElementTree.tostring(root)
-
-
-def _hidden_styles(content: dict[str, bytes]) -> set[str]:
-    return {name for name, style, w in _styles(content) if _is_on(style.find(f"{w}rPr/{w}vanish"), w)}
-
-
-# --------------------------------------------------------------------------------------- numbering
-
-Level = tuple[int, str, str]  # first number, format, and text such as "%1.%2."
-
-
-def _numbering(content: dict[str, bytes]) -> Callable[[Element, str], str]:
+def _numbering(numbering: Any, styles: Any) -> Callable[[Any], str]:
     """What numbers a paragraph, as Word counts; called on the paragraphs in their order.
 
-    The part that defines the numbering is taken out of `content`, so that mammoth does not number anew.
+    Args:
+        numbering: the part that defines the lists.
+        styles: of the document.
     """
-    lists, starts, of_styles = _lists(content)
+    levels: dict[str, dict[int, tuple[int, str, str]]] = {}  # first number, format, and text such as "%1.%2."
+    level_of_style: dict[str, int] = {}
+    for level in _all(numbering, "w:abstractNum/w:lvl"):
+        first, form, text, style = (_value(level, f"w:{name}") for name in ("start", "numFmt", "lvlText", "pStyle"))
+        at = level_of_style[style] = int(level.get(_W + "ilvl", "0"))
+        of_list = levels.setdefault(level.getparent().get(_W + "abstractNumId"), {})
+        of_list[at] = int(first or 1), form or "decimal", text
+    lists = {one.get(_W + "numId"): _value(one, "w:abstractNumId") for one in _all(numbering, "w:num")}
+    anew: dict[str, dict[int, int]] = {}  # where a list starts otherwise than those that it counts with
+    for start in _all(numbering, "w:num/w:lvlOverride/w:startOverride[@w:val]"):
+        level = start.getparent()
+        of_level = anew.setdefault(level.getparent().get(_W + "numId"), {})
+        of_level[int(level.get(_W + "ilvl", "0"))] = int(start.get(_W + "val"))
+    named = {style.get(_W + "styleId"): style for style in _all(styles, "//w:style")}
     counts: dict[str, dict[int, int]] = {}
-    begun: set[str] = set()
 
-    def label(paragraph: Element, w: str) -> str:
-        look = paragraph.find(f"{w}pPr")
-        styled = of_styles.get(_value(look, f"{w}pStyle", w), ("", ""))
-        name = _value(look, f"{w}numPr/{w}numId", w) or styled[0]
-        level = int(_value(look, f"{w}numPr/{w}ilvl", w) or styled[1] or 0)
-        shows = next((e for e in paragraph.iter() if e.tag == f"{w}drawing" or (e.tag == f"{w}t" and e.text)), None)
-        if name not in lists or level not in lists[name][1] or shows is None:
+    @cache
+    def of_style(name: str) -> tuple[str, int]:
+        """The list that a style, or one that it is based on, belongs to, and the level there."""
+        if name not in named:
+            return "", 0
+        own, base = _value(named[name], "w:pPr/w:numPr/w:numId"), _value(named[name], "w:basedOn")
+        one, at = (own, 0) if own or base == name else of_style(base)
+        return one, level_of_style.get(name, at)
+
+    def label(paragraph: Any) -> str:
+        style, one, level = (_value(paragraph, f"w:pPr/{p}") for p in ("w:pStyle", "w:numPr/w:numId", "w:numPr/w:ilvl"))
+        one, at = one or of_style(style)[0], int(level or of_style(style)[1])
+        known = levels.get(lists.get(one, ""), {})
+        if at not in known or not _all(paragraph, ".//w:drawing | .//w:t[text()]"):
             return ""
-        key, levels = lists[name]
-        count = counts.setdefault(key, {})
-        if name not in begun:
-            begun.add(name)
-            count |= {at: first - 1 for at, first in starts.get(name, {}).items()}
-        count[level] = count.get(level, levels[level][0] - 1) + 1
-        for deeper in [at for at in count if at > level]:
+        count = counts.setdefault(lists[one], {})
+        count |= {deep: first - 1 for deep, first in anew.pop(one, {}).items()}
+        count[at] = count.get(at, known[at][0] - 1) + 1
+        for deeper in [deep for deep in count if deep > at]:
             del count[deeper]
-        _, kind, text = levels[level]
-        if kind == "bullet":
-            return "• "
 
         def number(match: re.Match[str]) -> str:
-            at = int(match[1]) - 1
-            first, form, _ = levels.get(at, (1, "decimal", ""))
-            return counted(count.get(at, first), form)
+            first, form, _ = known.get(int(match[1]) - 1, (1, "decimal", ""))
+            return counted(count.get(int(match[1]) - 1, first), form)
 
-        return re.sub(r"%(\d)", number, text) + " " if kind != "none" and text else ""
+        _, form, text = known[at]
+        return "• " if form == "bullet" else re.sub(r"%(\d)", number, text) + " " if form != "none" and text else ""
 
     return label
 
 
-def _lists(
-    content: dict[str, bytes],
-) -> tuple[dict[str, tuple[str, dict[int, Level]]], dict[str, dict[int, int]], dict[str, tuple[str, str]]]:
-    """The lists by their number: which they count with, and levels; where they start anew; those of styles."""
-    source = content.get("word/numbering.xml")
-    if source is None:
-        return {}, {}, {}
-    root = ElementTree.fromstring(source)
-    w = root.tag[: root.tag.index("}") + 1]
-    content["word/numbering.xml"] = ElementTree.tostring(Element(root.tag))
-    kinds, linked = {}, {}
-    for kind in root.iter(f"{w}abstractNum"):
-        levels = {}
-        for level in kind.iter(f"{w}lvl"):
-            at = int(level.get(f"{w}ilvl", "0"))
-            start = int(_value(level, f"{w}start", w) or 1)
-            levels[at] = (start, _value(level, f"{w}numFmt", w) or "decimal", _value(level, f"{w}lvlText", w))
-            linked[_value(level, f"{w}pStyle", w)] = str(at)
-        kinds[kind.get(f"{w}abstractNumId", "")] = levels
-    lists, starts = {}, {}
-    for one in root.iter(f"{w}num"):
-        name, key = one.get(f"{w}numId", ""), _value(one, f"{w}abstractNumId", w)
-        lists[name] = (key, kinds.get(key, {}))
-        anew = [(o.get(f"{w}ilvl", "0"), _value(o, f"{w}startOverride", w)) for o in one.iter(f"{w}lvlOverride")]
-        starts[name] = {int(at): int(first) for at, first in anew if first}
-    own = {n: (_value(s, f"{w}pPr/{w}numPr/{w}numId", w), _value(s, f"{w}basedOn", w)) for n, s, w in _styles(content)}
-    of_styles = {}
-    for style in own:
-        base = style
-        while not own.get(base, ("x", ""))[0] and own[base][1] != base:
-            base = own[base][1]
-        of_styles[style] = (own.get(base, ("", ""))[0], linked.get(style, linked.get(base, "0")))
-    return lists, starts, of_styles
+def _value(element: Any, path: str) -> str:
+    """The value of what a path leads to, or nothing."""
+    return str(_all(element, f"string({path}/@w:val)"))

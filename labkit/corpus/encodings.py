@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
           codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
@@ -33,20 +34,15 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, list[str]]
         return _checked(content, _wide(content))
     if declared and (content.isascii() or declared.lower() in ("utf-16", "utf-16le", "utf-16be")):
         declared = declared if declared.lower().startswith("iso-2022") else "utf-8"
-    try:
+    with suppress(UnicodeDecodeError, LookupError):
         return content.decode(declared if declared and content.isascii() else "utf-8"), []
-    except (UnicodeDecodeError, LookupError):
-        pass
     # Mostly UTF-8 with some broken bytes, or with halves of characters (surrogates) that UTF-8 must not hold.
     text = content.decode("utf-8", errors="replace")
     if text.count("\ufffd") < 4 * len(re.findall(r"[^\x00-\x7f\ufffd]", text)) or b"\xed\xa0" in content:
         return _checked(content, "utf-8")
-    if declared:
-        try:
-            name = codecs.lookup(declared).name
-            return content.decode("cp1252" if name in ("iso8859-1", "ascii") else name), []
-        except (UnicodeDecodeError, LookupError):
-            pass
+    with suppress(UnicodeDecodeError, LookupError):
+        name = codecs.lookup(declared or "").name
+        return content.decode("cp1252" if name in ("iso8859-1", "ascii") else name), []
     return _guessed(content)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import queue
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from labkit.corpus.readers import READERS, Content, Reader
+from labkit.corpus.readers import READERS, Content, read_apart
 from labkit.corpus.types import Document
 
 
@@ -57,28 +56,18 @@ def load_folder(folder: str | Path) -> Folder:
         raise ValueError(f"There is no folder {str(root)!r}, that is a file: give the folder that it is in.")
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {str(root)!r}: check the path.")
-    contents: dict[str, Content] = {}
-    paths: dict[str, Path] = {}
-    for path in _visible_files(root):
-        name = path.relative_to(root).as_posix()
-        if not path.resolve().is_relative_to(root.resolve()):
-            contents[name] = Content(problem="it is a link to a file outside of the folder; copy that file into it.")
-        elif path.suffix.lower() not in READERS:
-            kinds = ", ".join(READERS)
-            contents[name] = Content(problem=f"files of this kind are not read; save it as one of {kinds}.")
-        else:
-            contents[name], paths[name] = Content(), path
-    contents |= dict(zip(paths, _read(list(paths.values())), strict=True))
+    paths = _visible_files(root)
+    inside = [path for path in paths if path.resolve().is_relative_to(root.resolve())]
+    made = dict(zip(inside, _read(inside), strict=True))
+    outside = Content(problem="it is a link to a file outside of the folder; copy that file into it.")
+    contents = {path.relative_to(root).as_posix(): made.get(path, outside) for path in paths}
     problems = {name: content.problem for name, content in contents.items() if content.problem}
-    if len(problems) == len(contents):
+    read = {name: content for name, content in contents.items() if not content.problem}
+    if not read:
         reasons = "; ".join(f"{n}: {w}" for n, w in problems.items()) or "it is empty"
         kinds = ", ".join(READERS)
         raise ValueError(f"The folder {str(root)!r} holds no document that can be read ({reasons}). Put {kinds} there.")
-    read = {name: content for name, content in contents.items() if not content.problem}
-    documents = [
-        Document(name, paths[name].stem, content.text, {"path": str(paths[name]), "pages": content.pages})
-        for name, content in read.items()
-    ]
+    documents = [_document(name, root / name, content) for name, content in read.items()]
     return Folder(documents, problems, {name: c.left_out for name, c in read.items() if c.left_out})
 
 
@@ -95,35 +84,23 @@ def read_file(path: str | Path) -> tuple[Document, list[str]]:
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"There is no file {str(file)!r}: check the path.")
-    if file.suffix.lower() not in READERS:
-        raise ValueError(f"{file.name}: files of this kind are not read; save it as one of {', '.join(READERS)}.")
-    [content] = _read([file])
+    [content] = read_apart([file])
     if content.problem:
         raise ValueError(f"{file.name} is not read: {content.problem}")
-    return Document(file.name, file.stem, content.text, {"path": str(file), "pages": content.pages}), content.left_out
+    return _document(file.name, file, content), content.left_out
+
+
+def _document(name: str, path: Path, content: Content) -> Document:
+    return Document(name, path.stem, content.text, {"path": str(path), "pages": content.pages})
 
 
 def _read(paths: Sequence[Path]) -> list[Content]:
     """Read files by as many processes as there are processors, at most four."""
-    number = max(1, min(len(paths), os.cpu_count() or 1, 4))
-    readers = [Reader() for _ in range(number)]
-    free: queue.SimpleQueue[Reader] = queue.SimpleQueue()
-    for reader in readers:
-        free.put(reader)
-
-    def read(path: Path) -> Content:
-        reader = free.get()
-        try:
-            return reader.read(path)
-        finally:
-            free.put(reader)
-
-    try:
-        with ThreadPoolExecutor(number) as pool:
-            return list(pool.map(read, paths))
-    finally:
-        for reader in readers:
-            reader.close()
+    number = min(os.cpu_count() or 1, 4)
+    size = min(len(paths) // number + 1, 16)
+    with ThreadPoolExecutor(number) as pool:
+        parts = pool.map(read_apart, (paths[i : i + size] for i in range(0, len(paths), size)))
+        return [content for part in parts for content in part]
 
 
 def _visible_files(root: Path) -> list[Path]:

@@ -41,19 +41,16 @@ def clause_relations() -> tuple[str, ...]:
     return tuple(name.lower() for name in re.findall(r"^### (.+)$", read_checked("playbook.md"), re.MULTILINE))
 
 
-def relation_of(category: str) -> str:
-    """The relation of a category's id, such as "payment term" of "payment_term"."""
-    return _relation_names()[category]
+# Relations that the playbook names otherwise than the categories' ids do.
+_OTHERWISE = {"late_interest": "late payment interest", "convenience_termination": "termination for convenience",
+              "ip_ownership": "ownership of intellectual property"}  # fmt: skip
 
 
 @cache
-def _relation_names() -> dict[str, str]:
-    """Relations by category: those of the playbook are in words, the records' in ids, both in the same order."""
+def relation_of(category: str) -> str:
+    """The relation of a category's id, such as "payment term" of "payment_term"."""
     known = {re.sub(r"[^a-z]", "", name): name for name in clause_relations()}
-    exceptions = {"late_interest": "late payment interest", "convenience_termination": "termination for convenience",
-             "ip_ownership": "ownership of intellectual property"}  # fmt: skip
-    categories = {c["category"] for r in contract_records() for c in r["clauses"]}
-    return {c: exceptions.get(c) or known[c.replace("_", "")] for c in categories}
+    return _OTHERWISE.get(category) or known[category.replace("_", "")]
 
 
 def gold_facts(documents: Sequence[Document]) -> list[Fact]:

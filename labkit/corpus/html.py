@@ -16,7 +16,14 @@ _BLOCKS = (
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
     "footer form h1 h2 h3 h4 h5 h6 header hr legend li main menu ol p pre section summary table td th tr ul"
 ).replace(" ", ", ")
-_NEVER_SHOWN = "script, style, template, noscript, title, iframe, object, svg, datalist, dialog:not([open])"
+_NEVER_SHOWN = (
+    "script, style, template, noscript, title, iframe, object, svg, datalist, dialog:not([open]), "
+    "input[type=hidden i], input[type=password i]"
+)
+_GONE = "labkit-gone"  # an attribute of what is taken out of a page; its value says why
+# Values of CSS properties that keep text from being seen.
+_HIDING = {"display": "none", "visibility": "hidden|collapse", "opacity": r"[0.]+%?", "clip": r"rect\(0.*",
+           "clip-path": r"inset\(50%.*"}  # fmt: skip
 _WHITE = re.compile(r"white|transparent|#f[\da-f]f[\da-f]f[\da-f]|#fff|rgba?\((25\d,){2}25\d.*|rgba\(.*,0\)")
 _OFFSETS = ("left", "top", "right", "bottom", "text-indent", "margin-left", "margin-top")
 _ROW_MARK = "\ue000"  # stands for ROW while blank lines are counted
@@ -68,64 +75,48 @@ def _take_out(tree: LexborHTMLParser) -> list[str]:
         if _hides(declarations, "background" in rules) and ":" not in selector:
             with suppress(SelectolaxError):  # a selector that only newer browsers know
                 hidden += tree.css(selector)
+    # White text is seen where the ground may not be white.
+    grounds = {tag.mem_id for look in ("[bgcolor]", "[style*=background i]") for tag in tree.css(f"{look}, {look} *")}
     for tag in tree.css("[style]"):
-        style = tag.attributes["style"] or ""
-        if _hides(style, False) and _hides(style, "background" in rules or _has_ground(tag)):
+        if _hides(tag.attributes["style"] or "", "background" in rules or tag.mem_id in grounds):
             hidden.append(tag)
-    kinds = {"hidden text": hidden, "struck out text": tree.css("del, s, strike"), "navigation": tree.css("nav")}
-    gone = {tag.mem_id: (tag, kind) for kind, tags in kinds.items() for tag in tags}
-    gone |= {tag.mem_id: (tag, "") for tag in tree.css(_NEVER_SHOWN)}
-    outer = [(tag, kind) for tag, kind in gone.values() if not any(up.mem_id in gone for up in _above(tag))]
+    kinds = {"hidden text": hidden, "struck out text": tree.css("del, s, strike"), "navigation": tree.css("nav"),
+             "": tree.css(_NEVER_SHOWN)}  # fmt: skip
+    for kind, tags in kinds.items():
+        for tag in tags:
+            tag.attrs[_GONE] = kind
     texts: dict[str, list[str]] = {}
-    for tag, kind in outer:
-        texts.setdefault(kind, []).append(tag.text(separator=" ").strip())
+    for tag in tree.css(f"[{_GONE}]:not([{_GONE}] *)"):
+        texts.setdefault(tag.attributes[_GONE] or "", []).append(tag.text(separator=" ").strip())
         tag.decompose()
     return [f"{kind}: {quoted(said)}" for kind, all_ in texts.items() if kind and (said := [t for t in all_ if t])]
-
-
-def _above(tag: LexborNode) -> Iterator[LexborNode]:
-    above = tag.parent
-    while above is not None:
-        yield above
-        above = above.parent
-
-
-def _has_ground(tag: LexborNode) -> bool:
-    """Whether a tag may stand on a ground that is not white."""
-    looks = [t.attributes for t in (tag, *_above(tag))]
-    return any("bgcolor" in look or "background" in (look.get("style") or "") for look in looks)
 
 
 def _hides(declarations: str, has_ground: bool) -> bool:
     """Whether a style keeps text from being seen; white text is, unless it may stand on a coloured ground."""
     pairs = (part.lower().replace("!important", "").split(":", 1) for part in declarations.split(";") if ":" in part)
     style = {name.strip(): re.sub(r"\s", "", value) for name, value in pairs}
-    size, opacity = _size(style.get("font-size", "")), _size(style.get("opacity", ""))
+    white = _WHITE.fullmatch(style.get("color", "")) and not (has_ground or "background" in declarations)
     return (
-        style.get("display") == "none"
-        or style.get("visibility") in ("hidden", "collapse")
-        or opacity == 0
-        or (size is not None and size < 3)
-        or any((_size(style.get(side, "")) or 0) < -500 for side in _OFFSETS)
-        or style.get("clip", "").startswith("rect(0")
-        or style.get("clip-path", "").startswith("inset(50%")
-        or (bool(_WHITE.fullmatch(style.get("color", ""))) and not (has_ground or "background" in declarations))
+        any(re.fullmatch(pattern, style.get(name, "")) for name, pattern in _HIDING.items())
+        or _size(style.get("font-size", "")) < 3
+        or any(_size(style.get(side, "")) < -500 for side in _OFFSETS)
+        or bool(white)
     )
 
 
-def _size(value: str) -> float | None:
-    """A length in points or pixels."""
+def _size(value: str) -> float:
+    """A length in points or pixels; the usual one where it is none."""
     match = re.match(r"(-?(?:\d+\.?\d*|\.\d+))(r?em|%)?", value)
-    return float(match[1]) * {"em": 12, "rem": 12, "%": 0.12}.get(match[2], 1) if match else None
+    return float(match[1]) * {"em": 12, "rem": 12, "%": 0.12}.get(match[2], 1) if match else 12
 
 
 def _show_fields(tree: LexborHTMLParser) -> None:
     """Put in the place of form fields what stands in them."""
     for field in tree.css("input"):
         look = field.attributes
-        kind = look.get("type") or "text"
-        mark = ("☒" if "checked" in look else "☐") if kind in ("checkbox", "radio") else look.get("value")
-        field.replace_with("" if kind in ("hidden", "password") else f" {mark or ''} ")
+        mark = "☒" if "checked" in look else "☐"
+        field.replace_with(f" {mark if look.get('type') in ('checkbox', 'radio') else look.get('value') or ''} ")
     for choice in tree.css("select"):
         options = choice.css("option")
         shown = [o for o in options if "selected" in o.attributes] or options[:1]

@@ -7,6 +7,7 @@ draws them: a column from top to bottom, a table row by row. Lines of prose as w
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -77,17 +78,15 @@ def pieces(words: Sequence[Box]) -> list[Box]:
     """Words joined to pieces of lines, parted where the gap is wider than between words."""
     found: list[list[Box]] = []
     for row in _rows(words):
-        piece = [row[0]]
+        found.append([row[0]])
         for last, word in pairwise(row):
             gap = word.left - last.right
-            marker = len(piece) == 1 and _MARKER.fullmatch(last.text)
+            marker = len(found[-1]) == 1 and _MARKER.fullmatch(last.text)
             near = gap < 0.55 * min(last.height, word.height) or (word.run and word.run == last.run)
             if near or (marker and gap < 5 * last.height):
-                piece.append(word)
+                found[-1].append(word)
             else:
-                found.append(piece)
-                piece = [word]
-        found.append(piece)
+                found.append([word])
     return [join(piece) for piece in found]
 
 
@@ -207,39 +206,35 @@ def _ruled_tables(words: Sequence[Box], rules: Sequence[Rule]) -> tuple[list[Box
     for area in _grids(rules):
         across = [r for r in area if r[2] - r[0] > r[3] - r[1]]
         upright = [r for r in area if r[2] - r[0] <= r[3] - r[1]]
-        box = (min(r[0] for r in area), min(r[1] for r in area), max(r[2] for r in area), max(r[3] for r in area))
+        left, top, right, bottom = (side(r[i] for r in area) for i, side in enumerate((min, min, max, max)))
         cells: dict[tuple[float, float], list[Box]] = {}
         for word in free:
             x, y = (word.left + word.right) / 2, (word.top + word.bottom) / 2
-            if box[0] < x < box[2] and box[1] < y < box[3]:
-                above = max((r[1] for r in across if r[1] <= y and r[0] - 2 <= x <= r[2] + 2), default=box[1])
-                left = max((r[0] for r in upright if r[0] <= x and r[1] - 2 <= y <= r[3] + 2), default=box[0])
-                cells.setdefault((above, left), []).append(word)
+            if left < x < right and top < y < bottom:
+                above = max((r[1] for r in across if r[1] <= y and r[0] - 2 <= x <= r[2] + 2), default=top)
+                before = max((r[0] for r in upright if r[0] <= x and r[1] - 2 <= y <= r[3] + 2), default=left)
+                cells.setdefault((above, before), []).append(word)
         tops, lefts = _steps([key[0] for key in cells]), _steps([key[1] for key in cells])
         if len(lefts) < 2:
             continue
         grid = [[""] * len(lefts) for _ in tops]
-        for (above, left), inside in cells.items():
+        for (above, before), inside in cells.items():
+            row, column = bisect_right(tops, above) - 1, bisect_right(lefts, before) - 1
             text = "\n".join(line.text for line in lines(inside, ()))
-            row, column = _step(tops, above), _step(lefts, left)
             grid[row][column] = f"{grid[row][column]}\n{text}".strip()
-        inside = [word for group in cells.values() for word in group]
-        tables.append(Box("", *box, min(w.order for w in inside), rows=grid))
-        taken = {id(word) for word in inside}
+        taken = {id(word): word.order for inside in cells.values() for word in inside}
+        tables.append(Box("", left, top, right, bottom, min(taken.values()), rows=grid))
         free = [word for word in free if id(word) not in taken]
     return tables, free
 
 
 def _steps(places: Sequence[float]) -> list[float]:
+    """Places in order, those that are as good as one taken as the first of them."""
     found: list[float] = []
     for place in sorted(places):
         if not found or place - found[-1] > 3:
             found.append(place)
     return found
-
-
-def _step(steps: Sequence[float], place: float) -> int:
-    return max(i for i, step in enumerate(steps) if step <= place)
 
 
 def _grids(rules: Sequence[Rule]) -> list[list[Rule]]:

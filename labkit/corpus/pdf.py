@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from labkit.corpus.canonical import PAGE, join_hyphens, quoted, reflow
 from labkit.corpus.page_layout import Box, free_rows, join, lines, paragraphs, pieces, starts_inside
@@ -40,7 +39,8 @@ def read_pdf(path: Path) -> tuple[str, list[str]]:
         raise
     with closing(pdf):
         pdf.init_forms()
-        notes = _whole_file(pdf)
+        notes = [f"{n} attached files: save them beside it"] if (n := pdf.count_attachments()) else []
+        notes += ["an XFA form, which only some programs show: print it to a PDF"] * (pdf.get_formtype() in (2, 3))
         end, pages = time.monotonic() + SECONDS, []
         for number in range(len(pdf)):
             if time.monotonic() > end:
@@ -54,13 +54,6 @@ def read_pdf(path: Path) -> tuple[str, list[str]]:
             notes += [f"page {number + 1}: {note}" for note in left_out]
     notes += _drop_edges(pages)
     return reflow(join_hyphens(_text(pages))), notes
-
-
-def _whole_file(pdf: Any) -> list[str]:
-    notes = [f"{n} attached files: save them beside it"] if (n := pdf.count_attachments()) else []
-    if pdf.get_formtype() in (2, 3):
-        notes.append("an XFA form, which only some programs show: print it to a PDF")
-    return notes
 
 
 def _text(pages: Sequence[Page]) -> str:

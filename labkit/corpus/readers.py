@@ -6,13 +6,14 @@ unpacks to more than the memory holds, costs itself and nothing else.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from labkit.corpus.encodings import decode
 from labkit.corpus.html import read_html
 
 LARGEST_FILE = 200  # megabytes
-LARGEST_TEXT = 50  # megabytes, of text, HTML and Markdown
+_LARGEST = {".html": 10, ".htm": 10, ".md": 50, ".txt": 50}  # of kinds that take longer to read
 SECONDS = pdf.SECONDS + 30
 _MEMORY = 3 << 30
 
@@ -48,42 +49,36 @@ class Content:
 
 def read(path: Path) -> Content:
     """Read a file in this process; what goes wrong is in `problem`."""
+    kind = path.suffix.lower()
     try:
-        if path.stat().st_size > LARGEST_FILE * 1e6:
-            raise ValueError(f"it is larger than {LARGEST_FILE} MB; split it.")
-        source, notes = READERS[path.suffix.lower()](path)
+        if kind not in READERS:
+            raise ValueError(f"files of this kind are not read; save it as one of {', '.join(READERS)}.")
+        if path.stat().st_size > (most := min(LARGEST_FILE, _LARGEST.get(kind, LARGEST_FILE))) * 1e6:
+            raise ValueError(f"it is larger than {most} MB; split it.")
+        source, notes = READERS[kind](path)
         text, hidden = canonical(source)
         text, pages = paginate(text)
     except ImportError:
         return Content(problem='a library is missing: run `pip install "labkit[files]"`.')
     except (RecursionError, MemoryError) as cause:
         return Content(problem=f"it is nested too deeply or too large ({type(cause).__name__}); simplify or split it.")
-    except ValueError as cause:
-        return Content(problem=str(cause) if str(cause).endswith(".") else _unreadable(cause))
     except Exception as cause:  # one bad file must not cost the others
-        return Content(problem=_unreadable(cause))
+        why = f"it cannot be read ({type(cause).__name__}: {str(cause)[:200]}); open it, save it again, and retry."
+        return Content(problem=str(cause) if isinstance(cause, ValueError) and str(cause).endswith(".") else why)
     notes = [*notes, *([f"letters that no screen shows: {quoted(hidden)}"] if hidden else [])]
     problem = "" if text else "; ".join(notes) or "it holds no text; a scanned document needs text recognition (OCR)."
     return Content(text, pages, notes, problem)
-
-
-def _unreadable(cause: Exception) -> str:
-    return f"it cannot be read ({type(cause).__name__}: {str(cause)[:200]}); open it, save it again, and retry."
 
 
 # ----------------------------------------------------------------------------------------- formats
 
 
 def _text_file(path: Path) -> tuple[str, list[str]]:
-    if path.stat().st_size > LARGEST_TEXT * 1e6:
-        raise ValueError(f"it holds more than {LARGEST_TEXT} MB of text; split it.")
     return decode(path.read_bytes())
 
 
 def _html_file(path: Path) -> tuple[str, list[str]]:
     content = path.read_bytes()
-    if len(content) > LARGEST_TEXT / 5 * 1e6:
-        raise ValueError(f"it holds more than {LARGEST_TEXT // 5} MB of HTML; split it.")
     declared = re.search(rb"""<(?:meta|\?xml)[^>]+?(?:charset|encoding)\s*=\s*["']?([\w-]+)""", content[:4096], re.I)
     markup, notes = decode(content, declared[1].decode() if declared else None)
     text, left_out = read_html(markup)
@@ -133,61 +128,35 @@ READERS: dict[str, Callable[[Path], tuple[str, list[str]]]] = {
 # ------------------------------------------------------------------------------- another process
 
 
-class Reader:
-    """A process that reads files, begun anew where a file ends it."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
-
-    def read(self, path: Path) -> Content:
-        """As `read`, within `SECONDS`."""
-        if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-m", "labkit.corpus.readers"]
-            environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
-            pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
-            self._process = subprocess.Popen(
-                command, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=nowhere
-            )
-        process = self._process
-        assert process.stdin and process.stdout
-        clock = threading.Timer(SECONDS, process.kill)
-        clock.start()
-        try:
-            print(json.dumps(str(path)), file=process.stdin, flush=True)
-            line = process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        late = not clock.is_alive()
-        clock.cancel()
-        if line:
-            return Content(**json.loads(line))
-        self.close()
-        why = (
-            f"reading took more than {SECONDS} s"
-            if late
-            else "it needs more memory than there is, or breaks its reader"
-        )
-        return Content(problem=f"{why}; split it, or open it and save it again.")
-
-    def close(self) -> None:
-        """End the process."""
-        if self._process:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+def read_apart(paths: Sequence[Path]) -> list[Content]:
+    """As `read`, each within `SECONDS`, by another process, which is begun anew behind a file that ends it."""
+    command = [sys.executable, "-m", "labkit.corpus.readers", str(SECONDS)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
+    contents: list[Content] = []
+    while len(contents) < len(paths):
+        names = json.dumps([str(path) for path in paths[len(contents) :]])
+        pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+        done = subprocess.run(command, env=environment, input=names, text=True, stdout=pipe, stderr=nowhere)
+        contents += [Content(**json.loads(line)) for line in done.stdout.split("\n")[:-1]]
+        if len(contents) < len(paths):
+            late = done.returncode == 1  # as faulthandler ends a process
+            why = f"reading took more than {SECONDS} s" if late else "it needs too much memory, or breaks its reader"
+            contents.append(Content(problem=f"{why}; split it, or open it and save it again."))
+    return contents
 
 
 def main() -> None:
-    """Read the files whose paths come in, one a line, and write what they hold, one a line."""
-    try:
+    """Read the files whose paths come in, and write what they hold, one a line."""
+    with suppress(ImportError, ValueError, OSError):  # Windows has no such limit
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    except (ImportError, ValueError, OSError):  # Windows has no such limit
-        pass
     answers, sys.stdout = sys.stdout, sys.stderr
-    for line in sys.stdin:
-        print(json.dumps(asdict(read(Path(json.loads(line))))), file=answers, flush=True)
+    for path in json.load(sys.stdin):
+        faulthandler.dump_traceback_later(float(sys.argv[1]), exit=True)
+        content = read(Path(path))
+        faulthandler.cancel_dump_traceback_later()
+        print(json.dumps(asdict(content)), file=answers, flush=True)
 
 
 if __name__ == "__main__":

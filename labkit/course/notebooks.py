@@ -41,13 +41,12 @@ def run(folder: Path | None = None, timeout: int = 600) -> list[Path]:
     os.environ["LABKIT_BUILD"] = str(paths.build())  # a kernel starts in another folder
     for old in paths.results().glob("*.json"):
         old.unlink()
-    executed, failures = [], []
+    executed, failures = [output / path.name for path in lessons], []
     for number, path in enumerate(lessons, start=1):
         print(f"[{number}/{len(lessons)}] {path.stem} ...", end=" ", flush=True)
         start = time.monotonic()
         error = execute(path, output / path.name, timeout)
         print(f"{time.monotonic() - start:.0f} s" if error is None else f"failed: {error}")
-        executed.append(output / path.name)
         if error is not None:
             failures.append(f"{path.stem}: {error}")
     _report(executed, output / "course.html")

@@ -47,25 +47,20 @@ def show_shares(table: Any, label: str) -> None:
     Raises:
         ValueError: the table is empty, or has more columns than there are colours.
     """
-    import matplotlib.pyplot as plt
-
     if not len(table) or len(table.columns) > len(COLOURS):
         raise ValueError(f"The table needs rows, and no more than {len(COLOURS)} columns.")
     shares = 100 * table.div(table.sum(axis=1), axis=0)
-    figure, axes = plt.subplots(figsize=(8, 1.3 + 0.32 * len(table)))
-    left = 0 * shares.iloc[:, 0]
-    for colour, column in zip(COLOURS, shares.columns, strict=False):
-        axes.barh(shares.index, shares[column], left=left, color=colour, edgecolor="white", label=column)
-        left = left + shares[column]
+    look = {"color": COLOURS[: len(shares.columns)], "edgecolor": "white", "width": 0.8}
+    axes = shares.plot.barh(stacked=True, figsize=(8, 1.3 + 0.32 * len(table)), **look)
     axes.invert_yaxis()
-    axes.set(xlabel=label, xlim=(0, 100))
+    axes.set(xlabel=label, ylabel="", xlim=(0, 100))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=8)
     rows = [
         f"{name}: " + ", ".join(f"{column} {value:.0f} %" for column, value in row.items() if value)
         for name, row in shares.iterrows()
     ]
-    show(figure, alt=f"Stacked bars, {label}. " + "; ".join(rows) + ".")
+    show(axes.figure, alt=f"Stacked bars, {label}. " + "; ".join(rows) + ".")
 
 
 def show_graph(edges: Sequence[tuple[str, str, str]], alt: str) -> None:

@@ -42,11 +42,9 @@ def record(lesson: str, timings: Mapping[str, float] | None = None, **figures: A
     made_with = {"profile": profile.name, "generator": profile.generator.id, "embedder": profile.embedder.id}
     if recorded.get("made_with") != made_with:
         recorded = {"made_with": made_with}
-    recorded |= {name: stats.plain(value) for name, value in figures.items()}
+    recorded |= stats.plain(figures)
     if timings:
-        recorded["timings"] = recorded.get("timings", {}) | {
-            name: stats.plain(value) for name, value in timings.items()
-        }
+        recorded["timings"] = recorded.get("timings", {}) | stats.plain(timings)
     paths.write_atomic(path, json.dumps(recorded, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     return path
 

@@ -2,19 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 Judge = Callable[[Any], str | None]
+# The right number with None, then the numbers that typical mistakes give, each with its hint.
+Numbers = Iterator[tuple[float, str | None]]
 EXERCISES: dict[str, Judge] = {}
 
 
-def exercise(number: str) -> Callable[[Judge], Judge]:
-    """Register the judge of an exercise."""
+def exercise(number: str, function: bool = False) -> Callable[[Judge], Judge]:
+    """Register the judge of an exercise.
+
+    Args:
+        number: of the exercise.
+        function: the answer must be a function; anything else gets a hint that says so.
+    """
 
     def register(judge: Judge) -> Judge:
-        EXERCISES[number] = judge
+        def called(answer: Any) -> str | None:
+            return judge(answer) if callable(answer) else "Give the function itself, without brackets: check calls it."
+
+        EXERCISES[number] = called if function else judge
         return judge
+
+    return register
+
+
+def choices(number: str, right: str, **hints: str) -> None:
+    """Register a multiple-choice exercise.
+
+    Args:
+        number: of the exercise.
+        right: the right letter.
+        hints: by wrong letter.
+    """
+    EXERCISES[number] = partial(choice, right=right, hints=hints)
+
+
+def number(name: str, otherwise: str, tolerance: float = 0.005) -> Callable[[Callable[[], Numbers]], None]:
+    """Register an exercise whose answer is a number; the function decorated gives the numbers expected, one by one.
+
+    Args:
+        name: number of the exercise.
+        otherwise: the hint for a number that is not expected.
+        tolerance: how far an answer may be off.
+    """
+
+    def register(numbers: Callable[[], Numbers]) -> None:
+        @exercise(name)
+        def judge(answer: Any) -> str | None:
+            given = float(answer)
+            return next((hint for value, hint in numbers() if abs(given - value) < tolerance), otherwise)
 
     return register
 
@@ -34,7 +75,12 @@ def check(exercise: str, answer: Any = None) -> None:
     if answer is None or answer is ...:
         print(f"{exercise}: not answered yet.")
         return
-    hint = _judge(EXERCISES[exercise], answer)
+    try:
+        hint = EXERCISES[exercise](answer)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as cause:
+        # An answer that cannot even be judged gets a hint, not a traceback.
+        asked = "It could not be judged. Does the answer have the form that the exercise asks for?"
+        hint = f"{asked} ({type(cause).__name__}: {cause})"
     print(f"{exercise}: right." if hint is None else f"{exercise}: not yet. {hint}")
 
 
@@ -42,26 +88,27 @@ def choice(answer: Any, right: str, hints: Mapping[str, str], among: str = "a to
     """The hint for the letter of a multiple-choice question; None for the right one.
 
     Args:
-        answer: the letter, in either case.
+        answer: the letter, such as "b", "B" or "b)".
         right: the right letter, in lower case.
         hints: by wrong letter.
         among: the letters that there are, in words.
     """
-    letter = letter_of(answer)
+    letter = str(answer).strip().strip("().:*").lower()
     return None if letter == right else hints.get(letter, f"Give one of the letters {among}.")
 
 
-def letter_of(answer: Any) -> str:
-    """The letter of an answer such as "b", "B" or "b)", in lower case."""
-    return str(answer).strip().strip("().:*").lower()
+def tried(function: Callable[..., Any], cases: Iterable[tuple[tuple[Any, ...], Any, str]]) -> str | None:
+    """The hint of the first case in which a function does not give what it should, or changes what it is given.
 
-
-def _judge(judge: Callable[[Any], str | None], answer: Any) -> str | None:
-    """The hint for an answer; one that cannot even be judged gets a hint, not a traceback."""
-    try:
-        return judge(answer)
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as cause:
-        return (
-            "It could not be judged. Does the answer have the form that the exercise asks for? "
-            f"({type(cause).__name__}: {cause})"
-        )
+    Args:
+        function: the answer.
+        cases: arguments, what is to come of them, and what to think about where it does not.
+    """
+    for arguments, expected, hint in cases:
+        given = copy.deepcopy(arguments)
+        if (result := function(*given)) != expected:
+            shown = "nothing (does it end with return?)" if result is None else repr(result)
+            return f"For {', '.join(map(repr, arguments))} it gives {shown}: {hint}"
+        if given != arguments:
+            return "It changes what it was given: work on a copy, such as sorted(...) makes."
+    return None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from labkit import bench, corpus, metrics, models, rag
+from labkit import bench, corpus, models, rag
 
 # What lessons 00 and 01 ask about; their notebooks name the same.
 FIRST_CONTRACT = "C049"
@@ -47,19 +46,14 @@ def tuned_index() -> rag.VectorIndex:
     return bench.tuned_index(documents())
 
 
-def mean(questions: list[corpus.Question], retriever: Any, *post: Any, metric: str = "evidence_in_prompt") -> float:
-    """Mean of a metric of retrieval, with three passages in a prompt."""
+def mean(questions: list[corpus.Question], retriever: Any, *post: Any) -> float:
+    """Mean evidence in the prompt, with three passages."""
     pipeline = rag.Pipeline(retriever, models.load_generator(), post=post, top_k=3)
-    return bench.mean(bench.measure("", questions, pipeline, answer=False), metric).value
+    return bench.mean(bench.measure("", questions, pipeline, answer=False), "evidence_in_prompt").value
 
 
 def near(answer: Any, expected: float, tolerance: float = 0.005) -> bool:
     return abs(float(answer) - expected) < tolerance
-
-
-def found(retriever: Any, question: str, evidence: Sequence[corpus.Span]) -> bool:
-    """Whether a piece of evidence is in one of the first five chunks."""
-    return any(metrics.covers(rag.span_of(h.node), e) for h in retriever.retrieve([question], 5)[0] for e in evidence)
 
 
 @cache

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from labkit import corpus, metrics
-from labkit.exercises.checking import choice, exercise
+from labkit.exercises.checking import choices, exercise, tried
 from labkit.exercises.dev_archive import FIRST_CONTRACT, first_question
 from labkit.replies import parse_answer
 
 # The replies of exercise 00.1, as the lesson gives them.
 REPLIES = {"a": "18 per cent [1]", "b": "Eighteen percent", "c": "18% of the month's fee [1]", "d": "0.18"}
-# Exercise 00.3: a reply, the accepted answers, what is due, and what to think about where it is not what came.
-_CASES: tuple[tuple[str, list[str], str, str], ...] = (
-    ("18% [1]", ["18%"], "right", "Is the citation taken off before the answer is compared?"),
-    ("eighteen per cent", ["18%", "18 percent"], "right", "Are values compared as values? metrics.exact_match does."),
-    ("15% [2]", ["18%"], "wrong", "Is the answer compared with the accepted ones?"),
-    ("I don't know.", ["18%"], "refused", "The documents hold an answer here."),
-    ("I don't know.", [], "right", "What is the right thing to say where the documents hold no answer?"),
-    ("18% [1]", [], "wrong", "The documents hold no answer here."),
-    ("The passages do not say.", [], "right", "A refusal can be worded in many ways; parse_answer knows them."),
+# Exercise 00.3: a reply and the accepted answers, what is due, and what to think about where it is not what came.
+_CASES: tuple[tuple[tuple[str, list[str]], str, str], ...] = (
+    (("18% [1]", ["18%"]), "right", "Is the citation taken off before the answer is compared?"),
+    (("eighteen per cent", ["18%", "18 percent"]), "right", "Are values compared as values? metrics.exact_match does."),
+    (("15% [2]", ["18%"]), "wrong", "Is the answer compared with the accepted ones?"),
+    (("I don't know.", ["18%"]), "refused", "The documents hold an answer here."),
+    (("I don't know.", []), "right", "What is the right thing to say where the documents hold no answer?"),
+    (("18% [1]", []), "wrong", "The documents hold no answer here."),
+    (("The passages do not say.", []), "right", "A refusal can be worded in many ways; parse_answer knows them."),
 )
 
 
@@ -30,11 +30,11 @@ def which_replies_are_right(answer: Any) -> str | None:
     accepted = first_question().accepted()
     right = {k for k, reply in REPLIES.items() if metrics.exact_match(parse_answer(reply).text, accepted)}
     chosen = set(answer.lower()) & set(REPLIES)
-    if chosen == right:
-        return None
     if right - chosen:
         return "At least one more counts as right: values are compared as values, in whatever way they are written."
-    return "At least one of these does not count: an answer may not say more, or less, than an accepted one."
+    if chosen - right:
+        return "At least one of these does not count: an answer may not say more, or less, than an accepted one."
+    return None
 
 
 @exercise("00.2")
@@ -48,24 +48,13 @@ def interest_on_late_payments(answer: Any) -> str | None:
     return "That is not the interest of this contract. Ask in other words, for example what is due on late payments."
 
 
-@exercise("00.3")
+@exercise("00.3", function=True)
 def verdicts_on_replies(answer: Any) -> str | None:
-    if not callable(answer):
-        return "Give the function itself: answer_3 = verdict."
-    for reply, accepted, due, hint in _CASES:
-        said = answer(reply, accepted)
-        if said not in ("right", "wrong", "refused"):
-            return f'verdict({reply!r}, {accepted!r}) gives {said!r}: it must be "right", "wrong" or "refused".'
-        if said != due:
-            return f"verdict({reply!r}, {accepted!r}) gives {said!r}. {hint}"
-    return None
+    hint = tried(answer, _CASES)
+    return hint and f'{hint} (A verdict must be "right", "wrong" or "refused".)'
 
 
-@exercise("00.4")
-def what_training_on_the_same_contracts_shows(answer: Any) -> str | None:
-    hints = {
-        "a": "What would a hundred such questions say about the contract that comes in tomorrow?",
-        "c": "Does the conclusion follow from these questions, for a model of any size?",
-        "d": "Models do keep facts from training. For which contracts would that help her?",
-    }
-    return choice(answer, "b", hints)
+# What training on the same contracts shows.
+choices("00.4", "b", a="What would a hundred such questions say about the contract that comes in tomorrow?",
+        c="Does the conclusion follow from these questions, for a model of any size?",
+        d="Models do keep facts from training. For which contracts would that help her?")  # fmt: skip

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from labkit import metrics, models, paths, rag
-from labkit.exercises.checking import choice, exercise, letter_of
-from labkit.exercises.dev_archive import documents, lookups, near
+from labkit.exercises.checking import Numbers, choice, choices, exercise, number
+from labkit.exercises.dev_archive import documents, lookups
 
 TOP_K = 3
 # Exercise 01.1: the rise from which each letter holds.
@@ -18,34 +18,25 @@ _BANDS = {"a": -1.0, "b": 0.1, "c": 0.4}
 
 @exercise("01.1")
 def rise_within_the_contract(answer: Any) -> str | None:
-    letter = letter_of(answer)
-    if letter not in _BANDS:
-        return "Give one of the letters a to c."
     rise = _evidence(_index(), within=True) - _evidence(_index())
-    if letter == max(name for name, start in _BANDS.items() if rise >= start):
-        return None
-    return (
+    hint = (
         "Compute it: `index.retrieve` takes `within`, for each question a list of the documents to search in, "
         "here [question.cluster]."
     )
+    right = max(name for name, start in _BANDS.items() if rise >= start)
+    return choice(answer, right, dict.fromkeys(_BANDS, hint), "a to c")
 
 
-@exercise("01.2")
-def evidence_with_titles(answer: Any) -> str | None:
-    if near(answer, _evidence(_titled())):
-        return None
-    if near(answer, _evidence(_index())):
-        return "That is the share without titles: is the index made of the chunks that rag.add_headers gives?"
-    return (
-        "Give the share of the evidence in the first three chunks, for the lookups alone, with the titles of the "
-        "documents as headers and joined=False."
-    )
+@number("01.2", "Give the share of the evidence in the first three chunks, for the lookups alone, with the titles of "
+                "the documents as headers and joined=False.")  # fmt: skip
+def evidence_with_titles() -> Numbers:
+    yield _evidence(_titled()), None
+    without = "That is the share without titles: is the index made of the chunks that rag.add_headers gives?"
+    yield _evidence(_index()), without
 
 
-@exercise("01.3")
+@exercise("01.3", function=True)
 def nearest_rows(answer: Any) -> str | None:
-    if not callable(answer):
-        return "Give the function itself: answer_3 = top_k."
     rng = np.random.default_rng(1)
     for rows, k in ((6, 6), (40, 5), (40, 1)):
         query = 3 * rng.normal(size=8)
@@ -59,26 +50,22 @@ def _compare(given: list[int], query: np.ndarray, matrix: np.ndarray, k: int) ->
     """What is wrong with the rows given, or None."""
     products = matrix @ query
     cosines = products / np.linalg.norm(matrix, axis=1)
-    right, by_product = (np.argsort(-scores, kind="stable")[:k].tolist() for scores in (cosines, products))
+    right, by_product, worst = (np.argsort(-s, kind="stable")[:k].tolist() for s in (cosines, products, -cosines))
     if given == right:
         return None
     if len(given) != k:
         return f"With k = {k} it gives {len(given)} rows."
     if given == by_product:
         return "It ranks by the product of the vectors, so long vectors win. What else does a cosine take into account?"
-    if given in (right[::-1], np.argsort(cosines, kind="stable")[:k].tolist()):
+    if given in (right[::-1], worst):
         return "Which end of the order is the best one?"
     return f"Of {len(matrix)} rows it gives {given}, which are not the {k} with the largest cosine, best first."
 
 
-@exercise("01.4")
-def what_a_threshold_does(answer: Any) -> str | None:
-    hints = {
-        "a": "Look at the five scores and at that of the evidence. Which threshold lies between them?",
-        "b": "The threshold works on the embedder's scores. Does the language model see them?",
-        "d": "Where a threshold is chosen does not change what scores it has to separate (and test stays closed).",
-    }
-    return choice(answer, "c", hints)
+# What a threshold does.
+choices("01.4", "c", a="Look at the five scores and at that of the evidence. Which threshold lies between them?",
+        b="The threshold works on the embedder's scores. Does the language model see them?",
+        d="Where a threshold is chosen does not change what scores it must separate. Test stays closed.")  # fmt: skip
 
 
 @cache
@@ -90,7 +77,7 @@ def _index() -> rag.VectorIndex:
 @cache
 def _titled() -> rag.VectorIndex:
     """The same with each document's title as a header."""
-    headed = rag.add_headers(_index().chunks, {d.id: d.title for d in documents()})
+    headed = rag.add_headers(_index().chunks, rag.titles(documents()))
     return rag.VectorIndex(headed, _index().embedder, joined=False)
 
 
@@ -99,5 +86,4 @@ def _evidence(index: rag.VectorIndex, within: bool = False) -> float:
     asked = lookups()
     hits = index.retrieve([q.question for q in asked], TOP_K, [[q.cluster] for q in asked] if within else None)
     found = [[rag.span_of(h.node) for h in row] for row in hits]
-    shares = [metrics.evidence_in_prompt(q.evidence, spans) or 0.0 for q, spans in zip(asked, found, strict=True)]
-    return float(np.mean(shares))
+    return float(np.mean([metrics.evidence_in_prompt(q.evidence, f) or 0.0 for q, f in zip(asked, found, strict=True)]))

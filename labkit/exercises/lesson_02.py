@@ -7,16 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from labkit import corpus, models, paths, rag
-from labkit.exercises.checking import choice, exercise, letter_of
-from labkit.exercises.dev_archive import (
-    dense,
-    documents,
-    found,
-    lookups,
-    mean,
-    near,
-)
+from labkit import corpus, metrics, models, paths, rag
+from labkit.exercises.checking import Numbers, choice, choices, exercise, number
+from labkit.exercises.dev_archive import dense, documents, lookups, mean
 
 
 def _evidence_found(index: rag.VectorIndex) -> float:
@@ -33,28 +26,20 @@ def _with_headers(headers: dict[str, str] | None) -> rag.VectorIndex:
 
 @exercise("02.1")
 def titles_of_other_documents(answer: Any) -> str | None:
-    letter = letter_of(answer)
-    if letter not in ("a", "b", "c"):
-        return "Give one of the letters a to c."
     archive = documents()
     after = [*archive[1:], archive[0]]
     wrong = _evidence_found(_with_headers({d.id: other.title for d, other in zip(archive, after, strict=True)}))
     gain = wrong - _evidence_found(_with_headers(None))
-    if letter == ("b" if abs(gain) <= 0.01 else "a" if gain > 0 else "c"):
-        return None
-    return "Which chunks are now near a question that names a contract? Then try it: measure both."
+    hint = "Which chunks are now near a question that names a contract? Then try it: measure both."
+    return choice(answer, "b" if abs(gain) <= 0.01 else "a" if gain > 0 else "c", dict.fromkeys("abc", hint), "a to c")
 
 
-@exercise("02.2")
-def longer_headers(answer: Any) -> str | None:
-    if near(answer, _evidence_found(_with_headers(rag.document_headers(documents(), words=80))), 0.002):
-        return None
-    if near(answer, _evidence_found(dense()), 0.002):
-        return "That is the figure for the headers as they were: add those made with words=80 to the clauses."
-    return (
-        "Add the headers to the clauses by rag.add_headers, index them with joined=False, and average over all lookups "
-        "with top_k=3."
-    )
+@number("02.2", "Add the headers to the clauses by rag.add_headers, index them with joined=False, and average over all "
+                "lookups with top_k=3.", 0.002)  # fmt: skip
+def longer_headers() -> Numbers:
+    yield _evidence_found(_with_headers(rag.document_headers(documents(), words=80))), None
+    as_before = "That is the figure for the headers as they were: add those made with words=80 to the clauses."
+    yield _evidence_found(dense()), as_before
 
 
 def _parallel(a: np.ndarray, b: np.ndarray) -> bool:
@@ -72,27 +57,26 @@ def _unit_vectors(texts: Sequence[str]) -> np.ndarray:
 @exercise("02.3")
 def hyde_of_several_passages(answer: Any) -> str | None:
     question = "When does the notice period end?"
+    asked = _unit_vectors([question])[0]
     for count in (1, 2, 3, 0):
         passages = [f"The notice period is {n} months." for n in range(1, count + 1)]
         vector = np.asarray(answer(question, list(passages), _unit_vectors), dtype=float)
         if vector.shape != (16,):
             return f"Give one vector, as long as a row of what `embed` gives; yours has the shape {vector.shape}."
-        asked = _unit_vectors([question])[0]
-        if count == 0:
-            return None if _parallel(vector, asked) else "Without any passage, give the vector of the question."
         made_up = _unit_vectors(passages)
-        if _parallel(vector, made_up.sum(axis=0)):
-            return f"With {count} passages, the question has no part in your vector."
-        if _parallel(vector, asked):
-            return f"With {count} passages, your vector is that of the question alone."
-        if count > 1 and _parallel(vector, asked + made_up.mean(axis=0)):
-            return "The question weighs as much as all the passages together: it should count as much as each of them."
-        if count > 1 and _parallel(vector, asked + made_up[0]):
-            return f"With {count} passages, only the first has a part in your vector."
-        if not _parallel(vector, asked + made_up.sum(axis=0)):
-            return (
-                f"With {count} passages the texts do not all count the same. Compare with `hyde_vector` of the lesson."
-            )
+        if _parallel(vector, asked + made_up.sum(axis=0)):
+            continue
+        if count == 0:
+            return "Without any passage, give the vector of the question."
+        mistakes = (
+            (made_up.sum(axis=0), "the question has no part in your vector."),
+            (asked, "your vector is that of the question alone."),
+            (asked + made_up.mean(axis=0), "the question weighs as much as all the passages together."),
+            (asked + made_up[0], "only the first has a part in your vector."),
+        )
+        otherwise = "the texts do not all count the same. Compare with `hyde_vector` of the lesson."
+        hint = next((hint for wrong, hint in mistakes if _parallel(vector, wrong)), otherwise)
+        return f"With {count} passages, {hint}"
     return None
 
 
@@ -109,11 +93,12 @@ def followup_in_full(answer: Any) -> str | None:
     return "The evidence is not among the first five: name the contract as the earlier question does."
 
 
-@exercise("02.5")
-def words_bridged_at_least_cost(answer: Any) -> str | None:
-    hints = {
-        "a": "Count the generations in a month: how many does the archive take, how many do the questions?",
-        "c": "Do these questions ask for several things at once?",
-        "d": "A header says which document is meant. Is that what is hard here?",
-    }
-    return choice(answer, "b", hints)
+def found(index: rag.VectorIndex, question: str, evidence: Sequence[corpus.Span]) -> bool:
+    """Whether a piece of evidence is in one of the first five chunks."""
+    return any(metrics.covers(rag.span_of(h.node), e) for h in index.retrieve([question], 5)[0] for e in evidence)
+
+
+# Words bridged at least cost.
+choices("02.5", "b", a="Count the generations in a month: how many does the archive take, how many do the questions?",
+        c="Do these questions ask for several things at once?",
+        d="A header says which document is meant. Is that what is hard here?")  # fmt: skip

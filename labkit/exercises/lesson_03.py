@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 from labkit import rag
-from labkit.exercises.checking import choice, exercise
-from labkit.exercises.dev_archive import documents, hybrid, lookups, near
+from labkit.exercises.checking import Numbers, choices, exercise, number
+from labkit.exercises.dev_archive import documents, hybrid, lookups
 from labkit.rag.retrieval import Retriever
 from labkit.replies import parse_answer
 
@@ -16,14 +16,10 @@ from labkit.replies import parse_answer
 CONSTANT = 60
 
 
-def _last_rank() -> int:
-    """Down to which rank a chunk of two lists comes before one that is first in a single list, ranks from 1."""
-    return max(rank for rank in range(1, 1000) if 2 / (CONSTANT + rank) > 1 / (CONSTANT + 1))
-
-
 @exercise("03.1")
 def two_middling_places(answer: Any) -> str | None:
-    rank, last = float(answer), _last_rank()
+    # Ranks from 1, down to which a chunk of two lists comes before one that is first in a single list.
+    rank, last = float(answer), max(r for r in range(1, 1000) if 2 / (CONSTANT + r) > 1 / (CONSTANT + 1))
     if rank == last:
         return None
     if rank == last + 1:
@@ -36,8 +32,9 @@ def two_middling_places(answer: Any) -> str | None:
     )
 
 
+_Case = tuple[list[list[str]], list[float], int]
 # Lists, weights and constant that a student's fusion is called with.
-_CASES: tuple[tuple[list[list[str]], list[float], int], ...] = (
+_CASES: tuple[_Case, ...] = (
     ([["a", "b", "c"], ["c", "b", "d"]], [1, 1], 60),
     ([["a", "b", "c"], ["d", "e", "f"]], [1, 2], 60),
     ([["a", "b", "c"], ["c", "a", "b"], ["b", "c", "a"]], [3, 1, 2], 60),
@@ -61,28 +58,27 @@ def _is_ordered(given: Sequence[str], scores: dict[str, float]) -> bool:
     return all(scores[a] >= scores[b] - 1e-9 for a, b in pairwise(given))
 
 
-@exercise("03.2")
+@exercise("03.2", function=True)
 def fusion_with_weights(answer: Any) -> str | None:
-    if not callable(answer):
-        return "Give the function itself: answer_2 = weighted."
-    for lists, weights, k in _CASES:
+    for case in _CASES:
+        lists, weights, k = case
         given = answer([list(ranked) for ranked in lists], list(weights), k)
         if given is None:
             return "The function returns nothing: end it with return."
-        given, scores = list(given), weighted_fusion(lists, weights, k)
-        if not given:
-            return "It gives an empty list: go through every list, and through every chunk of it."
-        if sorted(given) != sorted(scores):
-            return f"For {lists} it gives {given}: every chunk that is in any list should be there once."
-        if not _is_ordered(given, scores):
-            return _fusion_hint(given, (lists, weights, k), scores)
+        if hint := _fusion_hint(list(given), case, weighted_fusion(lists, weights, k)):
+            return hint
     return None
 
 
-def _fusion_hint(
-    given: Sequence[str], case: tuple[Sequence[Sequence[str]], Sequence[float], int], scores: dict[str, float]
-) -> str:
+def _fusion_hint(given: Sequence[str], case: _Case, scores: dict[str, float]) -> str | None:
+    """What is wrong with the order given, or None."""
     lists, weights, k = case
+    if not given:
+        return "It gives an empty list: go through every list, and through every chunk of it."
+    if sorted(given) != sorted(scores):
+        return f"For {lists} it gives {given}: every chunk that is in any list should be there once."
+    if _is_ordered(given, scores):
+        return None
     if _is_ordered(given[::-1], scores):
         return "It gives the worst first."
     if _is_ordered(given, weighted_fusion(lists, [1] * len(weights), k)):
@@ -94,9 +90,9 @@ def _evidence(retriever: Retriever, top_k: int) -> float:
     """Share of the evidence of the lookups in the first passages; no model is needed for it."""
     asked = lookups()
     lists = retriever.retrieve([q.question for q in asked], top_k)
+    nothing = parse_answer("")
     results = [
-        rag.Result(q.question, tuple(hits), len(hits), "", parse_answer(""), 0)
-        for q, hits in zip(asked, lists, strict=True)
+        rag.Result(q.question, tuple(hits), len(hits), "", nothing, 0) for q, hits in zip(asked, lists, strict=True)
     ]
     shares = [share for share in rag.evidence_in_prompt(asked, results) if share is not None]
     return sum(shares) / len(shares)
@@ -108,27 +104,17 @@ def gain_by_routing(top_k: int) -> float:
     return _evidence(routed, top_k) - _evidence(hybrid(), top_k)
 
 
-@exercise("03.3")
-def routing_with_one_passage(answer: Any) -> str | None:
-    given, gain = float(answer), gain_by_routing(1)
-    if near(given, gain):
-        return None
-    if near(given, -gain):
-        return "The other way round: routed less hybrid."
-    if near(given, gain_by_routing(3)):
-        return "That is the gain with three passages in the prompt: give `evidence` its second argument."
-    if near(given, _evidence(hybrid(), 1)) or near(given, gain + _evidence(hybrid(), 1)):
-        return "That is the share of one search: give the difference of the two."
-    return "`evidence(retriever, top_k)` gives a share: once for rag.Routed(hybrid, by_title), once for hybrid."
+@number("03.3", "`evidence(retriever, top_k)` gives a share: once for rag.Routed(hybrid, by_title), once for hybrid.")
+def routing_with_one_passage() -> Numbers:
+    gain = gain_by_routing(1)
+    yield gain, None
+    yield -gain, "The other way round: routed less hybrid."
+    yield gain_by_routing(3), "That is the gain with three passages in the prompt: give `evidence` its second argument."
+    for share in (_evidence(hybrid(), 1), _evidence(hybrid(), 1) + gain):
+        yield share, "That is the share of one search: give the difference of the two."
 
 
-_ROUTERS = {
-    "a": "All titles are alike here: what could a search among them tell apart?",
-    "b": "It did well where questions name a kind and a date. What do users of this archive name?",
-    "d": "True of a wrong route, but several documents may be kept. Is there a line that holds what users ask by?",
-}
-
-
-@exercise("03.4")
-def router_for_like_titles(answer: Any) -> str | None:
-    return choice(answer, "c", _ROUTERS)
+# A router for titles that are alike.
+choices("03.4", "c", a="All titles are alike here: what could a search among them tell apart?",
+        b="It did well where questions name a kind and a date. What do users of this archive name?",
+        d="True of a wrong route, but several may be kept. Is there a line that holds what users ask by?")  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from labkit import rag
-from labkit.exercises.checking import choice, exercise, letter_of
+from labkit.exercises.checking import Numbers, choice, choices, exercise, number
 from labkit.exercises.dev_archive import dense, hybrid, lookups, mean, near, tuned_index
 
 
@@ -16,26 +16,21 @@ def what_is_left_of_mmr(answer: Any) -> str | None:
     index = tuned_index()
     plain, diverse = mean(lookups(), index), mean(lookups(), index, rag.MMR(index.embedder, weight=1, depth=10))
     letter = "b" if near(diverse, plain) else "a" if diverse > plain else "c"
-    given = letter_of(answer)
-    if given not in ("a", "b", "c"):
-        return "Give one of the letters a to c."
-    return None if given == letter else "Put weight=1 into the line of `mmr` that makes the score: which term is left?"
+    hint = "Put weight=1 into the line of `mmr` that makes the score: which term is left?"
+    return choice(answer, letter, dict.fromkeys("abc", hint), "a to c")
 
 
-@exercise("04.2")
-def second_look_without_training(answer: Any) -> str | None:
+@number("04.2", "`look` takes a name, the search and a stage, rag.EmbedderRerank(embedder, depth=20); `evidence` takes "
+                "the run.")  # fmt: skip
+def second_look_without_training() -> Numbers:
+    def evidence(*post: rag.EmbedderRerank) -> float:
+        return mean(lookups(), hybrid(), *post)
+
     untrained, trained = dense().embedder, tuned_index().embedder
-    if near(answer, mean(lookups(), hybrid(), rag.EmbedderRerank(untrained, 20))):
-        return None
-    if near(answer, mean(lookups(), hybrid(), rag.EmbedderRerank(trained, 20))):
-        return "That is the tuned embedder: give `embedder` to rag.EmbedderRerank."
-    if near(answer, mean(lookups(), hybrid(), rag.EmbedderRerank(untrained, 5))):
-        return "That is the figure of depth 5: let it see twenty."
-    if near(answer, mean(lookups(), hybrid())):
-        return "That is the hybrid search without reranking: put the stage behind it."
-    return (
-        "`look` takes a name, the search and a stage, rag.EmbedderRerank(embedder, depth=20); `evidence` takes the run."
-    )
+    yield evidence(rag.EmbedderRerank(untrained, 20)), None
+    yield evidence(rag.EmbedderRerank(trained, 20)), "That is the tuned embedder: give rag.EmbedderRerank `embedder`."
+    yield evidence(rag.EmbedderRerank(untrained, 5)), "That is the figure of depth 5: let it see twenty."
+    yield evidence(), "That is the hybrid search without reranking: put the stage behind it."
 
 
 # The documents of chunks, best first, as `document_first` is tried on them.
@@ -50,10 +45,8 @@ def votes(documents: Sequence[str]) -> list[int]:
     return sorted(range(len(documents)), key=lambda place: documents[place] != winner)
 
 
-@exercise("04.3")
+@exercise("04.3", function=True)
 def chunks_vote_for_their_document(answer: Any) -> str | None:
-    if not callable(answer):
-        return "Give the function itself: answer_3 = document_first."
     for documents in map(list, _LISTS):
         given = answer(list(documents))
         if given is None:
@@ -72,13 +65,8 @@ def chunks_vote_for_their_document(answer: Any) -> str | None:
     return None
 
 
-_SAMPLES = {
-    "a": "They show how many right answers are thrown away. What do they say about the wrong ones that pass?",
-    "b": "They show how many wrong answers pass. What do they say about the right ones that are thrown away?",
-    "d": "With greedy decoding the judge says the same each time. And do doubtful cases stand for all?",
-}
-
-
-@exercise("04.4")
-def answers_to_check_by_hand(answer: Any) -> str | None:
-    return choice(answer, "c", _SAMPLES)
+# Answers to check by hand.
+choices("04.4", "c",
+        a="They show how many right answers are thrown away. What do they say about the wrong ones that pass?",
+        b="They show how many wrong answers pass. What do they say about the right ones that are thrown away?",
+        d="With greedy decoding the judge says the same each time. And do doubtful cases stand for all?")  # fmt: skip

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from labkit import bench, corpus, rag
-from labkit.exercises.checking import choice, exercise
+from labkit.exercises.checking import Numbers, choices, exercise, number, tried
 from labkit.exercises.dev_archive import documents, lookup_pipeline
 
 KINDS = ("lookup", "amended", "compare", "multihop", "list")
@@ -52,98 +51,67 @@ def _strangers_linked(closeness: float) -> tuple[int, int]:
     return errors, sum(linker.link(name) is not None for name in strangers)
 
 
-@exercise("05.2")
-def strangers_taken_for_another(answer: Any) -> str | None:
-    count = float(answer)
+@number("05.2", "Give closeness=0.6 to rag.Linker, run the cell again, and read its second line.")
+def strangers_taken_for_another() -> Numbers:
     errors, strangers = _strangers_linked(0.6)
-    if count == strangers:
-        return None
-    if count == _strangers_linked(0.88)[1]:
-        return "Nothing has changed: is it the linker with the new closeness that was counted?"
-    if count == errors:
-        return "These are the typing errors. Count the names that the linker should not know."
-    return "Give closeness=0.6 to rag.Linker, run the cell again, and read its second line."
-
-
-class _Patient(dict[str, list[tuple[str, str]]]):
-    """A dictionary graph that gives up when it is asked too often."""
-
-    def __init__(self, facts: dict[str, list[tuple[str, str]]]) -> None:
-        super().__init__(facts)
-        self.asked = 0
-
-    def _count(self) -> None:
-        self.asked += 1
-        if self.asked > _PATIENCE:
-            raise _WalksInACircle
-
-    def __getitem__(self, key: str) -> list[tuple[str, str]]:
-        self._count()
-        return super().__getitem__(key)
-
-    def __missing__(self, key: str) -> list[tuple[str, str]]:
-        return []  # as a defaultdict, such as the lesson's `facts`
-
-    def __contains__(self, key: object) -> bool:
-        self._count()
-        return super().__contains__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self._count()
-        return super().get(key, default)
-
-
-class _WalksInACircle(Exception):
-    """Ownership was followed round and round."""
+    yield strangers, None
+    yield _strangers_linked(0.88)[1], "Nothing has changed: is it the linker with the new closeness that was counted?"
+    yield errors, "These are the typing errors. Count the names that the linker should not know."
 
 
 _Graph = dict[str, list[tuple[str, str]]]
+
+
+def _counted(method: Any) -> Any:
+    """A method of a dictionary graph that gives up when it is asked too often."""
+
+    def ask(graph: _Patient, *given: Any) -> Any:
+        graph.asked += 1
+        if graph.asked > _PATIENCE:
+            raise RecursionError("Ownership was followed round and round.")
+        return method(graph, *given)
+
+    return ask
+
+
+class _Patient(dict[str, list[tuple[str, str]]]):
+    """A dictionary graph, such as the lesson's `facts`, that can tell when it is walked in a circle."""
+
+    asked = 0
+    __getitem__, __contains__, get = map(_counted, (dict.__getitem__, dict.__contains__, dict.get))
+
+    def __missing__(self, key: str) -> list[tuple[str, str]]:
+        return []  # as a defaultdict
+
+
 _UP = "parent company"
-_CHAIN: _Graph = {
-    "Reed": [("seat", "Ghent"), (_UP, "Rush"), ("chief executive", "Ida Vos")],
-    "Rush": [("former name", "Sedge"), (_UP, "Fen")],
-    "Fen": [("seat", "Lille")],
-    "Moss": [("finance director", "Jo Blum"), ("seat", "Bonn")],
-}
-_CIRCLE: _Graph = {"Oak": [(_UP, "Elm")], "Elm": [(_UP, "Ash")], "Ash": [(_UP, "Elm"), ("seat", "Turku")]}
-_SELF: _Graph = {"Yew": [(_UP, "Yew")]}
-# Graph, company, top of its group, and what to look at where it is not found.
+_CHAIN = _Patient(
+    Reed=[("seat", "Ghent"), (_UP, "Rush"), ("chief executive", "Ida Vos")],
+    Rush=[("former name", "Sedge"), (_UP, "Fen")],
+    Fen=[("seat", "Lille")],
+    Moss=[("finance director", "Jo Blum"), ("seat", "Bonn")],
+)
+_CIRCLE = _Patient(Oak=[(_UP, "Elm")], Elm=[(_UP, "Ash")], Ash=[(_UP, "Elm"), ("seat", "Turku")])
+_SELF = _Patient(Yew=[(_UP, "Yew")])
+# Graph and company, top of its group, and what to look at where it is not found.
 _CASES = (
-    (_CHAIN, "Reed", "Fen", "One step up is not the top: go on until a company has no parent."),
-    (_CHAIN, "Moss", "Moss", "A company without a parent is itself the top: follow no other relation."),
-    (_CHAIN, "Fern", "Fern", "A company that the graph says nothing about is itself the top."),
-    (_CIRCLE, "Oak", "Ash", "In a circle return the last company that had not been seen before."),
-    (_SELF, "Yew", "Yew", "A company may be given as its own parent: that is a circle as well."),
+    ((_CHAIN, "Reed"), "Fen", "One step up is not the top: go on until a company has no parent."),
+    ((_CHAIN, "Moss"), "Moss", "A company without a parent is itself the top: follow no other relation."),
+    ((_CHAIN, "Fern"), "Fern", "A company that the graph says nothing about is itself the top."),
+    ((_CIRCLE, "Oak"), "Ash", "In a circle return the last company that had not been seen before."),
+    ((_SELF, "Yew"), "Yew", "A company may be given as its own parent: that is a circle as well."),
 )
 
 
-@exercise("05.3")
+@exercise("05.3", function=True)
 def top_of_the_group(answer: Any) -> str | None:
-    if not callable(answer):
-        return "Give the function itself, top_of_group, not what it returns."
-    return next((hint for case in _CASES if (hint := _tried(answer, *case)) is not None), None)
-
-
-def _tried(function: Callable[..., Any], facts: _Graph, company: str, top: str, hint: str) -> str | None:
-    """The hint where the function does not find the top of a group."""
-    graph = _Patient({name: list(rows) for name, rows in facts.items()})
     try:
-        found = function(graph, company)
-    except (_WalksInACircle, RecursionError):
+        return tried(answer, _CASES)
+    except RecursionError:
         return "It never comes to an end where ownership runs in a circle: keep the companies that were seen."
-    if found is None:
-        return "It returns nothing: end with return."
-    return None if found == top else hint
 
 
-_HINTS = {
-    "a": "That extracts two hundred contracts for twenty questions. How many of them are ever asked about?",
-    "b": "The break-even was that of a whole archive. What does one contract cost, and for how long do its "
-    "triples serve?",
-    "d": "The extractor copies values that it has never seen: look at what was exchanged in its training.",
-}
-
-
-@exercise("05.4")
-def when_to_extract(answer: Any) -> str | None:
-    return choice(answer, "c", _HINTS)
+# When to extract.
+choices("05.4", "c", a="That extracts two hundred contracts for twenty questions. How many are ever asked about?",
+        b="The break-even was that of an archive. What does one contract cost, and how long do its triples serve?",
+        d="The extractor copies values that it has never seen: what was exchanged in its training?")  # fmt: skip

@@ -7,22 +7,19 @@ from functools import cache
 from typing import Any
 
 from labkit import bench
-from labkit.exercises.checking import choice, exercise
+from labkit.exercises.checking import Numbers, choices, exercise, number, tried
 from labkit.exercises.dev_archive import lookup_pipeline, near, reading
 
 
-@exercise("06.1")
-def lists_without_an_error(answer: Any) -> str | None:
+@number("06.1", "How likely is it that the first value is right and the second as well? Go on like this for all of "
+                "them.", 0.01)  # fmt: skip
+def lists_without_an_error() -> Numbers:
     share, contracts = 19 / 20, 9
-    if near(answer, share**contracts, 0.01):
-        return None
-    if near(answer, share):
-        return "That is the share of single values. A list is right only where all of its values are."
-    if near(answer, 1 - share**contracts, 0.01):
-        return "That is the share of lists with at least one wrong value."
-    if near(answer, 1 - contracts * (1 - share), 0.01):
-        return "Subtracting one error for each contract counts lists with two errors twice. Which operation fits 'and'?"
-    return "How likely is it that the first value is right and the second as well? Go on like this for all of them."
+    added = "Subtracting one error for each contract counts lists with two errors twice. Which operation fits 'and'?"
+    yield share**contracts, None
+    yield share, "That is the share of single values. A list is right only where all of its values are."
+    yield 1 - share**contracts, "That is the share of lists with at least one wrong value."
+    yield 1 - contracts * (1 - share), added
 
 
 @cache
@@ -35,51 +32,41 @@ def _refusing_below(floor: float) -> tuple[float, float]:
 @exercise("06.2")
 def look_up_that_refuses_more(answer: Any) -> str | None:
     first, second = (float(value) for value in answer)
-    refused, right = _refusing_below(0.3)
-    if near(first, refused) and near(second, right):
+
+    def given(wanted: tuple[float, float]) -> bool:
+        return near(first, wanted[0]) and near(second, wanted[1])
+
+    if given(_refusing_below(0.3)):
         return None
-    if near(first, right) and near(second, refused):
+    if given(_refusing_below(0.3)[::-1]):
         return "These are the two numbers, in the other order: the refusals first."
-    usual = _refusing_below(0.05)
-    if near(first, usual[0]) and near(second, usual[1]):
+    if given(_refusing_below(0.05)):
         return "Nothing has changed: is it the pipeline with the new threshold (floor) that was measured?"
     return "Measure the new pipeline with bench.measure over `plain`; bench.mean(run, metric).value gives each number."
 
 
 # Day and value, the contract first; the day asked for; what held then; what to look at where the answer differs.
 _STATED = [("2023-01-10", "30 days"), ("2023-06-01", "45 days"), ("2024-02-01", "60 days")]
-_HELD: list[tuple[list[tuple[str, str]], str, str | None, str]] = [
-    (_STATED, "2025-01-01", "60 days", "the day comes after all texts, so the newest value holds"),
-    (_STATED, "2023-12-31", "45 days", "texts that come after the day do not count"),
-    (_STATED[::-1], "2023-12-31", "45 days", "the pairs may come in any order: go by their days"),
-    (_STATED, "2023-06-01", "45 days", "an amendment holds from its own day on"),
-    (_STATED, "2022-12-31", None, "no text is as old as that"),
-    ([], "2024-01-01", None, "nothing is stated at all"),
-    ([*_STATED, ("2024-02-01", "90 days")], "2024-03-01", "contested", "the two newest texts differ"),
-    ([*_STATED, ("2024-02-01", "60 days")], "2024-03-01", "60 days", "the two newest texts set the same value"),
-    ([*_STATED, ("2023-06-01", "50 days")], "2024-03-01", "60 days", "only an older day has two values"),
-    ([*_STATED, ("2024-02-01", "90 days")], "2024-01-01", "45 days", "the two texts that differ come after the day"),
-]  # fmt: skip
+_HELD: list[tuple[tuple[list[tuple[str, str]], str], str | None, str]] = [
+    ((_STATED, "2025-01-01"), "60 days", "the day comes after all texts, so the newest value holds."),
+    ((_STATED, "2023-12-31"), "45 days", "texts that come after the day do not count."),
+    ((_STATED[::-1], "2023-12-31"), "45 days", "the pairs may come in any order: go by their days."),
+    ((_STATED, "2023-06-01"), "45 days", "an amendment holds from its own day on."),
+    ((_STATED, "2022-12-31"), None, "no text is as old as that."),
+    (([], "2024-01-01"), None, "nothing is stated at all."),
+    (([*_STATED, ("2024-02-01", "90 days")], "2024-03-01"), "contested", "the two newest texts differ."),
+    (([*_STATED, ("2024-02-01", "60 days")], "2024-03-01"), "60 days", "the two newest texts set the same value."),
+    (([*_STATED, ("2023-06-01", "50 days")], "2024-03-01"), "60 days", "only an older day has two values."),
+    (([*_STATED, ("2024-02-01", "90 days")], "2024-01-01"), "45 days", "the two that differ come after the day."),
+]
 
 
-@exercise("06.3")
+@exercise("06.3", function=True)
 def value_on_a_day(answer: Any) -> str | None:
-    if not callable(answer):
-        return "Give the function itself, without brackets: labkit.check calls it."
-    for stated, day, held, why in _HELD:
-        pairs = list(stated)
-        if answer(pairs, day) != held:
-            return f"With {stated} and the day {day!r} it does not return what held then: {why}."
-        if pairs != stated:
-            return "It changes the list that it was given: work on a copy, such as sorted(stated) makes."
-    return None
+    return tried(answer, _HELD)
 
 
-@exercise("06.4")
-def where_extraction_pays_least(answer: Any) -> str | None:
-    hints = {
-        "a": "The same few values, from thousands of documents, every day. How often is each extraction used?",
-        "b": "Six fields are a schema that is known beforehand, and every invoice has them.",
-        "d": "Few documents, but the values in force depend on all sixty of them. How would reading find the newest?",
-    }
-    return choice(answer, "c", hints)
+# Where extraction pays least.
+choices("06.4", "c", a="The same few values, from thousands of documents, every day. How often is each one used?",
+        b="Six fields are a schema that is known beforehand, and every invoice has them.",
+        d="Few documents, but the values in force depend on all sixty. How would reading find the newest?")  # fmt: skip

@@ -7,9 +7,7 @@ from functools import cache
 from typing import Any
 
 from labkit import corpus, paths, questions, rag
-from labkit.corpus import Question
-from labkit.exercises.checking import choice, exercise
-from labkit.exercises.dev_archive import near
+from labkit.exercises.checking import Numbers, choice, choices, exercise, number, tried
 
 _TASKS = {"a": "lookup", "b": "classify", "c": "draft", "d": "summarise"}
 
@@ -47,37 +45,25 @@ def task_that_learns_most(answer: Any) -> str | None:
     return choice(answer, right, hints)
 
 
-def _is_remembered(question: Question) -> bool:
-    return question.task in ("lookup", "amended", "unanswerable")
-
-
 @cache
 def _memory_share(copies: int) -> float:
     """Share of the learned tokens that come from memory, where each fact is asked so many times."""
     count = rag.count_tokens
     reading = sum(count(p.reply) for p in _prompts())
-    asked = [p.question.answer or p.reply for p in _prompts() if _is_remembered(p.question)]
-    memory = copies * sum(map(count, asked))
+    remembered = [p for p in _prompts() if p.question.task in ("lookup", "amended", "unanswerable")]
+    memory = copies * sum(count(p.question.answer or p.reply) for p in remembered)
     kept = [r for r in questions.load(paths.shipped_results() / "written_questions.jsonl") if r.dropped is None]
     times = Counter(row.question for row in kept)
     written = sum(count(f"{r.answer} [1]") + 2 * count(r.answer or "") * (times[r.question] == 1) for r in kept)
     return memory / (reading + memory + written)
 
 
-@exercise("07.2")
-def memory_asked_once(answer: Any) -> str | None:
-    share = float(answer)
-    if near(share, _memory_share(1)):
-        return None
-    if near(share, _memory_share(4)):
-        return "That is the share in the lesson's mix. Is it course_examples(copies=1) that was weighed?"
-    if near(share, _memory_share(4) / 4, 0.01):
-        return "A quarter of its tokens is not a quarter of the share: the total becomes smaller as well."
-    if share > 1:
-        return "Give a share between 0 and 1."
-    return (
-        "weights(course_examples(copies=1) + written_examples(copies=2)) has a column `share`; read the row of memory."
-    )
+@number("07.2", "Give a share between 0 and 1: weights(course_examples(copies=1) + written_examples(copies=2)) has a "
+                "column `share`; read the row of memory.")  # fmt: skip
+def memory_asked_once() -> Numbers:
+    yield _memory_share(1), None
+    yield _memory_share(4), "That is the share in the lesson's mix. Is it course_examples(copies=1) that was weighed?"
+    yield _memory_share(4) / 4, "A quarter of its tokens is not a quarter of the share: the total becomes smaller too."
 
 
 _COMPANIES = ["Gannet", "Gannet Row", "Ironbloom", "Yewbarn", "Copperlark"]
@@ -101,25 +87,17 @@ _PAIRS: list[tuple[str, str, bool, str]] = [
 ]  # fmt: skip
 
 
-@exercise("07.3")
+@exercise("07.3", function=True)
 def wording_without_names(answer: Any) -> str | None:
-    if not callable(answer):
-        return "Give the function itself, without brackets: labkit.check calls it."
-    for question, other, same, why in _PAIRS:
-        for pair in ((question, other), (other, question)):
-            companies = list(_COMPANIES)
-            if bool(answer(*pair, companies)) is not same:
-                return f"{pair[0]!r} and {pair[1]!r} are judged wrongly: {why}."
-            if companies != _COMPANIES:
-                return "It changes the list of companies that it was given: work on a copy, such as sorted(...) makes."
-    return None
+    cases = [
+        ((*pair, _COMPANIES), same, why)
+        for question, other, same, why in _PAIRS
+        for pair in ((question, other), (other, question))
+    ]
+    return tried(lambda *given: bool(answer(*given)), cases)
 
 
-@exercise("07.4")
-def least_trustworthy_dev_score(answer: Any) -> str | None:
-    hints = {
-        "a": "Wrong examples make the model worse. Does the score then say more than is true, or less?",
-        "b": "New contracts of known kinds are what the model is made for.",
-        "d": "That makes the validation part too easy, so training stops a little late. Is dev touched by it?",
-    }
-    return choice(answer, "c", hints)
+# The score on dev that can be trusted least.
+choices("07.4", "c", a="Wrong examples make the model worse. Does the score then say more than is true, or less?",
+        b="New contracts of known kinds are what the model is made for.",
+        d="That makes the validation part too easy, so training stops a little late. Does it touch dev?")  # fmt: skip

@@ -6,19 +6,17 @@ import json
 from typing import Any
 
 from labkit import paths
-from labkit.exercises.checking import choice, exercise
+from labkit.exercises.checking import Numbers, choices, exercise, number
 
 
-@exercise("A1.1")
-def parameters_of_a_lower_rank(answer: Any) -> str | None:
+@number("A1.1", "Each of the thin matrices has `rank` rows or columns, so their size is proportional to it.", 0.05)
+def parameters_of_a_lower_rank() -> Numbers:
     from safetensors.torch import load_file
 
     folder = paths.adapter("reader")
     rank = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"]
     trained = sum(weight.numel() for weight in load_file(folder / "adapter_model.safetensors").values())
-    if abs(float(answer) - trained * 4 / rank / 1e6) < 0.05:
-        return None
-    return "Each of the thin matrices has `rank` rows or columns, so their size is proportional to the rank."
+    yield trained * 4 / rank / 1e6, None
 
 
 @exercise("A1.2")
@@ -39,20 +37,14 @@ def mask_of_a_packed_row(answer: Any) -> str | None:
     return None
 
 
-@exercise("A1.3")
-def gain_with_new_clauses(answer: Any) -> str | None:
+@number("A1.3", "Take `new clauses` of `values`: the row of 16 wordings less the row of 1.", 0.006)
+def gain_with_new_clauses() -> Numbers:
     shipped = json.loads(paths.read_checked("breadth.json", paths.adapter("reader")))
     values = [row["clause"]["value"] for row in shipped["rows"] if row["wordings"]]
-    if abs(float(answer) - (values[-1] - values[0])) < 0.006:
-        return None
-    return "Take `new clauses` of `values`: the row of 16 wordings less the row of 1."
+    yield values[-1] - values[0], None
 
 
-@exercise("A1.4")
-def what_helps_with_new_wordings(answer: Any) -> str | None:
-    hints = {
-        "a": "The table of breadth gave each adapter the same training: what made the difference there?",
-        "c": "New names and values teach copying. Which part of the text stays the same in all those worlds?",
-        "d": "Then nothing is left that says how it does on wordings it has not seen.",
-    }
-    return choice(answer, "b", hints)
+# What helps with new wordings.
+choices("A1.4", "b", a="The table of breadth gave each adapter the same training: what made the difference there?",
+        c="New names and values teach copying. Which part of the text stays the same in all those worlds?",
+        d="Then nothing is left that says how it does on wordings it has not seen.")  # fmt: skip

@@ -173,14 +173,14 @@ class AnswerScore:
         exact_match: 1.0 for the right answer, a whole checklist, or a refusal where the question has no answer.
         token_f1: part credit for an answer: shared words, members, fields or facts; else as `exact_match`.
         citation: share of the cited passages that hold evidence, None for refusals and questions without an answer.
-        refused: whether the reply is a refusal.
+        refused: whether the reply is a refusal; averaged over seeds, the share of them that refuse.
         should_refuse: whether the question has no answer.
     """
 
     exact_match: float
     token_f1: float
     citation: float | None
-    refused: bool
+    refused: float
     should_refuse: bool
 
 

@@ -114,40 +114,25 @@ def score_retrieval(
 
     qrels, run, recall = [], [], []
     for number, (question, ranked) in enumerate(zip(questions, passages, strict=True)):
-        new = _newly_covered(question.evidence, ranked)
-        missing = len(question.evidence) - sum(new)
-        qrels += [ir_measures.Qrel(str(number), f"r{i}", 1) for i, n in enumerate(new) if n]
-        qrels += [ir_measures.Qrel(str(number), f"missing{i}", 1) for i in range(missing)]
+        # For each piece of evidence the first passage that covers it.
+        first = [next((i for i, p in enumerate(ranked) if covered(e, spans_of(p))), None) for e in question.evidence]
+        relevant = [f"missing{i}" for i in range(first.count(None))] + [f"r{i}" for i in {*first} - {None}]
+        qrels += [ir_measures.Qrel(str(number), name, 1) for name in relevant]
         run += [ir_measures.ScoredDoc(str(number), f"r{i}", -float(i)) for i in range(len(ranked))]
-        recall.append(sum(new[:k]) / max(1, len(question.evidence)))
+        recall.append(sum(i is not None and i < k for i in first) / max(1, len(first)))
     measures = {RR: "mrr", nDCG @ k: "ndcg"}
     table: dict[str, dict[str, float]] = {}
     if qrels:
         for metric in ir_measures.iter_calc(list(measures), qrels, run):
             table.setdefault(metric.query_id, {})[measures[metric.measure]] = float(metric.value)
-    return [
-        _retrieval_score(q, ranked, sizes, table.get(str(i), {}) | {"recall_at_k": recall[i]}, k, budget)
-        for i, (q, ranked, sizes) in enumerate(zip(questions, passages, tokens, strict=True))
-    ]
-
-
-def _newly_covered(evidence: Sequence[Span], ranked: Sequence[Place]) -> list[int]:
-    """For each passage, how many pieces of evidence it covers that no passage before it did."""
-    seen: set[int] = set()
-    counts = []
-    for passage in ranked:
-        new = {i for i, e in enumerate(evidence) if i not in seen and covered(e, spans_of(passage))}
-        seen |= new
-        counts.append(len(new))
-    return counts
-
-
-def _retrieval_score(
-    question: Question, ranked: Sequence[Place], sizes: Sequence[int], found: dict[str, float], k: int, budget: int
-) -> RetrievalScore | None:
-    if not question.evidence:
-        return None
-    wrong = [spans_of(p)[0].document not in {e.document for e in question.evidence} for p in ranked[:k]]
-    rate = float(np.mean(wrong)) if wrong else 1.0
-    covered = evidence_recall(question.evidence, ranked, sizes, budget)
-    return RetrievalScore(covered, found["recall_at_k"], found.get("mrr", 0.0), found.get("ndcg", 0.0), rate)
+    scores: list[RetrievalScore | None] = []
+    for number, (question, ranked, sizes) in enumerate(zip(questions, passages, tokens, strict=True)):
+        if not question.evidence:
+            scores.append(None)
+            continue
+        documents, found = {e.document for e in question.evidence}, table.get(str(number), {})
+        wrong = [spans_of(p)[0].document not in documents for p in ranked[:k]]
+        in_budget = evidence_recall(question.evidence, ranked, sizes, budget)
+        ranks = found.get("mrr", 0.0), found.get("ndcg", 0.0)
+        scores.append(RetrievalScore(in_budget, recall[number], *ranks, float(np.mean(wrong or [True]))))
+    return scores

@@ -14,6 +14,7 @@ from labkit.models.export import export_gguf, export_safetensors
 from labkit.models.generator import Generator
 from labkit.models.intents import Intent, Intents, load_intents
 from labkit.models.llama_index import embedder_from_llama_index, from_llama_index, LlamaIndexGenerator
-from labkit.models.loading import DTYPES, load_generator, QUANTIZATIONS
-from labkit.models.reranker import load_reranker, Reranker
+from labkit.models.loading import load_generator
+from labkit.models.memory import estimate_memory, MemoryEstimate
+from labkit.models.reranker import Reranker
 from labkit.models.store import digest, Store

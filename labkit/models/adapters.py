@@ -110,38 +110,65 @@ def load_tuned_reranker(adapter: Path, base: str | None = None) -> Reranker:
     return Reranker(load, str(adapter), fingerprint=f"{base} {digest(weights)}")
 
 
-def load_tuned(adapter: Path, generator: Generator | None = None) -> Generator:
+def load_tuned(adapter: Path, generator: Generator | None = None, merge: bool = True) -> Generator:
     """A generator with a trained adapter: a model of its own, the given one stays as it is.
 
-    The adapter is merged into the weights, unless they are quantized: merging would round them once more.
+    The adapter is merged into the weights, unless they are quantized: merging would round them once more. Where it is
+    not merged, the weights are shared with the given generator. So several adapters fit on one base in memory, each a
+    generator with a fingerprint of its own, and going from one to another loads nothing. (With PEFT's `set_adapter` a
+    single network would answer for all of them, and a forgotten switch would give one's replies the other's name.)
 
     Args:
         adapter: folder that `train_generator` made.
-        generator: the model it was trained on, which is copied; the reader by default.
+        generator: the model it was trained on; the reader by default.
+        merge: False leaves the adapter beside the weights, which costs some speed.
 
     Raises:
         FileNotFoundError: there is no adapter.
         ValueError: a file of it does not match its checksum, or it was trained on another model.
     """
-    with quietly():
-        from peft import PeftModel
-
     weights = weights_of(adapter)
     base = generator or load_generator()
-    own: Any = copy.deepcopy(base.model) if generator else base.model
+    _check_base(adapter, base)
+    quantized = getattr(base.model, "quantization_method", None) is not None
+    beside = quantized or not merge
+    learned = [(weight, weight.requires_grad) for weight in base.model.parameters()]
     try:
         with quietly():
+            from peft import PeftModel
+
+            own = copy.deepcopy(base.model, _parts(base.model) if beside or not generator else {})
             network: Any = PeftModel.from_pretrained(own, str(adapter))
-            if getattr(own, "quantization_method", None) is None:
-                network = network.merge_and_unload()
+            network = network if beside else network.merge_and_unload()
     except (RuntimeError, ValueError) as cause:
         if not re.search(r"size mismatch|target modules", str(cause), re.IGNORECASE):
             raise
-        wanted = base_of(adapter)
-        raise ValueError(
-            f"The adapter {adapter.name!r} does not fit {base.name!r}: give it the model that it was trained on, "
-            f"`generator=load_generator({wanted!r})`, or train one for yours with `tune.train_generator`."
-        ) from cause
-    settings = digest(adapter / "adapter_config.json")
-    mark = f"{base.fingerprint} {digest(weights)} {settings}" if base.fingerprint else None
+        raise _other_base(adapter, base) from cause
+    finally:
+        for weight, learns in learned:
+            weight.requires_grad_(learns)
+    marks = [digest(weights), digest(adapter / "adapter_config.json")] + ["beside"] * (beside and not quantized)
+    mark = " ".join([base.fingerprint, *marks]) if base.fingerprint else None
     return replace(base, model=network.eval(), name=f"{base.name} with {adapter.name}", fingerprint=mark)
+
+
+def _parts(network: Any) -> dict[int, Any]:
+    """What a copy of a network shares with it, as `copy.deepcopy` wants it: the weights, and what unpacks them."""
+    states = [v for m in network.modules() for v in vars(m).values() if type(v).__module__.startswith("bitsandbytes")]
+    return {id(part): part for part in (*network.parameters(), *network.buffers(), *states)}
+
+
+def _check_base(adapter: Path, base: Generator) -> None:
+    """Refuse the adapter of another model, as far as both say what they are; quantized or not is no difference."""
+    record = adapter / "training.json"
+    trained_on = json.loads(record.read_text(encoding="utf-8")).get("base_fingerprint") if record.exists() else None
+    known = [re.sub(r" (None|int8|nf4)\b", "", mark) for mark in (trained_on, base.fingerprint) if mark]
+    if len(set(known)) == 2:
+        raise _other_base(adapter, base)
+
+
+def _other_base(adapter: Path, base: Generator) -> ValueError:
+    return ValueError(
+        f"The adapter {adapter.name!r} does not fit {base.name!r}: give it the model that it was trained on, "
+        f"`generator=load_generator({base_of(adapter)!r})`, or train one for yours with `tune.train_generator`."
+    )

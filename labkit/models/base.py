@@ -31,6 +31,8 @@ GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 # Raise it when the conversion changes what the model computes: fingerprints and folders in the cache follow.
 _CONVERSION = 1
+# Raise it when a converted model gets other files beside the same weights: folders in the cache follow.
+_FILES = 2
 _ELSE = "LABKIT_BASE can name the package's file or its GGUF file instead, or a folder that holds the converted model"
 
 
@@ -71,7 +73,7 @@ def gguf_fingerprint(file: Path) -> str:
 
 
 def _converted_folder(sha256: str) -> Path:
-    return paths.cache() / "models" / f"{sha256[:16]}-bf16-{_CONVERSION}"
+    return paths.cache() / "models" / f"{sha256[:16]}-bf16-{_CONVERSION}-{_FILES}"
 
 
 def _shared(folder: Path) -> Path:

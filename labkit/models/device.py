@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 
 def device() -> str:
@@ -40,19 +42,68 @@ def of_equal_length(tokenizer: Any, texts: Sequence[Sequence[str]]) -> list[list
     return [groups[length] for length in sorted(groups)]
 
 
+def without_padding(
+    tokenizer: Any, texts: Sequence[Sequence[str]], compute: Callable[[list[int]], Any], doing: str, progress: bool
+) -> np.ndarray:
+    """What a network gives for texts, or pairs of them, computed in groups `of_equal_length`.
+
+    Args:
+        tokenizer: of the network, or None.
+        texts: at least one.
+        compute: takes the places of a group, gives a row for each.
+        doing: what a bar is labelled with.
+        progress: show the bar.
+
+    Returns:
+        The rows in the order of the texts.
+    """
+    from tqdm.auto import tqdm
+
+    groups, found = of_equal_length(tokenizer, texts), []
+    with tqdm(total=len(texts), desc=doing, unit="text", disable=not progress) as bar:
+        for places in groups:
+            found.append(np.asarray(compute(places)))
+            bar.update(len(places))
+    return np.concatenate(found)[np.argsort(np.concatenate(groups))]
+
+
 @contextmanager
-def quiet_loading(path: str) -> Iterator[None]:
-    """No bar while the weights of a local folder are read; models from the hub keep theirs."""
+def loading(kind: str, name: str, path: str, setting: str) -> Iterator[None]:
+    """While a model is loaded: no bar where a local folder is read, and one sentence where it cannot be.
+
+    Args:
+        kind: of model, for the sentence.
+        name: of the model.
+        path: folder or hub id.
+        setting: that names the model.
+
+    Raises:
+        ValueError: the model cannot be found, reached or read.
+    """
+    from safetensors import SafetensorError
     from transformers.utils import logging as transformers_logging
 
-    if not Path(path).is_dir() or not transformers_logging.is_progress_bar_enabled():
-        yield
-        return
-    transformers_logging.disable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    quiet = Path(path).is_dir() and transformers_logging.is_progress_bar_enabled()
+    if quiet:
+        transformers_logging.disable_progress_bar()
     try:
         yield
+    except (OSError, ValueError, ImportError, SafetensorError) as cause:
+        if isinstance(cause, ImportError):
+            advice = "a library that it needs is missing: install it, or choose another model"
+        elif Path(name).is_dir():
+            advice = "its folder is there, but something in it is missing or damaged: copy the model again"
+        else:
+            advice = "it is neither a folder here nor a model that the hub gave: check the name and the network"
+        details = str(cause).splitlines()[0] if str(cause) else "no details"
+        raise ValueError(
+            f"The {kind} {name!r} could not be loaded: {advice}, or unset {setting} to use the one that labkit "
+            f"carries. ({type(cause).__name__}: {details})"
+        ) from cause
     finally:
-        transformers_logging.enable_progress_bar()
+        if quiet:
+            transformers_logging.enable_progress_bar()
 
 
 @contextmanager
@@ -75,17 +126,3 @@ def quietly() -> Iterator[None]:
         transformers_logging.set_verbosity(before[1])
         if before[2]:
             transformers_logging.enable_progress_bar()
-
-
-def unreachable(kind: str, name: str, setting: str, cause: Exception) -> ValueError:
-    if isinstance(cause, ImportError):
-        advice = "a library that it needs is missing: install it, or choose another model"
-    elif Path(name).is_dir():
-        advice = "its folder is there, but something in it is missing or damaged: copy the model again"
-    else:
-        advice = "it is neither a folder here nor a model that the hub gave: check the name and the network"
-    details = str(cause).splitlines()[0] if str(cause) else "no details"
-    return ValueError(
-        f"The {kind} {name!r} could not be loaded: {advice}, or unset {setting} to use the one that labkit carries. "
-        f"({type(cause).__name__}: {details})"
-    )

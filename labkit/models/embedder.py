@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labkit import paths, profiles
-from labkit.models.device import device, of_equal_length, quiet_loading, unreachable
+from labkit.models.device import device, loading, without_padding
 from labkit.models.store import Store, remembered
 
 if TYPE_CHECKING:
@@ -103,27 +102,18 @@ class Embedder:
 
     def _embed(self, texts: Sequence[str], kind: str, progress: bool) -> list[np.ndarray]:
         """The vector of each text; of one that is longer than the network's window, the mean of its parts'."""
-        from tqdm.auto import tqdm
-
         prompt = self.prompts.get(kind, "")
         parts = self._parts(texts, prompt)
         flat = [part for row in parts for part in row]
-        encode = getattr(self.model, f"encode_{kind}") if self.prompts else self.model.encode
-        groups = of_equal_length(getattr(self.model, "tokenizer", None), [(prompt + part,) for part in flat])
-        found = []
-        with tqdm(total=len(flat), desc="embedding", unit="text", disable=not progress) as bar:
-            for places in groups:
-                vectors = encode(
-                    [flat[i] for i in places],
-                    batch_size=self.batch_size,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                    convert_to_numpy=True,
-                )
-                found.append(np.asarray(vectors, dtype=np.float32))
-                bar.update(len(places))
-        in_order = np.concatenate(found)[np.argsort(np.concatenate(groups))]
-        rows = np.split(in_order, np.cumsum([len(row) for row in parts])[:-1])
+        encode = partial(
+            getattr(self.model, f"encode_{kind}") if self.prompts else self.model.encode,
+            batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True,
+        )  # fmt: skip
+        vectors = without_padding(
+            getattr(self.model, "tokenizer", None), [(prompt + part,) for part in flat],
+            lambda places: encode([flat[i] for i in places]), "embedding", progress,
+        ).astype(np.float32)  # fmt: skip
+        rows = np.split(vectors, np.cumsum([len(row) for row in parts])[:-1])
         return [row[0] if len(row) == 1 else (mean := row.mean(axis=0)) / np.linalg.norm(mean) for row in rows]
 
     def _parts(self, texts: Sequence[str], prompt: str) -> list[list[str]]:
@@ -222,16 +212,11 @@ def load_embedder(
 
 
 def _load_network(model: profiles.Model) -> Any:
-    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
-    from safetensors import SafetensorError
-    from sentence_transformers import SentenceTransformer
-
     path = minilm_path() if model.id == profiles.MINILM else model.id
-    try:
-        with quiet_loading(path):
-            return SentenceTransformer(path, revision=model.revision, device=device())
-    except (OSError, ValueError, ImportError, SafetensorError) as cause:
-        raise unreachable("embedder", model.id, "LABKIT_EMBEDDER", cause) from cause
+    with loading("embedder", model.id, path, "LABKIT_EMBEDDER"):
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(path, revision=model.revision, device=device())
 
 
 def minilm_path() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -13,7 +14,7 @@ import numpy as np
 from labkit.models import shipped_replies
 from labkit.models.chat_template import prompt_text, reply_text
 from labkit.models.device import device
-from labkit.models.store import Store, remembered
+from labkit.models.store import Store
 from labkit.prompts import Message
 
 if TYPE_CHECKING:
@@ -120,33 +121,65 @@ class Generator:
             f"generate {new}", texts, lambda missing: self._generate([texts[i] for i in missing], new, size, progress)
         )
 
+    def sample(
+        self,
+        prompts: Sequence[Sequence[Message]],
+        count: int = 3,
+        temperature: float = 1.0,
+        seed: int = 0,
+        max_new_tokens: int | None = None,
+        batch_size: int | None = None,
+        progress: bool = False,
+    ) -> list[list[str]]:
+        """Replies drawn at random from the model's distribution, several to each prompt, which is read once.
+
+        Args:
+            prompts: chat messages, one list a prompt.
+            count: replies to each prompt.
+            temperature: that the logits are divided by; below 1 likely replies become likelier.
+            seed: of the draws.
+            max_new_tokens: overrides that of the generator.
+            batch_size: overrides that of the generator.
+            progress: show a bar.
+
+        Returns:
+            `count` replies to each prompt, the same ones possibly several times.
+
+        Raises:
+            ValueError: as `generate`, or the temperature is not above 0.
+        """
+        check_chats(prompts)
+        new = _at_least_one("max_new_tokens", self.max_new_tokens if max_new_tokens is None else max_new_tokens)
+        size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
+        if not temperature > 0:
+            raise ValueError(f"temperature is {temperature!r}: choose one above 0, or write greedily with `generate`.")
+        texts, drawn = [self.text(p) for p in prompts], (_at_least_one("count", count), temperature, seed)
+
+        def compute(missing: list[int]) -> list[str]:
+            import torch
+
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                return self._generate([texts[i] for i in missing], new, size, progress, drawn[:2])
+
+        return [json.loads(replies) for replies in self._answers(f"draw {new} {drawn}", texts, compute)]
+
     def _answers(self, task: str, contents: Sequence[str], compute: Callable[[list[int]], Sequence[str]]) -> list[str]:
         """Answers in the order of the contents: shipped ones, those on disk, and the others computed and kept."""
-        tally, live = shipped_replies.tally, shipped_replies.is_live()
-        came = {} if live else shipped_replies.shipped(self.fingerprint, task, contents)
-        rest = [i for i, content in enumerate(contents) if content not in came]
-
-        def timed(missing: list[int]) -> Sequence[str]:
-            with shipped_replies.timed():
-                computed = compute([rest[i] for i in missing])
-            tally.computed += len(missing)
-            tally.kept -= len(missing)
-            return computed
-
         made = f"{str(self.model.dtype).removeprefix('torch.')} on {device()}"
-        store = None if live or not self.fingerprint else Store("replies", f"{self.fingerprint} {made} {task}")
-        asked = [contents[i] for i in rest]
-        found = came | dict(
-            zip(asked, remembered(store, asked, timed, read=bytes.decode, write=str.encode), strict=True)
-        )
-        tally.shipped += len(contents) - len(rest)
-        tally.kept += len(dict.fromkeys(asked))
-        if not live:
-            shipped_replies.log_asked(self.fingerprint, task, made, [(c, found[c]) for c in dict.fromkeys(contents)])
-        return [found[content] for content in contents]
+        store = Store("replies", f"{self.fingerprint} {made} {task}")
+        tally = shipped_replies.tally
+        return shipped_replies.looked_up(self.fingerprint, task, made, contents, compute, store, tally)
 
-    def _generate(self, texts: Sequence[str], new: int, size: int, progress: bool) -> list[str]:
-        """Replies to prompts as the model reads them."""
+    def _generate(
+        self,
+        texts: Sequence[str],
+        new: int,
+        size: int,
+        progress: bool,
+        drawn: tuple[int, float] | None = None,
+    ) -> list[str]:
+        """Replies to prompts as the model reads them; those that `sample` draws as a JSON list."""
         import torch
         from tqdm.auto import tqdm
 
@@ -162,19 +195,31 @@ class Generator:
             ).to(self.model.device)
             inputs.pop("token_type_ids", None)
             with torch.inference_mode():
-                output = cast(Any, self.model).generate(
-                    **inputs,
-                    max_new_tokens=new,
-                    do_sample=False,
-                    use_cache=True,
-                    pad_token_id=self.tokenizer.pad_token_id,
-                )
-            answers = output[:, inputs["input_ids"].shape[1] :]
-            for i, reply in zip(batch, self.tokenizer.batch_decode(answers, skip_special_tokens=True), strict=True):
-                replies[i] = reply.strip()
+                answers = self._written(inputs, new, drawn)
+            count = len(answers) // len(batch)
+            written = [r.strip() for r in self.tokenizer.batch_decode(answers, skip_special_tokens=True)]
+            for place, i in enumerate(batch):
+                own = written[place * count : (place + 1) * count]
+                replies[i] = json.dumps(own) if drawn else own[0]
             bar.update(len(batch))
         bar.close()
         return replies
+
+    def _written(self, inputs: Any, new: int, drawn: tuple[int, float] | None) -> Any:
+        """Tokens that the model writes behind a batch of prompts; of those drawn, the ones of a prompt together."""
+        network: Any = self.model
+        settings: dict[str, Any] = dict(do_sample=False, use_cache=True, pad_token_id=self.tokenizer.pad_token_id)
+        length = inputs["input_ids"].shape[1]
+        if drawn:
+            count, temperature = drawn
+            read = network.generate(**inputs, **settings, max_new_tokens=1, return_dict_in_generate=True)
+            cache = read.past_key_values
+            cache.crop(-1)
+            cache.batch_repeat_interleave(count)
+            inputs = {name: rows.repeat_interleave(count, 0) for name, rows in inputs.items()}
+            # Of all tokens: the defaults of transformers leave out those behind the 50 likeliest.
+            settings |= dict(past_key_values=cache, do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
+        return network.generate(**inputs, **settings, max_new_tokens=new)[:, length:]
 
     def log_likelihood(
         self, prompts: Sequence[Sequence[Message]], replies: Sequence[str], batch_size: int | None = None

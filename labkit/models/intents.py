@@ -87,13 +87,9 @@ class Intents:
         vectors = self.embedder.encode([without_quantities(q) for q in masked])
         shares = self._relation.shares(vectors)
         kinds = self._kind.shares(np.hstack([vectors, structure(masked)])).argmax(axis=1)
-        return [
-            Intent(
-                _operation(self._kind.classes[kind], question),
-                dict(zip(self._relation.classes, map(float, row), strict=True)),
-            )
-            for question, kind, row in zip(masked, kinds, shares, strict=True)
-        ]
+        relations = [dict(zip(self._relation.classes, row, strict=True)) for row in shares.tolist()]
+        operations = [_operation(self._kind.classes[k], question) for k, question in zip(kinds, masked, strict=True)]
+        return list(map(Intent, operations, relations))
 
     def save(self, out: Path) -> Path:
         """Write the two classifiers to a folder, in safetensors; returns the folder."""
@@ -102,8 +98,8 @@ class Intents:
         out.mkdir(parents=True, exist_ok=True)
         heads = {"relation": self._relation, "kind": self._kind}
         # safetensors writes the memory as it lies, whatever its order.
-        arrays = {f"{n}.weights": np.ascontiguousarray(h.weights, np.float32) for n, h in heads.items()}
-        arrays |= {f"{n}.bias": np.ascontiguousarray(h.bias, np.float32) for n, h in heads.items()}
+        parts = {f"{n}.{part}": getattr(h, part) for n, h in heads.items() for part in ("weights", "bias")}
+        arrays = {name: np.ascontiguousarray(part, np.float32) for name, part in parts.items()}
         save_file(arrays, out / "intents.safetensors")
         classes = {n: list(h.classes) for n, h in heads.items()}
         paths.write_atomic(out / "classes.json", json.dumps(classes, indent=1) + "\n")
@@ -124,9 +120,7 @@ def load_intents(folder: Path, embedder: Embedder, mask: Callable[[str], str] = 
     from safetensors.numpy import load_file
 
     if not (folder / "intents.safetensors").exists():
-        raise FileNotFoundError(
-            f"There are no intents in {folder}: train some with `tune.train_intents` and save them."
-        )
+        raise FileNotFoundError(f"No intents are in {folder}: train some with `tune.train_intents` and save them.")
     if (folder / paths.SUMS).exists():
         paths.check_folder(folder)
     arrays = load_file(folder / "intents.safetensors")
@@ -143,14 +137,6 @@ def _operation(kind: str, question: str) -> str:
 
 def structure(masked: Sequence[str]) -> np.ndarray:
     """What distinguishes questions about one value, two and many: quantities, companies, conjunctions, length."""
-    rows = [
-        (
-            3.0 * ("quantity" in (q := without_quantities(m))),
-            q.count("the company"),
-            " or " in q,
-            " and " in q,
-            len(q) / 60,
-        )
-        for m in masked
-    ]
+    texts = [without_quantities(question) for question in masked]
+    rows = [(3.0 * ("quantity" in t), t.count("the company"), " or " in t, " and " in t, len(t) / 60) for t in texts]
     return np.array(rows, dtype=np.float32)

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import profiles
 from labkit.models.base import base_fingerprint, base_model, gguf_fingerprint, gguf_model
-from labkit.models.device import device, native_bf16, quiet_loading, unreachable
+from labkit.models.device import device, loading, native_bf16
 from labkit.models.generator import Generator
+from labkit.models.memory import estimate_memory, say_if_short
 from labkit.models.reader import merged_reader, reader_fingerprint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-DTYPES = ("fp32", "fp16", "bf16", "auto")
-QUANTIZATIONS = (None, "int8", "nf4")
-
 
 def _torch_dtype(name: str) -> Any:
     import torch
 
-    if name not in DTYPES:
-        raise ValueError(f"There is no dtype {name!r}: choose one of {', '.join(DTYPES)}.")
-    if name == "auto":
-        name = "bf16" if native_bf16() else "fp32"
-    return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[name]
+    dtypes = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    dtypes["auto"] = dtypes["bf16" if native_bf16() else "fp32"]
+    if name not in dtypes:
+        raise ValueError(f"There is no dtype {name!r}: choose one of {', '.join(dtypes)}.")
+    return dtypes[name]
 
 
 def _quantization_config(name: str | None, dtype: Any) -> Any:
     """The bitsandbytes configuration: LLM.int8() (Dettmers et al. 2022) or NF4 (QLoRA, Dettmers et al. 2023)."""
-    if name not in QUANTIZATIONS:
+    if name not in (None, "int8", "nf4"):
         raise ValueError(f"There is no quantization {name!r}: choose None, 'int8' or 'nf4'.")
     if name is None:
         return None
@@ -42,10 +41,7 @@ def _quantization_config(name: str | None, dtype: Any) -> Any:
     if name == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
 
 
@@ -76,19 +72,16 @@ def load_generator(
     quantized = chosen.quantization if quantization == "profile" else quantization
     config = _quantization_config(quantized, torch_dtype)
     path, weights = _located(wanted)
+    if wanted.id not in profiles.BROUGHT:
+        need = estimate_memory(replace(wanted, id=path), profile=chosen, dtype=dtype, quantization=quantized)
+        say_if_short(need, wanted.id)
     network, tokenizer = _load_causal(path, wanted, torch_dtype, config)
     if not tokenizer.chat_template:
         raise ValueError(f"The model {wanted.id!r} has no chat template: choose an instruction-tuned one.")
-    limit = int(getattr(network.config, "max_position_embeddings", chosen.max_length) or chosen.max_length)
-    return Generator(
-        model=network,
-        tokenizer=tokenizer,
-        name=wanted.id,
-        max_length=min(limit, chosen.max_length),
-        max_new_tokens=chosen.max_new_tokens,
-        batch_size=chosen.batch_size,
-        fingerprint=f"{wanted.id} {weights} {quantized}" if weights else None,
-    )
+    limit = int(getattr(network.config, "max_position_embeddings", None) or chosen.max_length)
+    window = min(limit, chosen.max_length)
+    fingerprint = f"{wanted.id} {weights} {quantized}" if weights else None
+    return Generator(network, tokenizer, wanted.id, window, chosen.max_new_tokens, chosen.batch_size, fingerprint)
 
 
 def _located(model: profiles.Model) -> tuple[str, str | None]:
@@ -118,31 +111,17 @@ def _load_causal(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Weights and tokenizer, tokenizer padded on the left as batched generation needs."""
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    try:
-        with quiet_loading(path):
-            tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision)
-            network = AutoModelForCausalLM.from_pretrained(
-                path,
-                revision=model.revision,
-                dtype=dtype,
-                quantization_config=quantization,
-                device_map={"": torch.device(device())},
-            )
-    except (OSError, ValueError, ImportError, SafetensorError) as cause:
-        raise unreachable("model", model.id, "LABKIT_MODEL", cause) from cause
+    place = {"": torch.device(device())}
+    with loading("model", model.id, path, "LABKIT_MODEL"):
+        tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision)
+        network = AutoModelForCausalLM.from_pretrained(
+            path, revision=model.revision, dtype=dtype, quantization_config=quantization, device_map=place
+        )
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    _quiet_sampling(network)
+    # Decoding is greedy: the sampling settings that some models ship would only warn.
+    network.generation_config.update(do_sample=False, temperature=None, top_p=None, top_k=None)
     return network.eval(), tokenizer
-
-
-def _quiet_sampling(network: PreTrainedModel) -> None:
-    """Greedy decoding: drop the sampling settings some models ship, which would only warn."""
-    settings = network.generation_config
-    settings.do_sample = False
-    for name in ("temperature", "top_p", "top_k"):
-        setattr(settings, name, None)

@@ -13,7 +13,7 @@ import json
 import lzma
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import cast
 
 from labkit import paths
+from labkit.models.store import Store, remembered
 
 # Folder below the shipped results; one file a lesson.
 FOLDER = "replies"
@@ -83,10 +84,7 @@ def key(fingerprint: str, task: str, content: str) -> str:
 def _rows(folder: Path) -> dict[str, str]:
     """Every shipped row by its key."""
     names = [name for name in paths.checksums(folder) if name.startswith(f"{FOLDER}/")]
-    rows: dict[str, str] = {}
-    for name in names:
-        rows |= {row[0]: row[1] for row in read_file(folder, name)[1]}
-    return rows
+    return {key: reply for name in names for key, reply in read_file(folder, name)[1]}
 
 
 def read_file(folder: Path, name: str) -> tuple[dict[str, object], list[list[str]]]:
@@ -103,6 +101,48 @@ def shipped(fingerprint: str | None, task: str, contents: Sequence[str]) -> dict
     rows = _rows(folder)
     keys = {content: key(fingerprint, task, content) for content in contents}
     return {content: rows[k] for content, k in keys.items() if k in rows}
+
+
+def looked_up(
+    fingerprint: str | None,
+    task: str,
+    made: str,
+    contents: Sequence[str],
+    compute: Callable[[list[int]], Sequence[str]],
+    store: Store,
+    counted: Tally | None = None,
+) -> list[str]:
+    """Replies in the order of the contents: those that come with the course or are on disk, the others computed.
+
+    Args:
+        fingerprint: of the model; None keeps and ships nothing.
+        task: as in `key`.
+        made: dtype and machine.
+        contents: as in `key`.
+        compute: takes the places of contents that are missing, gives their replies; not called where none is.
+        store: keeps what is computed.
+        counted: where it is noted how many came from where.
+    """
+    counted = counted or Tally()
+    came = {} if is_live() else shipped(fingerprint, task, contents)
+    rest = [i for i, content in enumerate(contents) if content not in came]
+    asked = [contents[i] for i in rest]
+
+    def timed(missing: list[int]) -> Sequence[str]:
+        start = time.perf_counter()
+        replies = compute([rest[i] for i in missing])
+        counted.seconds += time.perf_counter() - start
+        counted.computed += len(missing)
+        counted.kept -= len(missing)
+        return replies
+
+    kept = None if is_live() or not fingerprint else store
+    found = came | dict(zip(asked, remembered(kept, asked, timed, bytes.decode, str.encode), strict=True))
+    counted.shipped += len(contents) - len(rest)
+    counted.kept += len(set(asked))
+    if not is_live():
+        log_asked(fingerprint, task, made, [(content, found[content]) for content in dict.fromkeys(contents)])
+    return [found[content] for content in contents]
 
 
 def log_asked(fingerprint: str | None, task: str, made: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -122,19 +162,6 @@ def log_asked(fingerprint: str | None, task: str, made: str, rows: Sequence[tupl
         for content, reply in rows:
             row = {"fingerprint": fingerprint, "task": task, "made": made, "content": content, "reply": reply}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-@contextmanager
-def noted_in(folder: Path) -> Iterator[None]:
-    """Inside, what is asked and answered is noted in a folder, as `LABKIT_ASKED` does for a whole process."""
-    before = os.environ.get("LABKIT_ASKED")
-    os.environ["LABKIT_ASKED"] = str(folder)
-    try:
-        yield
-    finally:
-        os.environ.pop("LABKIT_ASKED")
-        if before is not None:
-            os.environ["LABKIT_ASKED"] = before
 
 
 def read_asked(folder: Path) -> dict[str, dict[str, str]]:
@@ -169,13 +196,3 @@ def write_file(lesson: str, asked: dict[str, dict[str, str]], folder: Path) -> P
     packed = lzma.compress(("\n".join(lines) + "\n").encode("utf-8"), preset=9)
     _rows.cache_clear()
     return paths.write_checked(name, packed, folder)
-
-
-@contextmanager
-def timed() -> Iterator[None]:
-    """Adds the time that computing replies takes to the tally."""
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        tally.seconds += time.perf_counter() - start

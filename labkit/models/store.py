@@ -17,9 +17,9 @@ from typing import TypeVar
 from labkit import paths
 
 FILE = "store.sqlite"
-_SCHEMA = "CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, value BLOB, crc INTEGER)"
 # Keys in one query; older SQLite takes at most 999.
 _BATCH = 900
+_SCHEMA = "CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, value BLOB, crc INTEGER)"
 # What says that the file is there and fine, but not to be used now: locked, read-only, the disk full.
 _UNUSABLE = (
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_PERM,
@@ -59,6 +59,7 @@ class Store:
 
     def get(self, contents: Sequence[str]) -> list[bytes | None]:
         """What is known of each content, or None."""
+
         keys = [self._key(content) for content in contents]
 
         def read(connection: sqlite3.Connection) -> dict[bytes, bytes]:
@@ -66,11 +67,8 @@ class Store:
             for start in range(0, len(keys), _BATCH):
                 part = keys[start : start + _BATCH]
                 query = f"SELECT key, value, crc FROM results WHERE key IN ({','.join('?' * len(part))})"
-                found |= {
-                    key: value
-                    for key, value, crc in connection.execute(query, part)
-                    if isinstance(value, bytes) and zlib.crc32(value) == crc
-                }
+                rows = connection.execute(query, part)
+                found |= {k: value for k, value, crc in rows if isinstance(value, bytes) and zlib.crc32(value) == crc}
             return found
 
         known = self._use(read) or {}

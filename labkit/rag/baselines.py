@@ -17,10 +17,11 @@ from labkit.rag.chunking import place
 from labkit.rag.retrieval import Hits, Query, Within, bundles, check_top_k
 
 Clauses = Sequence[Mapping[str, Any]]
+Documents = Sequence[Document]
 
 
 def oracle_passages(
-    question: Question, documents: Sequence[Document], contracts: Clauses, distractors: int = 2, seed: int = 0
+    question: Question, documents: Documents, contracts: Clauses, distractors: int = 2, seed: int = 0
 ) -> tuple[list[Passage], list[Span]]:
     """The paragraphs that hold the evidence, in random order among hard distractors.
 
@@ -80,11 +81,7 @@ class FixedRetriever:
 
 
 def oracle(
-    questions: Sequence[Question],
-    documents: Sequence[Document],
-    contracts: Clauses,
-    distractors: int = 2,
-    seed: int = 0,
+    questions: Sequence[Question], documents: Documents, contracts: Clauses, distractors: int = 2, seed: int = 0
 ) -> FixedRetriever:
     """The upper reference, as a retriever: for each question the gold passages among hard distractors."""
     passages = {q.question: oracle_passages(q, documents, contracts, distractors, seed)[1] for q in questions}
@@ -92,11 +89,7 @@ def oracle(
 
 
 def random_context(
-    questions: Sequence[Question],
-    documents: Sequence[Document],
-    contracts: Clauses,
-    distractors: int = 2,
-    seed: int = 0,
+    questions: Sequence[Question], documents: Documents, contracts: Clauses, distractors: int = 2, seed: int = 0
 ) -> FixedRetriever:
     """The lower reference, as a retriever: each question gets the oracle's passages for another contract.
 

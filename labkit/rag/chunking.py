@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from io import StringIO
 from math import log
 from typing import Any
@@ -20,21 +20,15 @@ from labkit.corpus import Document, Span
 from labkit.prompts import Passage
 
 
-@cache
-def tokenizer() -> Callable[[str], list[int]]:
-    """LlamaIndex's default tokenizer: the course's only measure of a text's length.
+@lru_cache(maxsize=50_000)
+def count_tokens(text: str) -> int:
+    """Length of a text in tokens of LlamaIndex's default tokenizer: the course's only measure of length.
 
     It does not depend on the generator, so that token budgets compare across models.
     """
     from llama_index.core.utils import get_tokenizer
 
-    return get_tokenizer()
-
-
-@lru_cache(maxsize=50_000)
-def count_tokens(text: str) -> int:
-    """Length of a text in tokens of `tokenizer()`."""
-    return len(tokenizer()(text))
+    return len(get_tokenizer()(text))
 
 
 def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tokens: int = 128) -> list[TextNode]:
@@ -62,15 +56,14 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
     if not chunks:
         raise ValueError("The documents hold no text: check what was loaded.")
     by_id = {d.id: d for d in documents}
-    places: dict[str, TextNode] = {}
     last: dict[str, tuple[int, int]] = {}
+    begins = {d.id: 0 for d in documents}
     overlap = max(_sizes(parser, "chunk_overlap"), default=0)
     for node in chunks:
-        document, parent = by_id[str(node.ref_doc_id)], places.get(node.parent_node.node_id if node.parent_node else "")
-        inside = parent.node_id if parent else document.id
-        floor = (parent.start_char_idx or 0) if parent else 0
-        last[inside] = _locate(node, document, last.get(inside, (floor - 1, floor)), overlap)
-        places[node.node_id] = node
+        document, parent = by_id[str(node.ref_doc_id)], node.parent_node.node_id if node.parent_node else ""
+        inside = parent if parent in begins else document.id
+        last[inside] = _locate(node, document, last.get(inside, (begins[inside] - 1, begins[inside])), overlap)
+        begins[node.node_id] = node.start_char_idx or 0
     if overlap:
         _close_gaps(chunks, by_id)
     if isinstance(parser, SentenceWindowNodeParser):
@@ -226,27 +219,21 @@ class ClauseParser(NodeParser):
     sentences, by LlamaIndex's SentenceSplitter.
 
     Args:
-        tokens: largest chunk, in tokens of `tokenizer()`.
+        tokens: largest chunk, in tokens of `count_tokens`.
     """
 
     tokens: int = 256
-
-    @classmethod
-    def class_name(cls) -> str:
-        """Name of the parser, for LlamaIndex."""
-        return "ClauseParser"
 
     def _parse_nodes(self, nodes: Sequence[BaseNode], show_progress: bool = False, **_: Any) -> list[BaseNode]:
         from llama_index.core.node_parser.node_utils import build_nodes_from_splits
 
         longer = SentenceSplitter(chunk_size=self.tokens, chunk_overlap=0, include_metadata=False)
-        pieces: list[BaseNode] = []
-        for node in nodes:
-            parts: list[str] = []
-            for part in clauses(text_of(node)):
-                parts += [part] if count_tokens(part) <= self.tokens else longer.split_text(part)
-            pieces += build_nodes_from_splits(parts, node)
-        return pieces
+
+        def cut(text: str) -> list[str]:
+            parts = ([p] if count_tokens(p) <= self.tokens else longer.split_text(p) for p in clauses(text))
+            return [piece for pieces in parts for piece in pieces]
+
+        return [piece for node in nodes for piece in build_nodes_from_splits(cut(text_of(node)), node)]
 
 
 _HEADING = re.compile(r"(?:[\d.§()]{1,10}\s+)?[^.;:,\n]{1,80}")

@@ -7,14 +7,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from labkit.corpus import Document
 from labkit.rag.graph_retrieval import GraphRetriever
 from labkit.rag.retrieval import bundles
+from labkit.rag.search_words import stemmer
 
 
 class ContractRanker:
@@ -38,11 +37,8 @@ class ContractRanker:
     ) -> None:
         contracts = set(retriever.graph.entities("contract"))
         self.retriever, self.nearness, self.names = retriever, nearness, names
-        self._words = {
-            d.id: set(self._stems(f"{d.title} {' '.join(d.text.split()[:opening])}"))
-            for d in documents
-            if d.id in contracts
-        }
+        described = {d.id: f"{d.title} {' '.join(d.text.split()[:opening])}" for d in documents if d.id in contracts}
+        self._words = {name: set(self._stems(text)) for name, text in described.items()}
         if not self._words:
             raise ValueError("There are no contracts among the documents: load some, and build the graph from them.")
         seen = Counter(w for words in self._words.values() for w in words)
@@ -50,7 +46,7 @@ class ContractRanker:
 
     @staticmethod
     def _stems(text: str) -> list[str]:
-        return _stemmer().stemWords(re.findall(r"[^\W\d_]+|\d+", text.lower()))
+        return stemmer().stemWords(re.findall(r"[^\W\d_]+|\d+", text.lower()))
 
     def find(
         self, questions: Sequence[str], counts: Sequence[int], candidates: Sequence[Sequence[str]]
@@ -93,10 +89,3 @@ class ContractRanker:
             if (score := 2 * share + self.names * companies + 0.5 * (scores[a] + scores[b])) > top:
                 best, top = [a, b], score
         return [*best, *(d for d in ranked if d not in best)]
-
-
-@lru_cache(maxsize=1)
-def _stemmer() -> Any:
-    import Stemmer
-
-    return Stemmer.Stemmer("english")

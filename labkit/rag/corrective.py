@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from labkit.models import Generator
 from labkit.prompts import Message, judge_messages
 from labkit.rag.chunking import passage_of
-from labkit.rag.pipeline import Pipeline, Result
+from labkit.rag.pipeline import Histories, Pipeline, Result
 from labkit.replies import parse_judgement
 
 
@@ -32,9 +32,7 @@ class Corrective:
         """Answer one question."""
         return self.run([question], [history])[0]
 
-    def run(
-        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None, progress: bool = False
-    ) -> list[Result]:
+    def run(self, questions: Sequence[str], histories: Histories = None, progress: bool = False) -> list[Result]:
         """As `Pipeline.run`; trace and prompt tokens of a question searched for again are those of both rounds."""
         before = list(histories or [()] * len(questions))
         results = self.first.run(questions, before, progress)
@@ -55,14 +53,10 @@ def judged_by(generator: Generator) -> Callable[[Sequence[Result]], list[bool]]:
     """
 
     def supported(results: Sequence[Result]) -> list[bool]:
-        chats = []
-        for result in results:
-            passages = [passage_of(h.node) for h in result.retrieved[: result.used]]
-            chats.append(judge_messages(result.question, result.answer.text or result.reply, passages))
-        replies = generator.generate(chats)
-        return [
-            not result.answer.refused and parse_judgement(reply) is not False
-            for result, reply in zip(results, replies, strict=True)
-        ]
+        passages = [[passage_of(h.node) for h in r.retrieved[: r.used]] for r in results]
+        rows = zip(results, passages, strict=True)
+        chats = [judge_messages(r.question, r.answer.text or r.reply, read) for r, read in rows]
+        verdicts = [parse_judgement(reply) is not False for reply in generator.generate(chats)]
+        return [not r.answer.refused and verdict for r, verdict in zip(results, verdicts, strict=True)]
 
     return supported

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from labkit import metrics
@@ -13,14 +12,9 @@ from labkit.rag.pipeline import Result
 
 # In the order in which they are drawn: what is right, then from retrieval to reading.
 ERROR_CATEGORIES = (
-    "right",
-    "wrong document",
-    "evidence not retrieved",
-    "wrong version",
-    "refused wrongly",
-    "should have refused",
+    "right", "wrong document", "evidence not retrieved", "wrong version", "refused wrongly", "should have refused",
     "misread",
-)
+)  # fmt: skip
 
 
 def error_category(question: Question, result: Result, score: AnswerScore) -> str:
@@ -62,5 +56,4 @@ def error_categories(
 
 def count(categories: Sequence[str]) -> dict[str, int]:
     """How many answers are in each category, in the order of `ERROR_CATEGORIES`."""
-    counts = Counter(categories)
-    return {name: counts.get(name, 0) for name in ERROR_CATEGORIES}
+    return {name: categories.count(name) for name in ERROR_CATEGORIES}

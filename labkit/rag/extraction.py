@@ -109,7 +109,6 @@ def classify_by_asking(
     ]
     refusals = iter(generator.log_likelihood(prompts, [REFUSAL] * len(prompts)))
     chosen = [rules[int(np.argmin([next(refusals) for _ in rules]))] for _, rules in rows]
-    replies = generator.generate(
-        [classify_messages(clause, [Passage(*rule)]) for (clause, _), rule in zip(rows, chosen, strict=True)]
-    )
+    named = zip(rows, chosen, strict=True)
+    replies = generator.generate([classify_messages(clause, [Passage(*rule)]) for (clause, _), rule in named])
     return [(rule[0], parse_classification(reply)[1]) for rule, reply in zip(chosen, replies, strict=True)]

@@ -5,16 +5,14 @@ Sources: Edge et al. 2024, From Local to Global (GraphRAG); Gutiérrez et al. 20
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit import paths
+from labkit import stats
 from labkit.corpus import PARTY_RELATIONS, Document, Span
 from labkit.models import Embedder
 from labkit.rag.linking import Linker, build_linker, plain_name, plausible, title_parties
@@ -70,7 +68,7 @@ class KnowledgeGraph:
     """Entities and triples in LlamaIndex's property graph store, with the queries that the course needs.
 
     Args:
-        store: such as `build_graph` fills.
+        store: such as `build_graph` fills; its `persist` writes the graph to a file.
     """
 
     def __init__(self, store: SimplePropertyGraphStore) -> None:
@@ -102,17 +100,16 @@ class KnowledgeGraph:
         import networkx
 
         network = networkx.MultiGraph()
-        for triple in self.triples:
-            if triple.relation in _STEPS:
-                network.add_edge(triple.subject, triple.object, triple=triple)
+        network.add_edges_from((t.subject, t.object, {"triple": t}) for t in self.triples if t.relation in _STEPS)
         return network
 
     @cached_property
-    def _of(self) -> dict[str, list[Triple]]:
-        by_subject: dict[str, list[Triple]] = {}
-        for triple in self.triples:
-            by_subject.setdefault(triple.subject, []).append(triple)
-        return by_subject
+    def _from(self) -> dict[str, list[Triple]]:
+        return stats.grouped((t.subject, t) for t in self.triples)
+
+    @cached_property
+    def _to(self) -> dict[str, list[Triple]]:
+        return stats.grouped((t.object, t) for t in self.triples)
 
     def kind(self, entity: str) -> str:
         """ "contract", "amendment", "company", "person", "place", "name", "role" or "value".
@@ -134,7 +131,7 @@ class KnowledgeGraph:
 
     def of(self, entity: str, relation: str | None = None) -> list[Triple]:
         """The triples that begin at an entity."""
-        return [t for t in self._of.get(entity, []) if relation in (None, t.relation)]
+        return [t for t in self._from.get(entity, []) if relation in (None, t.relation)]
 
     def about(self, entity: str) -> list[Triple]:
         """The triples that begin or end at an entity."""
@@ -159,37 +156,14 @@ class KnowledgeGraph:
 
     def contracts(self, company: str, other: str | None = None) -> list[str]:
         """The contracts of a company, or those between two."""
-        contracts = self._contracts.get(company, [])
-        return list(contracts) if other is None else [c for c in contracts if other in self.parties(c)]
-
-    @cached_property
-    def _contracts(self) -> dict[str, list[str]]:
-        contracts: dict[str, dict[str, None]] = {}
-        for triple in self.triples:
-            if triple.relation == "party" and self.kind(triple.subject) == "contract":
-                contracts.setdefault(triple.object, {})[triple.subject] = None
-        return {company: list(ids) for company, ids in contracts.items()}
-
-    def group(self, company: str) -> list[str]:
-        """A company and those above it, up to the top of its group; a cycle of ownership ends where it closes."""
-        chain = [company]
-        while (above := [t.object for t in self.of(chain[-1], "parent company")]) and above[0] not in chain:
-            chain.append(above[0])
-        return chain
+        binding = dict.fromkeys(t.subject for t in self._to.get(company, []) if t.relation == "party")
+        contracts = [c for c in binding if self.kind(c) == "contract"]
+        return contracts if other is None else [c for c in contracts if other in self.parties(c)]
 
     def amendments(self, contract: str) -> list[str]:
         """The amendments of a contract, the oldest first; of one day, in the order of their ids (A2 before A10)."""
-        return list(self._amendments.get(contract, []))
-
-    @cached_property
-    def _amendments(self) -> dict[str, list[str]]:
-        amendments: dict[str, set[str]] = {}
-        for triple in self.triples:
-            if triple.relation == "amends":
-                amendments.setdefault(triple.object, set()).add(triple.subject)
-        return {
-            contract: sorted(ids, key=lambda a: (self._day(a), _natural(a))) for contract, ids in amendments.items()
-        }
+        amendments = {t.subject for t in self._to.get(contract, []) if t.relation == "amends"}
+        return sorted(amendments, key=lambda a: (self._day(a), _natural(a)))
 
     def _day(self, document: str) -> str:
         """The date of a document, as year-month-day; empty where it is not known."""
@@ -208,29 +182,6 @@ class KnowledgeGraph:
         last = self._day(stated[-1][0])
         values = {t.text for d, t in stated if d != contract and self._day(d) == last}
         return InForce(stated[-1][1], tuple(t for _, t in stated[:-1]), contested=len(values) > 1)
-
-    def save(self, folder: Path) -> Path:
-        """Write the graph to `folder` in LlamaIndex's format, in one step."""
-        text = json.dumps(json.loads(self.store.graph.model_dump_json()), sort_keys=True)
-        paths.write_atomic(folder / "property_graph_store.json", text)
-        return folder
-
-    @classmethod
-    def load(cls, folder: Path) -> KnowledgeGraph:
-        """The graph that `save` wrote.
-
-        Raises:
-            FileNotFoundError: there is none.
-            ValueError: the file is damaged.
-        """
-        from llama_index.core.graph_stores import SimplePropertyGraphStore
-
-        if not (folder / "property_graph_store.json").exists():
-            raise FileNotFoundError(f"There is no graph in {folder}: build one with `rag.build_graph` and save it.")
-        try:
-            return cls(SimplePropertyGraphStore.from_persist_dir(str(folder)))
-        except (ValueError, KeyError) as cause:
-            raise ValueError(f"The graph in {folder} is damaged ({cause}): build it again.") from cause
 
     def llama_index(self, embedder: Embedder) -> PropertyGraphIndex:
         """The graph as LlamaIndex's PropertyGraphIndex, for any of its retrievers."""

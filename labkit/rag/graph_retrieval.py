@@ -6,33 +6,21 @@ Sources: Edge et al. 2024, From Local to Global (GraphRAG); Gutiérrez et al. 20
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Protocol
 
 import numpy as np
 from llama_index.core.schema import NodeWithScore, TextNode
 
+from labkit import stats
 from labkit.corpus import COMPANY_RELATIONS, Span
+from labkit.models import Intent
 from labkit.rag.chunking import place, span_of
 from labkit.rag.graph import KnowledgeGraph, Triple
 from labkit.rag.linking import plain_name
 from labkit.rag.retrieval import Hits, Query, VectorIndex, Within, bundles, check_top_k
-
-
-class Intent(Protocol):
-    """What a question asks for, such as `models.Intents` says it."""
-
-    @property
-    def operation(self) -> str:
-        """ "value", "larger", "same", "difference", "list above", "list below" or "list equal"."""
-
-    @property
-    def relations(self) -> Mapping[str, float]:
-        """Probability of each relation."""
-
 
 Understand = Callable[[Sequence[str]], Sequence[Intent]]
 
@@ -100,33 +88,31 @@ class GraphRetriever:
 
     def contracts(self, seeds: Sequence[Seed]) -> list[str]:
         """The contracts that the entities lead to: on paths between two of them, else those of each."""
-        entities = list(dict.fromkeys(seed.entity for seed in seeds))
-        between: dict[str, None] = {}
-        for a, b in combinations(entities, 2):
-            for path in self.graph.paths(a, b, self.longest):
-                ends = (e for step in path for e in (step.subject, step.object))
-                between |= dict.fromkeys(e for e in ends if self.graph.kind(e) == "contract")
-        if between:
-            return list(between)
-        return list(dict.fromkeys(c for e in entities for c in self.graph.contracts(e)))
+        ends = (e for path in self._paths(seeds) for step in path for e in (step.subject, step.object))
+        between = dict.fromkeys(e for e in ends if self.graph.kind(e) == "contract")
+        return list(between or dict.fromkeys(c for seed in seeds for c in self.graph.contracts(seed.entity)))
+
+    def _paths(self, seeds: Sequence[Seed]) -> list[list[Triple]]:
+        """The paths between each two of the entities."""
+        entities = dict.fromkeys(seed.entity for seed in seeds)
+        return [path for a, b in combinations(entities, 2) for path in self.graph.paths(a, b, self.longest)]
 
     def retrieve(self, queries: Sequence[Query], top_k: int = 5, within: Within | None = None) -> list[Hits]:
         """As `Retriever.retrieve`; no passages for a question that names nothing in the graph."""
         check_top_k(top_k)
         bundled = bundles(queries)
         scores = self.index.scores(bundled)
-        intents: Sequence[Intent | None] = (
-            self.understand([q.query_str for q in bundled]) if self.understand else [None] * len(bundled)
-        )
+        intents = self._intents([q.query_str for q in bundled])
         hits = []
         for query, row, names, intent in zip(bundled, scores, within or [None] * len(bundled), intents, strict=True):
             seeds = self.seeds(query.query_str)
-            contracts = [c for c in self.contracts(seeds) if names is None or c in names]
-            ranked = sorted(contracts, key=lambda c: -self.nearest(row, c))[:top_k]
-            hits.append(
-                [NodeWithScore(node=self._passage(c, seeds, row, intent), score=self.nearest(row, c)) for c in ranked]
-            )
+            near = {c: self.nearest(row, c) for c in self.contracts(seeds) if names is None or c in names}
+            ranked = sorted(near, key=lambda c: -near[c])[:top_k]
+            hits.append([NodeWithScore(node=self._passage(c, seeds, row, intent), score=near[c]) for c in ranked])
         return hits
+
+    def _intents(self, questions: Sequence[str]) -> Sequence[Intent | None]:
+        return self.understand(questions) if self.understand else [None] * len(questions)
 
     def subgraph(self, question: str, facts: int = 2) -> list[Triple]:
         """The triples behind an answer: the path between the entities named, and the first facts beside it.
@@ -139,12 +125,10 @@ class GraphRetriever:
         ranked = sorted(self.contracts(seeds), key=lambda c: -self.nearest(row, c))
         if not ranked:
             raise ValueError(f"Nothing in {question!r} leads to a contract: name a company of the graph.")
-        entities = list(dict.fromkeys(seed.entity for seed in seeds))
-        paths = [path for a, b in combinations(entities, 2) for path in self.graph.paths(a, b, self.longest)]
-        through = [p for p in paths if any(ranked[0] in (t.subject, t.object) for t in p)]
+        through = [p for p in self._paths(seeds) if any(ranked[0] in (t.subject, t.object) for t in p)]
         path = through[0] if through else self.graph.of(ranked[0], "party")
-        intent = self.understand([question])[0] if self.understand else None
-        return list(dict.fromkeys([*path, *self.facts(ranked[0], seeds, row, intent)[:facts]]))
+        stated = self.facts(ranked[0], seeds, row, self._intents([question])[0])
+        return list(dict.fromkeys([*path, *stated[:facts]]))
 
     def nearest(self, row: np.ndarray, contract: str) -> float:
         """How near the nearest chunk of a contract or its amendments is to the question."""
@@ -153,10 +137,7 @@ class GraphRetriever:
 
     @cached_property
     def _chunks(self) -> dict[str, list[int]]:
-        places: dict[str, list[int]] = {}
-        for i, node in enumerate(self.index.chunks):
-            places.setdefault(str(node.metadata["document"]), []).append(i)
-        return places
+        return stats.grouped((str(node.metadata["document"]), i) for i, node in enumerate(self.index.chunks))
 
     def _nearness(self, triple: Triple, row: np.ndarray) -> float:
         """How near the chunk that a triple was taken from is to the question."""
@@ -186,14 +167,12 @@ class GraphRetriever:
 
     def _passage(self, contract: str, seeds: Sequence[Seed], row: np.ndarray, intent: Intent | None) -> TextNode:
         facts = self.facts(contract, seeds, row, intent)
-        title = self.graph.title(contract)
-        lines = [verbalised(t) for t in facts]
-        span = next((t.source for t in reversed(facts)), Span(contract, 0, 0))
-        return place(TextNode(text="\n".join(lines)), Span(contract, span.start, span.end), title)
+        span = facts[-1].source if facts else Span(contract, 0, 0)
+        node = TextNode(text="\n".join(map(_verbalised, facts)))
+        return place(node, Span(contract, span.start, span.end), self.graph.title(contract))
 
 
-def verbalised(triple: Triple) -> str:
+def _verbalised(triple: Triple) -> str:
     """A triple as a line of a passage."""
-    if triple.relation in COMPANY_RELATIONS:
-        return f"{triple.relation.capitalize()} of {triple.subject}: {triple.text}"
-    return f"{triple.relation.capitalize()}: {triple.text}"
+    of = f" of {triple.subject}" if triple.relation in COMPANY_RELATIONS else ""
+    return f"{triple.relation.capitalize()}{of}: {triple.text}"

@@ -6,11 +6,11 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 
+from labkit import stats
 from labkit.corpus import Document, Span
 from labkit.rag.triples import COMPANY_OBJECTS, LEGAL_FORM, OTHER_OBJECTS, REGISTER, SELF, ExtractedTriple
 
-_SELF_WORDS = {"document", "agreement", "contract", "amendment", "this agreement", "this contract", "the agreement",
-               "the contract", "this document", "the document", "this amendment", "the amendment"}  # fmt: skip
+_SELF_WORDS = re.compile(r"(?:this |the )?(?:document|agreement|contract|amendment)")
 _ENDS_WITH_FORM = re.compile(rf"[\s,]+{LEGAL_FORM}$")
 
 
@@ -50,13 +50,9 @@ class Linker:
         closeness: float = 0.88,
     ) -> None:
         self.names, self.roles, self.subjects, self.closeness = names, roles, subjects or {}, closeness
-        initials: dict[str, set[str]] = {}
-        for plain, name in names.items():
-            words = re.findall(r"\w+", plain)
-            if len(words) > 1:
-                initials.setdefault("".join(w[0] for w in words), set()).add(name)
+        initials = stats.grouped(("".join(re.findall(r"\b\w", plain)), name) for plain, name in names.items())
         # Initials that fit two companies say nothing.
-        self._initials = {short: next(iter(fits)) for short, fits in initials.items() if len(fits) == 1}
+        self._initials = {i: fits[0] for i, fits in initials.items() if len(i) > 1 and len(set(fits)) == 1}
 
     def link(self, mention: str, document: str | None = None) -> str | None:
         """The name of the company or the id of the document that is meant; None where it links to nothing.
@@ -66,7 +62,7 @@ class Linker:
             document: id of the document in which the mention stands; roles and "this agreement" need it.
         """
         plain = plain_name(mention)
-        if document is not None and (mention.lower().strip() in _SELF_WORDS or plain in _SELF_WORDS):
+        if document is not None and any(map(_SELF_WORDS.fullmatch, (mention.lower().strip(), plain))):
             return self.subjects.get(document, document)
         if plain in self.names:
             return self.names[plain]
@@ -104,13 +100,10 @@ def _roles(triples: Sequence[ExtractedTriple], names: Linker) -> dict[str, dict[
 
     It is the party nearest in front of the role, or, where all parties come first, the one of the same number.
     """
-    by_document: dict[str, dict[str, list[ExtractedTriple]]] = {}
-    for triple in sorted(triples, key=lambda t: t.source.start):
-        if triple.relation in ("party", "role"):
-            by_document.setdefault(triple.source.document, {}).setdefault(triple.relation, []).append(triple)
+    in_order = sorted(triples, key=lambda t: t.source.start)
     companies: dict[str, dict[str, str]] = {}
-    for document, rows in by_document.items():
-        parties, roles = rows.get("party", []), rows.get("role", [])
+    for document, rows in stats.grouped((t.source.document, t) for t in in_order).items():
+        parties, roles = ([t for t in rows if t.relation == relation] for relation in ("party", "role"))
         after = bool(parties and roles) and parties[-1].source.end <= roles[0].source.start
         for i, role in enumerate(roles):
             before = [p for p in parties if p.source.end <= role.source.start]

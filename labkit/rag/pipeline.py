@@ -12,8 +12,6 @@ from functools import partial
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.indices.query.query_transform.base import BaseQueryTransform
-from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from labkit.corpus import Span
@@ -22,6 +20,9 @@ from labkit.prompts import Message, Passage, answer_messages
 from labkit.rag import postprocessors, query_transforms, retrieval
 from labkit.rag.chunking import cost_of, count_tokens, passage_of, places_of, text_of
 from labkit.replies import Answer, parse_answer
+
+# What was said before each question; None where nothing was.
+Histories = Sequence[Sequence[Message]] | None
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Step:
         stage: its name.
         inputs: texts, or titles and beginnings of chunks, as a person reads them.
         outputs: the same of what the stage gave.
-        tokens: length of the outputs, in tokens of `chunking.tokenizer`.
+        tokens: length of the outputs, in tokens of `chunking.count_tokens`.
         milliseconds: the time of the whole batch, divided evenly among its questions.
         hits: the chunks that the stage gave, if any.
     """
@@ -93,8 +94,8 @@ class Pipeline:
 
     retriever: retrieval.Retriever | BaseRetriever
     generator: Generator
-    rewrite: Sequence[query_transforms.Transform | BaseQueryTransform] = ()
-    post: Sequence[postprocessors.Stage | BaseNodePostprocessor] = ()
+    rewrite: Sequence[query_transforms.Transform] = ()
+    post: Sequence[postprocessors.Stage] = ()
     top_k: int = 5
     depth: int = 20
 
@@ -102,9 +103,7 @@ class Pipeline:
         """Answer one question, which may follow upon others."""
         return self.run([question], [history])[0]
 
-    def run(
-        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None, progress: bool = False
-    ) -> list[Result]:
+    def run(self, questions: Sequence[str], histories: Histories = None, progress: bool = False) -> list[Result]:
         """Answer many questions: one embedding call, one BM25 call, one batched generation.
 
         Args:
@@ -118,9 +117,7 @@ class Pipeline:
         queries, hits = self._find(questions, histories, traces)
         return self._answer(questions, [query.query_str for query in queries], hits, traces, progress)
 
-    def retrieve(
-        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None
-    ) -> list[retrieval.Hits]:
+    def retrieve(self, questions: Sequence[str], histories: Histories = None) -> list[retrieval.Hits]:
         """The chunks after all stages, without asking the generator; the first `top_k` would be its passages."""
         return self._find(questions, histories, _Traces(len(questions), self.top_k))[1]
 
@@ -129,39 +126,30 @@ class Pipeline:
         return fit(self.generator, question, [passage_of(h.node) for h in hits[: self.top_k]])[1]
 
     def _find(
-        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None, traces: _Traces
+        self, questions: Sequence[str], histories: Histories, traces: _Traces
     ) -> tuple[list[QueryBundle], list[retrieval.Hits]]:
         """For each question the query that the generator is asked, and the chunks after every stage."""
-        queries, hits = self._retrieve(questions, histories or [()] * len(questions), traces)
+        queries = [[query] for query in retrieval.bundles(questions)]
+        for rewrite in self.rewrite:
+            work = partial(self._rewritten, rewrite, queries, histories or [()] * len(questions))
+            queries = traces.timed(type(rewrite).__name__, queries, work)
+        hits = traces.timed(type(self.retriever).__name__, queries, partial(self._search, queries))
         first = [row[0] for row in queries]
         for stage in self.post:
             hits = traces.timed(type(stage).__name__, hits, partial(postprocessors.process, stage, first, hits))
         return first, hits
 
-    def _retrieve(
-        self, questions: Sequence[str], histories: Sequence[Sequence[Message]], traces: _Traces
-    ) -> tuple[list[list[QueryBundle]], list[retrieval.Hits]]:
-        """For each question its queries, the first of which the generator is asked, and the chunks found."""
-        queries = [[query] for query in retrieval.bundles(questions)]
-        for stage in self.rewrite:
-            work = partial(self._rewritten, stage, queries, histories)
-            queries = traces.timed(type(stage).__name__, queries, work)
-        flat = [query for row in queries for query in row]
-        depth = max(self.depth, self.top_k)
-        size = getattr(self.retriever, "chunks", None)
-        retrieval.check_top_k(self.top_k, None if size is None else len(size))
-        if size is not None:
-            depth = min(depth, len(size))
-
-        def look() -> list[retrieval.Hits]:
-            lists = iter(retrieval.search(self.retriever, flat, depth))
-            return [retrieval.fuse([next(lists) for _ in row], depth) for row in queries]
-
-        return queries, traces.timed(type(self.retriever).__name__, queries, look)
+    def _search(self, queries: Sequence[Sequence[QueryBundle]]) -> list[retrieval.Hits]:
+        """For each question the chunks found by all of its queries."""
+        chunks = getattr(self.retriever, "chunks", None)
+        retrieval.check_top_k(self.top_k, None if chunks is None else len(chunks))
+        depth = max(self.depth, self.top_k) if chunks is None else min(max(self.depth, self.top_k), len(chunks))
+        lists = iter(retrieval.search(self.retriever, [query for row in queries for query in row], depth))
+        return [retrieval.fuse([next(lists) for _ in row], depth) for row in queries]
 
     @staticmethod
     def _rewritten(
-        stage: query_transforms.Transform | BaseQueryTransform,
+        stage: query_transforms.Transform,
         queries: Sequence[Sequence[QueryBundle]],
         histories: Sequence[Sequence[Message]],
     ) -> list[list[QueryBundle]]:
@@ -179,21 +167,18 @@ class Pipeline:
         traces: _Traces,
         progress: bool,
     ) -> list[Result]:
-        prompts, used = [], []
-        for question, row in zip(queries, hits, strict=True):
-            passages = [passage_of(h.node) for h in row[: self.top_k]]
-            messages, fitting = fit(self.generator, question, passages)
-            prompts.append(messages)
-            used.append(fitting)
+        passages = [[passage_of(h.node) for h in row[: self.top_k]] for row in hits]
+        fitting = [fit(self.generator, query, row) for query, row in zip(queries, passages, strict=True)]
+        prompts = [messages for messages, _ in fitting]
         start = time.perf_counter()
         replies = self.generator.generate(prompts, progress=progress)
         each = 1000 * (time.perf_counter() - start) / max(1, len(replies))
         results = []
-        for i, reply in enumerate(replies):
-            tokens = self.generator.count_tokens(prompts[i])
+        for i, (reply, (messages, used)) in enumerate(zip(replies, fitting, strict=True)):
+            tokens = self.generator.count_tokens(messages)
             step = Step("answer", (queries[i],), (reply,), tokens + count_tokens(reply), each)
             trace = (*traces.steps[i], step)
-            results.append(Result(questions[i], tuple(hits[i]), used[i], reply, parse_answer(reply), tokens, trace))
+            results.append(Result(questions[i], tuple(hits[i]), used, reply, parse_answer(reply), tokens, trace))
         return results
 
 

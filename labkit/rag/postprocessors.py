@@ -6,36 +6,30 @@ one question at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from llama_index.core.postprocessor import MetadataReplacementPostProcessor, SentenceEmbeddingOptimizer
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNode
 
 from labkit import prompts
 from labkit.models import Embedder, Generator, Reranker
 from labkit.rag.chunking import annotate, indexed_text, passage_of, span_of, text_of
 from labkit.rag.retrieval import Hits
 
-
-class Stage(Protocol):
-    """A stage after retrieval, on many questions at once."""
-
-    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
-        """The chunks of each question as the next stage gets them."""
+# A stage after retrieval: questions and their chunks, to the chunks of each question as the next stage gets them; or
+# any LlamaIndex node post-processor.
+Stage = Callable[[Sequence[QueryBundle], Sequence[Hits]], list[Hits]] | BaseNodePostprocessor
 
 
-def process(stage: Stage | BaseNodePostprocessor, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+def process(stage: Stage, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
     """Run a stage of this module, or any LlamaIndex node post-processor, on copies of the chunks."""
     copies = [[NodeWithScore(node=hit.node.model_copy(deep=True), score=hit.score) for hit in hits] for hits in lists]
     if isinstance(stage, BaseNodePostprocessor):
-        return [
-            stage.postprocess_nodes(hits, query_bundle=q) if hits else []
-            for q, hits in zip(queries, copies, strict=True)
-        ]
+        rows = zip(queries, copies, strict=True)
+        return [stage.postprocess_nodes(hits, query_bundle=query) if hits else [] for query, hits in rows]
     return stage(queries, copies)
 
 
@@ -44,6 +38,11 @@ def _by_score(hits: Hits, scores: Sequence[float]) -> Hits:
     order = np.argsort(-np.asarray(scores, dtype=float), kind="stable")
     scored = [NodeWithScore(node=hits[i].node, score=float(scores[i])) for i in order]
     return scored + hits[len(scored) :]
+
+
+def _pairs(queries: Sequence[QueryBundle], lists: Sequence[Hits], depth: int) -> list[tuple[str, BaseNode]]:
+    """Each question with each of its first `depth` chunks."""
+    return [(q.query_str, h.node) for q, hits in zip(queries, lists, strict=True) for h in hits[:depth]]
 
 
 def _vectors(
@@ -61,7 +60,7 @@ class First:
     """Another stage on the first `count` chunks alone; the rest follow as they were."""
 
     count: int
-    stage: Stage | BaseNodePostprocessor
+    stage: Stage
 
     def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
         ahead = process(self.stage, queries, [hits[: self.count] for hits in lists])
@@ -84,8 +83,7 @@ class Rerank:
     depth: int = 20
 
     def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
-        pairs = [(q.query_str, indexed_text(h.node)) for q, hits in zip(queries, lists, strict=True)
-                 for h in hits[: self.depth]]  # fmt: skip
+        pairs = [(question, indexed_text(node)) for question, node in _pairs(queries, lists, self.depth)]
         scores = iter(self.reranker.score(pairs))
         return [_by_score(hits, [next(scores) for _ in hits[: self.depth]]) for hits in lists]
 
@@ -120,11 +118,8 @@ class LLMRerank:
     depth: int = 8
 
     def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
-        chats = [
-            prompts.answer_messages(q.query_str, [passage_of(h.node)])
-            for q, hits in zip(queries, lists, strict=True)
-            for h in hits[: self.depth]
-        ]
+        pairs = _pairs(queries, lists, self.depth)
+        chats = [prompts.answer_messages(question, [passage_of(node)]) for question, node in pairs]
         refusing = iter(self.generator.log_likelihood(chats, [prompts.REFUSAL] * len(chats)))
         return [_by_score(hits, [-next(refusing) for _ in hits[: self.depth]]) for hits in lists]
 
@@ -212,11 +207,6 @@ class Window(MetadataReplacementPostProcessor):
 
     def __init__(self) -> None:
         super().__init__(target_metadata_key="window")
-
-    @classmethod
-    def class_name(cls) -> str:
-        """Name of the post-processor, for LlamaIndex."""
-        return "Window"
 
     def _postprocess_nodes(self, nodes: Hits, query_bundle: QueryBundle | None = None) -> Hits:
         windows: Hits = []

@@ -8,9 +8,8 @@ meaning. Any LlamaIndex query transform can be used in place of one of these.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from llama_index.core.indices.query.query_transform.base import BaseQueryTransform
 from llama_index.core.schema import BaseNode, QueryBundle
@@ -26,15 +25,13 @@ History = Sequence[Message]
 TOGETHER = 32
 
 
-class Transform(Protocol):
-    """A stage before retrieval, on many questions at once."""
-
-    def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
-        """One query or several for each, the first of which the generator is asked."""
+# A stage before retrieval: queries and what was said before them, to one query or several for each, the first of which
+# the generator is asked; or any LlamaIndex query transform.
+Transform = Callable[[Sequence[QueryBundle], Sequence[History]], list[list[QueryBundle]]] | BaseQueryTransform
 
 
 def transform(
-    stage: Transform | BaseQueryTransform, queries: Sequence[QueryBundle], histories: Sequence[History]
+    stage: Transform, queries: Sequence[QueryBundle], histories: Sequence[History]
 ) -> list[list[QueryBundle]]:
     """Run a stage of this module, or any LlamaIndex query transform one query at a time.
 
@@ -126,12 +123,9 @@ def hypothetical_questions(
         progress: show a bar.
     """
     chats = [prompts.questions_messages(passage_of(c)) for c in chunks]
+    written = generator.generate(chats, tokens, batch_size=TOGETHER, progress=progress)
     # The last line of a reply that was cut off is half a question.
-    written = [
-        replies.parse_lines(reply)
-        for reply in generator.generate(chats, tokens, batch_size=TOGETHER, progress=progress)
-    ]
-    return [[line for line in lines if line.endswith("?")] for lines in written]
+    return [[line for line in replies.parse_lines(reply) if line.endswith("?")] for reply in written]
 
 
 # Words that say nothing about what is asked.
@@ -160,7 +154,5 @@ class MultiQuery:
 
     def __call__(self, queries: Sequence[QueryBundle], histories: Sequence[History]) -> list[list[QueryBundle]]:
         imagined = HyDE(self.generator, include_original=False)(queries, histories)
-        return [
-            [query, QueryBundle(keywords(query.query_str)), *passage]
-            for query, passage in zip(queries, imagined, strict=True)
-        ]
+        rows = zip(queries, imagined, strict=True)
+        return [[query, QueryBundle(keywords(query.query_str)), *passage] for query, passage in rows]

@@ -7,9 +7,9 @@ scored chunks for each. Any LlamaIndex retriever can be used instead, one questi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from llama_index.core import StorageContext, VectorStoreIndex
@@ -220,29 +220,24 @@ class BM25Index(_Chunks):
 
     def llama_index(self, top_k: int = 5) -> BaseRetriever:
         """The same index as a LlamaIndex retriever."""
-        return _OneByOne(self, top_k)
+        count = min(top_k, len(self.chunks))
+        return _OneByOne(lambda query: self.retrieve([query], count)[0])
 
 
 class _OneByOne(BaseRetriever):
-    """An index of this module as a LlamaIndex retriever."""
+    """A search as a LlamaIndex retriever."""
 
-    def __init__(self, index: _Chunks, top_k: int) -> None:
-        self._index, self._top_k = index, top_k
+    def __init__(self, find: Callable[[QueryBundle], Hits]) -> None:
+        self._find = find
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return self._index.retrieve([query_bundle], min(self._top_k, len(self._index.chunks)))[0]
+        return self._find(query_bundle)
 
 
-class _FixedHits(BaseRetriever):
+def _fixed(hits: Sequence[NodeWithScore]) -> BaseRetriever:
     """Results found before, for LlamaIndex components that want a retriever."""
-
-    def __init__(self, hits: Sequence[NodeWithScore]) -> None:
-        self._hits = hits
-        super().__init__()
-
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return [NodeWithScore(node=hit.node, score=hit.score) for hit in self._hits]
+    return _OneByOne(lambda _: [NodeWithScore(node=hit.node, score=hit.score) for hit in hits])
 
 
 def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithScore]:
@@ -260,7 +255,7 @@ def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithS
     scored = [[hit for hit in hits if hit.score != 0] for hits in lists]
     lists = scored if any(scored) else lists
     fusion = QueryFusionRetriever(
-        [_FixedHits(hits) for hits in lists], llm=MockLLM(), mode=FUSION_MODES.RECIPROCAL_RANK,
+        [_fixed(hits) for hits in lists], llm=MockLLM(), mode=FUSION_MODES.RECIPROCAL_RANK,
         similarity_top_k=top_k, num_queries=1, use_async=False,
     )  # fmt: skip
     return fusion.retrieve("fused")
@@ -287,13 +282,11 @@ class Hybrid:
         check_top_k(top_k)
         if not self.retrievers:
             raise ValueError("There is nothing to fuse: give at least one retriever.")
-        lists = [search(r, queries, min(max(self.depth, top_k), _size(r, top_k)), within) for r in self.retrievers]
+        # Of a retriever that does not say how many chunks it has, no more are asked for than are wanted.
+        sizes = [len(r.chunks) if isinstance(r, _Chunks) else top_k for r in self.retrievers]
+        depths = [min(max(self.depth, top_k), size) for size in sizes]
+        lists = [search(r, queries, depth, within) for r, depth in zip(self.retrievers, depths, strict=True)]
         return [fuse(row, top_k) for row in zip(*lists, strict=True)]
-
-
-def _size(retriever: Retriever | BaseRetriever, default: int) -> int:
-    """Number of chunks behind a retriever, where it says so."""
-    return len(retriever.chunks) if isinstance(retriever, _Chunks) else default
 
 
 class AutoMerging:
@@ -331,7 +324,7 @@ class AutoMerging:
         depth = min(max(self.depth, top_k), len(self.index.chunks))
         merged = []
         for query, hits in zip(bundles(queries), self.index.retrieve(queries, depth, within), strict=True):
-            small: object = _FixedHits(hits)
-            merging = AutoMergingRetriever(small, self._storage, simple_ratio_thresh=self.share)  # type: ignore[arg-type]
+            small: Any = _fixed(hits)
+            merging = AutoMergingRetriever(small, self._storage, simple_ratio_thresh=self.share)
             merged.append(merging.retrieve(query)[:top_k])
         return merged

@@ -34,9 +34,8 @@ class Router:
     def __post_init__(self) -> None:
         if not self.headers or not (self.words or self.embedder):
             raise ValueError("The router needs headers of documents, and words or an embedder to compare them by.")
-        nodes = [
-            place(TextNode(text=text, id_=name), Span(name, 0, len(text)), name) for name, text in self.headers.items()
-        ]
+        rows = self.headers.items()
+        nodes = [place(TextNode(text=text, id_=name), Span(name, 0, len(text)), name) for name, text in rows]
         ways: list[Retriever] = [BM25Index(nodes)] if self.words else []
         ways += [VectorIndex(nodes, self.embedder)] if self.embedder else []
         self._index = ways[0] if len(ways) == 1 else Hybrid(ways)
@@ -66,10 +65,8 @@ class Routed:
         check_top_k(top_k)
         kept: list[Collection[str]] = list(self.router.route(queries))
         if within is not None:
-            kept = [
-                k if names is None else [n for n in k if n in names] or names
-                for k, names in zip(kept, within, strict=True)
-            ]
+            rows = zip(kept, within, strict=True)
+            kept = [k if names is None else [n for n in k if n in names] or names for k, names in rows]
         return self.retriever.retrieve(queries, top_k, kept)
 
 

@@ -12,19 +12,19 @@ _NUMBER = re.compile(r"[^\W_]|\d+(?:\.\d+)*")
 
 
 @cache
-def _tools() -> tuple[Any, frozenset[str]]:
-    """The stemmer, and bm25s's English stop words without the negations."""
+def stemmer() -> Any:
+    """Snowball's stemmer of English."""
     import Stemmer
-    from bm25s.stopwords import STOPWORDS_EN
 
-    return Stemmer.Stemmer("english"), frozenset(STOPWORDS_EN) - {"no", "not"}
+    return Stemmer.Stemmer("english")
 
 
 @lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
-    """A word without its ending; empty for a stop word."""
-    stemmer, stop_words = _tools()
-    return "" if word in stop_words else str(stemmer.stemWord(word))
+    """A word without its ending; empty for one of bm25s's stop words, negations aside."""
+    from bm25s.stopwords import STOPWORDS_EN
+
+    return "" if word in STOPWORDS_EN and word not in ("no", "not") else str(stemmer().stemWord(word))
 
 
 def search_words(text: str) -> list[str]:

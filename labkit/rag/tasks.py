@@ -9,13 +9,12 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from labkit import metrics, prompts
 from labkit.corpus import Document, Question, Span
 from labkit.metrics import AnswerScore
 from labkit.prompts import Message, Passage
-from labkit.rag.baselines import oracle_passages
+from labkit.rag.baselines import Clauses, Documents, oracle_passages
 from labkit.replies import parse_answer, parse_classification
 
 PLAYBOOK = "playbook"
@@ -50,13 +49,9 @@ class TaskPrompt:
 
 
 def task_prompt(
-    question: Question,
-    documents: Sequence[Document],
-    contracts: Sequence[Mapping[str, Any]],
-    distractors: int = 2,
-    seed: int = 0,
+    question: Question, documents: Documents, contracts: Clauses, distractors: int = 2, seed: int = 0,
     gold_at: str | None = None,
-) -> TaskPrompt:
+) -> TaskPrompt:  # fmt: skip
     """A question with its gold passages: clause and rules to classify, particulars for a term sheet or a notice.
 
     Args:
@@ -123,15 +118,11 @@ def _sections(playbook: Document) -> list[Passage]:
     return [Passage(playbook.title, s.lstrip("# ").strip()) for s in sections if s.startswith("### ")]
 
 
-def _section(playbook: Document, heading: str) -> Passage:
-    return next(s for s in _sections(playbook) if s.text.startswith(f"{heading}\n"))
-
-
 def _written(question: Question, texts: Mapping[str, Document]) -> TaskPrompt:
     """A term sheet or a notice from the passages that hold its facts."""
     pages = [Passage(texts[d].title, text.strip()) for d, text in evidence_quotes(question, texts) if d != PLAYBOOK]
     if question.task == "summarise":
-        pages.append(_section(texts[PLAYBOOK], _RATED))
+        pages.append(next(s for s in _sections(texts[PLAYBOOK]) if s.text.startswith(f"{_RATED}\n")))
         messages = prompts.term_sheet_messages(pages, term_sheet_guide(texts[PLAYBOOK]))
     else:
         messages = prompts.draft_messages(question.question, pages)

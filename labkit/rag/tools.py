@@ -10,20 +10,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
-from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.schema import NodeWithScore
 
 from labkit.corpus import COMPANY_RELATIONS, Span
 from labkit.metrics import normalise
 from labkit.models import Generator
-from labkit.prompts import REFUSAL, Message
+from labkit.prompts import REFUSAL
 from labkit.rag.chunking import count_tokens, passage_of, span_of
 from labkit.rag.contract_ranker import ContractRanker
 from labkit.rag.graph import InForce, KnowledgeGraph, Triple
 from labkit.rag.graph_retrieval import GraphRetriever, Intent, Seed, Understand
-from labkit.rag.pipeline import Result, Step, fit
+from labkit.rag.pipeline import Histories, Result, Step, fit
 from labkit.rag.retrieval import VectorIndex, bundles
 from labkit.replies import parse_answer
 from labkit.values import Quantity, difference, parse_quantity, quantities
@@ -89,13 +88,9 @@ class GraphLookupTool:
 
     def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
         """As `Tool.ask`, the amended value where there is one."""
-        return [self._value(document, relation) for document, relation in requests]
-
-    def _value(self, document: str, relation: str) -> DocumentValue:
-        held = self.graph.in_force(document, relation)
-        if held is None:
-            return DocumentValue(document, relation)
-        return DocumentValue(document, relation, held.value.text, held.value.source, held.replaced)
+        held = [self.graph.in_force(*request) for request in requests]
+        found = [(v.value.text, v.value.source, v.replaced) if v is not None else () for v in held]
+        return [DocumentValue(*request, *fields) for request, fields in zip(requests, found, strict=True)]
 
 
 @dataclass
@@ -130,14 +125,12 @@ class ReadTool:
             messages, fitting = fit(self.generator, question, [passage_of(hit.node) for hit in order])
             prompts.append(messages)
             nodes.append([hit.node for hit in order[:fitting]])
-        values = []
-        for (document, relation), reply, prompt, read in zip(
-            requests, self.generator.generate(prompts), prompts, nodes, strict=True
-        ):
+        values, replies = [], self.generator.generate(prompts)
+        for request, reply, prompt, read in zip(requests, replies, prompts, nodes, strict=True):
             answer, tokens = parse_answer(reply), self.generator.count_tokens(prompt)
             cited = [read[i - 1] for i in answer.citations if 1 <= i <= len(read)] or read[:1]
-            text = None if answer.refused else answer.text
-            values.append(DocumentValue(document, relation, text, span_of(cited[0]) if cited else None, (), tokens))
+            text, source = None if answer.refused else answer.text, span_of(cited[0]) if cited else None
+            values.append(DocumentValue(*request, text, source, (), tokens))
         return values
 
 
@@ -200,12 +193,11 @@ class ToolPipeline:
         return [self._plan(*row) for row in zip(questions, intents, seeds, rankings, strict=True)]
 
     def _plan(self, question: str, intent: Intent, seeds: Sequence[Seed], ranking: Sequence[str]) -> Plan:
-        company = next((s.entity for s in seeds if s.entity in self._companies), None)
+        company = next((s.entity for s in seeds if self.graph.kind(s.entity) == "company"), None)
         listing = intent.operation.startswith("list")
+        documents = tuple(ranking[: 2 if intent.operation in _PAIRS else 1])
         if listing:
             documents = tuple(self.graph.contracts(company)) if company else ()
-        else:
-            documents = tuple(ranking[: 2 if intent.operation in _PAIRS else 1])
         stated = self.tool.relations(documents, quantities(question) if listing else [])
         relations = [r for r in intent.relations if stated is None or r in stated]
         if intent.operation != "value":
@@ -215,32 +207,25 @@ class ToolPipeline:
             relation = ""
         return Plan(intent.operation, relation, documents, company)
 
-    @cached_property
-    def _companies(self) -> set[str]:
-        return set(self.graph.entities("company"))
-
-    def run(
-        self, questions: Sequence[str], histories: Sequence[Sequence[Message]] | None = None, progress: bool = False
-    ) -> list[Result]:
+    def run(self, questions: Sequence[str], histories: Histories = None, progress: bool = False) -> list[Result]:
         """Answer many questions, as `Pipeline.run` does; `histories` and `progress` are not used."""
         start = time.perf_counter()
         plans = self.plan(questions)
-        requests = [self._requests(plan) for plan in plans]
+        # What the register says of a company needs no tool.
+        asking = [bool(plan.relation) and plan.relation not in COMPANY_RELATIONS for plan in plans]
+        requests = [[(d, p.relation) for d in p.documents] if ask else [] for p, ask in zip(plans, asking, strict=True)]
         answers = iter(self.tool.ask([request for row in requests for request in row]))
         values = [[next(answers) for _ in row] for row in requests]
         each = 1000 * (time.perf_counter() - start) / max(1, len(questions))
         return [self._result(q, p, v, each) for q, p, v in zip(questions, plans, values, strict=True)]
 
-    def _requests(self, plan: Plan) -> list[Request]:
-        if plan.relation in COMPANY_RELATIONS or not plan.relation:
-            return []
-        return [(document, plan.relation) for document in plan.documents]
-
     def _result(self, question: str, plan: Plan, values: Sequence[DocumentValue], milliseconds: float) -> Result:
         if plan.relation in COMPANY_RELATIONS:
             values = self._register(plan, question)
         text, used = combine(question, plan, values, self.graph)
-        nodes = [node for v in used if v.source is not None and (node := self._node(v.source)) is not None]
+        sources = [v.source for v in used if v.source is not None]
+        holding = [next((n for n in self.retriever.index.chunks if span_of(n).overlap(s)), None) for s in sources]
+        nodes = [node for node in holding if node is not None]
         reply = f"{text} {''.join(f'[{i}]' for i in range(1, len(nodes) + 1))}".strip() if text else REFUSAL
         tokens = sum(v.tokens for v in values)
         steps = (
@@ -257,9 +242,6 @@ class ToolPipeline:
         others = [p for c in plan.documents for p in self.graph.parties(c) if p not in named]
         triples = [t for p in others for t in self.graph.of(p, plan.relation)]
         return [DocumentValue(plan.documents[0], plan.relation, t.text, t.source) for t in triples[:1]]
-
-    def _node(self, source: Span) -> TextNode | None:
-        return next((n for n in self.retriever.index.chunks if span_of(n).overlap(source)), None)
 
 
 # ------------------------------------------------------------------------------- combining
@@ -304,9 +286,8 @@ def _meets(operation: str, text: str, question: str) -> bool:
     limits = [q for q in quantities(question) if q.dimension == value.dimension]
     if not limits:
         return False
-    if operation == "list equal":
-        return abs(value.size - limits[-1].size) < 1e-9
-    return value.size > limits[-1].size if operation == "list above" else value.size < limits[-1].size
+    above = value.size - limits[-1].size
+    return {"list equal": abs(above) < 1e-9, "list above": above > 0, "list below": above < 0}[operation]
 
 
 def matrix(graph: KnowledgeGraph, contracts: Sequence[str], relations: Sequence[str]) -> dict[str, dict[str, InForce]]:

@@ -89,13 +89,10 @@ def extract(generator: Generator, chunks: Sequence[TextNode], progress: bool = F
     if not chunks:
         raise ValueError("There are no chunks to extract from: cut some documents first.")
     requests = [(node, group) for node in chunks for group in relations_of(node)]
-    prompts = [prompt for row in triple_prompts(chunks) for prompt in row]
+    prompts = [triples_messages(passage_of(node), group) for node, group in requests]
     replies = generator.generate(prompts, NEW_TOKENS["triples"], progress=progress)
-    return [
-        triple
-        for (node, group), reply in zip(requests, replies, strict=True)
-        for triple in triples_in_reply(node, reply, group)
-    ]
+    rows = zip(requests, replies, strict=True)
+    return [triple for (node, group), reply in rows for triple in triples_in_reply(node, reply, group)]
 
 
 def triples_in_reply(node: TextNode, reply: str, relations: Sequence[str]) -> Iterator[ExtractedTriple]:

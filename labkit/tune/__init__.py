@@ -4,6 +4,7 @@
 # fmt: off
 from labkit.tune.embedder import train_embedder, Triplet, triplets
 from labkit.tune.generator import Chat, train_generator
-from labkit.tune.progress import read_record, TrainingRecord
+from labkit.tune.preferences import train_dpo, train_kto
+from labkit.tune.progress import read_record, registry, TrainingRecord
 from labkit.tune.intents import train_intents
 from labkit.tune.reranker import Pair, pairs, train_reranker

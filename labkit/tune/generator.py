@@ -6,19 +6,19 @@ Sources: Hu et al. 2021, LoRA; Dettmers et al. 2023, QLoRA. TRL trains, PEFT hol
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from labkit import models
 from labkit.models.device import quietly
+from labkit.models.memory import free_mb, say_if_short
 from labkit.prompts import Message
 from labkit.tune.progress import Checkpoints, Diverged, Progress, TrainingRecord
-from labkit.tune.settings import arguments, save_adapter
+from labkit.tune.settings import arguments, kept_whole, saving, write_adapter
 
 # The label of a token that is not learned, as torch has it.
 IGNORED = -100
@@ -69,10 +69,13 @@ def train_generator(
 
     Raises:
         ValueError: there are no chats, none fits into the model's window, all weights are to be trained but are not in
-            fp32, or the loss became NaN; the last good checkpoint is kept then.
+            fp32, the loss became NaN, or the disk is full; the last good checkpoint is kept then.
     """
     if not chats:
-        raise ValueError("There are no chats to train on: give prompts with the replies wanted.")
+        raise ValueError(
+            "There are no chats to train on: give prompts with the replies wanted. Where filters dropped every "
+            "question, `questions.survivors` counts what each of them dropped."
+        )
     base = generator or models.load_generator(dtype=None if rank else "fp32")
     if not rank and any(p.element_size() != 4 for p in base.model.parameters()):
         raise ValueError("To train all weights, load the model with `dtype='fp32'`: smaller steps vanish in bf16.")
@@ -90,16 +93,17 @@ def train_generator(
         too_long=tuple(i for i, row in enumerate(rows) if len(row["input_ids"]) > base.max_length),
     )
     checkpoints = Checkpoints(out / "checkpoints", record)
-    with _restored(base.model):
+    with restored(base.model):
         network, measured = _trained(fitting, base, record, checkpoints, progress)
-        save_adapter(network, out, base.name) if rank else _save_model(network, base, out)
-    measured.write(out)
+        with kept_whole(out) as part:
+            write_adapter(network, part, base.name) if rank else _save_model(network, base, part)
+            measured.write(part)
     checkpoints.remove()
     return out
 
 
 @contextmanager
-def _restored(network: Any) -> Iterator[None]:
+def restored(network: Any) -> Iterator[None]:
     """Afterwards the network is as before, also where the training failed: without an adapter, and able to learn.
 
     TRL also wraps `forward`, so that a copy of the network would compute with the weights of the original.
@@ -125,44 +129,81 @@ def _trained(
 ) -> tuple[Any, TrainingRecord]:
     """The trained network, and the record with what was measured."""
     from datasets import Dataset
-    from peft import LoraConfig
 
     settings: Any = record.settings
     short, at_once = ROWS[models.device()]
     length = min(base.max_length, max(short, *(len(row["input_ids"]) for row in rows)))
     in_step = max(1, settings["batch_tokens"] // length)
-    at_once = min(at_once, in_step)
+    in_batch = min(at_once, in_step)
+    at_once = _rows_that_fit(base, settings["rank"], in_batch, length)
     watch = Progress(record, checkpoints, sum(len(row["input_ids"]) for row in rows), shown=progress)
-    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
-    with quietly(), _without_dataset_bars():
-        from transformers import PrinterCallback
+    with quietly(), without_dataset_bars():
         from trl import SFTConfig
 
         config = SFTConfig(
             **arguments(str(checkpoints.folder), settings["epochs"], settings["learning_rate"], at_once,
                         settings["seed"]) | dict(
                 warmup_steps=0.05, gradient_checkpointing=False, max_length=length, completion_only_loss=True,
-                packing=True, gradient_accumulation_steps=max(1, in_step // at_once),
+                packing=True, gradient_accumulation_steps=max(1, in_step // in_batch) * (in_batch // at_once),
                 logging_strategy="steps", logging_steps=1, save_total_limit=2,
             )
         )  # fmt: skip
-        lora = None
-        if rank := settings["rank"]:
-            lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+        rank = settings["rank"]
         trainer = _reply_trainer()(
             base.model if rank else copy.deepcopy(base.model), config, train_dataset=Dataset.from_list(list(rows)),
-            processing_class=base.tokenizer, peft_config=lora, callbacks=[watch.callback()],
+            processing_class=base.tokenizer, peft_config=lora(rank) if rank else None, callbacks=[watch.callback()],
         )  # fmt: skip
-        trainer.remove_callback(PrinterCallback)
         trainer.data_collator = _stacked(trainer.data_collator, base.tokenizer.pad_token_id)
-        try:
-            trainer.train(resume_from_checkpoint=checkpoints.last())
-        except Diverged as cause:
-            raise ValueError(
-                f"The loss became NaN at step {trainer.state.global_step + 1}: choose a lower learning rate. The last "
-                f"good checkpoint is {checkpoints.last() or 'none, it came too early'}."
-            ) from cause
+        fit(trainer, checkpoints)
     return trainer.model, watch.record()
+
+
+def lora(rank: int) -> Any:
+    """The adapter of a generator, on all linear layers."""
+    from peft import LoraConfig
+
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def fit(trainer: Any, checkpoints: Checkpoints) -> None:
+    """Train, from the last checkpoint on where there is one.
+
+    Raises:
+        ValueError: the loss became NaN, or the disk is full.
+    """
+    from transformers import PrinterCallback
+
+    save = trainer._save_checkpoint
+
+    def save_checkpoint(*args: Any, **kwargs: Any) -> None:
+        try:
+            with saving(checkpoints.folder):
+                save(*args, **kwargs)
+        except ValueError:
+            checkpoints.last()  # removes what was cut off
+            raise
+
+    trainer._save_checkpoint = save_checkpoint
+    trainer.remove_callback(PrinterCallback)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoints.last())
+    except Diverged as cause:
+        raise ValueError(
+            f"The loss became NaN at step {trainer.state.global_step + 1}: choose a lower learning rate. The last "
+            f"good checkpoint is {checkpoints.last() or 'none, it came too early'}."
+        ) from cause
+
+
+def _rows_that_fit(base: models.Generator, rank: int | None, rows: int, length: int) -> int:
+    """How many rows fit at once into what the model leaves of a GPU's memory: all, or a part that divides them evenly,
+    so that steps stay the same. Says where not even one fits."""
+    if models.device() == "cpu":
+        return rows
+    network, small = base.model, "nf4" if getattr(base.model, "quantization_method", None) else None
+    need = models.estimate_memory(network.config, dtype=network.dtype, quantization=small, rank=rank, length=length)
+    say_if_short(replace(need, weights=0.0), f"Training {base.name}, its weights aside,")
+    room = (free_mb() - need.trained) / need.activations
+    return max(n for n in range(1, rows + 1) if rows % n == 0 and n <= max(1, room))
 
 
 def _stacked(collate: Callable[[list[Any]], dict[str, Any]], padding: int) -> Callable[[list[Any]], dict[str, Any]]:
@@ -188,7 +229,7 @@ def _stacked(collate: Callable[[list[Any]], dict[str, Any]], padding: int) -> Ca
 
 
 @contextmanager
-def _without_dataset_bars() -> Iterator[None]:
+def without_dataset_bars() -> Iterator[None]:
     """TRL prepares its data with bars of `datasets`; the bar of the training is enough."""
     import datasets
 
@@ -230,9 +271,14 @@ def _reply_trainer() -> Any:
 
 def _row(chat: Chat, generator: models.Generator) -> dict[str, Any]:
     """Tokens of prompt and reply as they follow each other at inference; the mask marks the reply."""
-    prompt, reply = generator.text(chat.messages), generator.reply_text(chat.messages, chat.reply)
-    ids = [generator.tokenizer(part, add_special_tokens=False)["input_ids"] for part in (prompt, reply)]
-    return {"input_ids": ids[0] + ids[1], "completion_mask": [0] * len(ids[0]) + [1] * len(ids[1])}
+    prompt, reply = tokens(generator, chat.messages, chat.reply)
+    return {"input_ids": prompt + reply, "completion_mask": [0] * len(prompt) + [1] * len(reply)}
+
+
+def tokens(generator: models.Generator, messages: Sequence[Message], *replies: str) -> list[list[int]]:
+    """Tokens of a prompt, and of each reply to it with its end."""
+    parts = [generator.text(messages), *(generator.reply_text(messages, reply) for reply in replies)]
+    return list(generator.tokenizer(parts, add_special_tokens=False)["input_ids"])
 
 
 def _save_model(network: Any, base: models.Generator, out: Path) -> None:

@@ -6,12 +6,16 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit import models, paths
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RECORD = "training.json"
 CHECKPOINT_SECONDS = 300
@@ -36,7 +40,10 @@ class TrainingRecord:
         tokens: read in all, prompts included.
         seconds: that it took.
         peak_mb: highest memory in MB (1e6 bytes): of the GPU, or of the process where there is none.
-        losses: mean loss of each step, in nats a token of the replies.
+        losses: mean loss of each step: of replies in nats a token, of preferences in nats a pair.
+        measured: what else was measured in each step, by name, None where a step has no such reply: of preferences
+            TRL's `rewards/...`, which are log-ratios to the reference in nats times beta, and of KTO its estimate of
+            the KL divergence in nats.
     """
 
     base: str
@@ -50,6 +57,7 @@ class TrainingRecord:
     seconds: float = 0.0
     peak_mb: float = 0.0
     losses: tuple[float, ...] = field(default=(), repr=False)
+    measured: Mapping[str, Sequence[float | None]] = field(default_factory=dict, repr=False)
 
     @property
     def tokens_per_second(self) -> float:
@@ -66,12 +74,41 @@ def read_record(folder: Path) -> TrainingRecord:
 
     Raises:
         FileNotFoundError: the folder holds no record.
+        ValueError: what it holds is none of `train_generator`.
     """
     path = folder / RECORD
     if not path.exists():
         raise FileNotFoundError(f"{str(folder)!r} holds no {RECORD}: train with `tune.train_generator`.")
-    row = json.loads(path.read_text(encoding="utf-8"))
-    return TrainingRecord(**{**row, "too_long": tuple(row["too_long"]), "losses": tuple(row["losses"])})
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+        return TrainingRecord(**{**row, "too_long": tuple(row["too_long"]), "losses": tuple(row["losses"])})
+    except (KeyError, TypeError, ValueError) as cause:
+        raise ValueError(f"{str(path)!r} is no record of `tune.train_generator`: {cause}.") from cause
+
+
+def registry(folder: Path) -> pd.DataFrame:
+    """What was trained into the folders of a folder, and what made it.
+
+    Args:
+        folder: holds a folder for each adapter or model; those without a record that can be read are left out.
+
+    Returns:
+        A row for each, by its name: base, digest of the data, settings and figures of its `TrainingRecord`, and beside
+        them "loss" (mean over the last tenth of the steps), "tokens_per_second" and "file_mb" (1e6 bytes).
+    """
+    import pandas as pd
+
+    rows = {}
+    for path in sorted(folder.glob(f"*/{RECORD}")):
+        with suppress(ValueError):
+            record = read_record(path.parent)
+            single = {name: v for name, v in asdict(record).items() if not isinstance(v, tuple | dict)}
+            last = record.losses[-max(1, len(record.losses) // 10) :]
+            size = sum(weights.stat().st_size for weights in path.parent.glob("*.safetensors"))
+            figures = {"tokens_per_second": record.tokens_per_second, "file_mb": size / 1e6}
+            figures["loss"] = sum(last) / len(last) if last else float("nan")
+            rows[path.parent.name] = single | dict(record.settings) | figures
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 class Checkpoints:
@@ -92,9 +129,12 @@ class Checkpoints:
         paths.write_atomic(mark, made_of)
 
     def last(self) -> str | None:
-        """Folder of the last one that is complete; None where there is none."""
-        # The state is written last.
-        whole = [p.parent for p in self.folder.glob("checkpoint-*/trainer_state.json")]
+        """Folder of the last one that is complete; None where there is none. Those cut off are removed."""
+        # The state is written last, and ends with a brace.
+        states = self.folder.glob("checkpoint-*/trainer_state.json")
+        whole = [path.parent for path in states if path.read_text(encoding="utf-8").endswith("\n}\n")]
+        for path in set(self.folder.glob("checkpoint-*")) - set(whole):
+            shutil.rmtree(path, ignore_errors=True)
         return str(max(whole, key=lambda p: int(p.name.rpartition("-")[2]))) if whole else None
 
     def remove(self) -> None:
@@ -151,14 +191,16 @@ class Progress:
 
     def record(self) -> TrainingRecord:
         """The record with what was measured; time and memory since the last start."""
-        losses = [float(row["loss"]) for row in self._state.log_history if "loss" in row]
+        steps = [row for row in self._state.log_history if "loss" in row]
+        names = dict.fromkeys(name for row in steps for name in row if name.startswith("rewards/") or name == "kl")
         return replace(
             self._record,
             steps=self._state.global_step,
             tokens=round(self._tokens * float(self._record.settings["epochs"])),
             seconds=round(self._seconds, 1),
             peak_mb=round(_peak_mb(), 1),
-            losses=tuple(round(loss, 4) for loss in losses),
+            losses=tuple(round(float(row["loss"]), 4) for row in steps),
+            measured={name: [round(row[name], 4) if name in row else None for row in steps] for name in names},
         )
 
 

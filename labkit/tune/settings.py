@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from labkit import metrics, models, paths, profiles
+from labkit import metrics, models, profiles
 from labkit.corpus import Question, Span
-
-MAX_LENGTH = 256
 
 
 def sides(
@@ -44,6 +44,41 @@ def arguments(out: str, epochs: float, learning_rate: float, batch_size: int, se
     )  # fmt: skip
 
 
+@contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """One sentence where a folder does not take what is saved: the libraries have an error each for a full disk."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as cause:
+        raise ValueError(
+            f"{str(folder)!r} cannot be written ({str(cause).splitlines()[0]}): free some space, or choose a folder "
+            "that takes it, and start the training again; it goes on at its last good checkpoint, where it has one."
+        ) from cause
+
+
+@contextmanager
+def kept_whole(out: Path) -> Iterator[Path]:
+    """A scratch folder, whose files go into `out` when all are written, the weights last: none is ever loaded half.
+
+    Raises:
+        ValueError: the disk is full or read-only.
+    """
+    part = out / ".part"
+    with saving(out):
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        try:
+            yield part
+            for weights in part.glob("*.safetensors"):
+                (out / weights.name).unlink(missing_ok=True)
+            for file in sorted(part.iterdir(), key=lambda file: file.suffix == ".safetensors"):
+                file.replace(out / file.name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
 def save_adapter(network: Any, out: Path, base: str) -> Path:
     """Save the adapter of a network of transformers.
 
@@ -54,16 +89,24 @@ def save_adapter(network: Any, out: Path, base: str) -> Path:
 
     Returns:
         `out`.
+
+    Raises:
+        ValueError: the disk is full or read-only; what was there before is still there.
     """
+    with kept_whole(out) as part:
+        write_adapter(network, part, base)
+    return out
+
+
+def write_adapter(network: Any, part: Path, base: str) -> None:
+    """What `save_adapter` saves, into a folder that is there."""
     import torch
 
-    out.mkdir(parents=True, exist_ok=True)
     # Of these PEFT keeps the adapter's; half of the bytes of fp32 are enough for it.
     weights = {name: value.to(torch.bfloat16) for name, value in network.state_dict().items()}
-    network.save_pretrained(out, state_dict=weights)
-    (out / "README.md").unlink(missing_ok=True)  # an empty form
-    path = out / "adapter_config.json"
+    network.save_pretrained(part, state_dict=weights)
+    (part / "README.md").unlink(missing_ok=True)  # an empty form
+    path = part / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = profiles.MINILM if base == models.minilm_path() else base
-    paths.write_atomic(path, json.dumps(config, indent=1, sort_keys=True) + "\n")
-    return out
+    path.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -22,12 +22,12 @@ def test_the_report_tells_halves_tasks_and_strata(runs):
         ("always refuses", 2, 0, 1),
     ]
     # Two contracts are too few for anything to come out.
-    assert "With 2 documents" in report["versus_naive"] and bench.as_table(report["versus_naive"]).startswith("With 2")
+    assert report["versus_naive"].startswith("With 2 documents")
     assert [(r["half"], r["group"], r["name"]) for r in report["by_task"]][::2] == [
         ("new", "lookup", "naive"), ("seen", "lookup", "naive"),
     ]  # fmt: skip
     assert report["error_categories"]["best"]["right"] == 2
-    assert list(bench.as_table(report["by_task"], half=["seen"], name=["best"]).answer_accuracy) == [1]
+    assert [r["answer_accuracy"] for r in report["by_task"] if (r["half"], r["name"]) == ("seen", "best")] == [1]
 
 
 def test_the_differences_of_the_report_are_its_family(runs):

@@ -121,3 +121,17 @@ def test_the_first_questions_are_read_live_and_give_the_time(live, wanted):
     assert 0 < run.milliseconds < 60_000 and bench.timings([run]) == {"words ms": run.milliseconds}
     bench.measure("words", questions, rag.Pipeline(index, generator, top_k=2), answer=False)
     assert len(generator.live) == 6
+
+
+def test_seeds_are_averaged_question_by_question(runs):
+    mean = bench.averaged(runs)
+    for metric in ("answer_accuracy", "token_f1", "refused_wrongly"):
+        columns = list(zip(*(run.values(metric) for run in runs), strict=True))
+        assert mean.values(metric) == pytest.approx([sum(column) / len(column) for column in columns])
+    assert mean.results == runs[0].results and 0 < bench.mean(mean, "answer_accuracy").value < 1
+    with pytest.raises(ValueError, match="same questions"):
+        bench.averaged([runs[0], bench.where(runs[1], lambda q: q.id != runs[0].questions[0].id)])
+    with pytest.raises(ValueError, match="same questions"):
+        bench.averaged([])
+    with pytest.raises(ValueError, match="without reading"):
+        bench.averaged([replace(run, answers=[None] * len(run.answers)) for run in runs])

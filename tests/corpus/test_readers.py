@@ -147,21 +147,23 @@ def test_a_file_that_is_too_large_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_file_that_ends_or_hangs_its_reader_costs_itself(tmp_path, monkeypatch):
-    for name in ("a.txt", "b.txt"):
+    names = ["a.txt", "ends.txt", "b.txt", "c.txt"]
+    for name in names:
         (tmp_path / name).write_text("fine", encoding="utf-8")
-    reader = readers.Reader()
-    assert reader.read(tmp_path / "a.txt").text == "fine"
-    assert reader._process is not None
-    reader._process.kill()
-    reader._process.wait()
-    assert reader.read(tmp_path / "b.txt").text == "fine"
+    # The other process loads this module as it starts.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, pathlib\nplain = pathlib.Path.read_bytes\n"
+        "pathlib.Path.read_bytes = lambda path: os.abort() if path.name == 'ends.txt' else plain(path)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
     if hasattr(os, "mkfifo"):
+        names.insert(3, "endless.txt")
         os.mkfifo(tmp_path / "endless.txt")  # nobody ever writes into it
-        monkeypatch.setattr(readers, "SECONDS", 1)
-        assert "took more than" in reader.read(tmp_path / "endless.txt").problem
-        monkeypatch.undo()
-    assert reader.read(tmp_path / "b.txt").text == "fine"
-    reader.close()
+        monkeypatch.setattr(readers, "SECONDS", 2)
+    made = dict(zip(names, readers.read_apart([tmp_path / name for name in names]), strict=True))
+    assert [made[name].text for name in ("a.txt", "b.txt", "c.txt")] == ["fine"] * 3
+    assert "breaks its reader" in made["ends.txt"].problem
+    assert "endless.txt" not in made or "took more than 2 s" in made["endless.txt"].problem
 
 
 def test_the_report_names_what_was_left_out(tmp_path):

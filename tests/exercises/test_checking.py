@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from labkit import exercises
+from labkit.exercises import checking
 
 
 def _six(answer: Any) -> str | None:
@@ -50,6 +51,47 @@ def test_an_unreadable_answer_gets_a_hint_and_no_traceback(two_exercises, answer
 def test_an_unknown_exercise_names_those_there_are(two_exercises):
     with pytest.raises(ValueError, match=r"no exercise '9\.9': choose one of 01\.1, 01\.2"):
         exercises.check("9.9", 6)
+
+
+def test_the_letter_of_a_choice(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checking, "EXERCISES", {})
+    checking.choices("9.1", "b", a="Look again.")
+    judge = checking.EXERCISES["9.1"]
+    assert judge("b") is None and judge(" B) ") is None
+    assert judge("A") == "Look again."
+    assert judge("e") == judge(7) == "Give one of the letters a to d."
+
+
+def test_numbers_are_looked_at_one_after_the_other(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checking, "EXERCISES", {})
+    computed = []
+
+    @checking.number("9.2", "Count again.", tolerance=0.1)
+    def numbers() -> checking.Numbers:
+        for value, hint in ((2.0, None), (3.0, "That is with the third."), (2.05, "Never reached.")):
+            computed.append(value)
+            yield value, hint
+
+    judge = checking.EXERCISES["9.2"]
+    assert judge(2.05) is None and computed == [2.0]
+    assert judge("3") == "That is with the third." and judge(2.5) == "Count again."
+
+
+def test_a_function_must_be_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checking, "EXERCISES", {})
+    checking.exercise("9.3", function=True)(lambda answer: answer())
+    judge = checking.EXERCISES["9.3"]
+    assert judge(lambda: None) is None and judge(lambda: "No.") == "No."
+    assert "function itself" in judge(3)
+
+
+def test_a_function_is_tried_on_each_case():
+    cases = [(([3, 1],), [1, 3], "small ones first."), (([],), None, "there is nothing to sort.")]
+    assert checking.tried(lambda rows: sorted(rows) or None, cases) is None
+    assert checking.tried(lambda rows: rows, cases) == "For [3, 1] it gives [3, 1]: small ones first."
+    assert checking.tried(sorted, cases) == "For [] it gives []: there is nothing to sort."
+    assert "return" in checking.tried(lambda rows: None, cases)
+    assert "copy" in checking.tried(lambda rows: (rows.sort(), rows)[1], cases)
 
 
 def test_labkit_offers_check_itself(two_exercises, capsys):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from benchmarks import exports
 from tiny_model import write_gguf
 
-from labkit import models, prompts
+from labkit import models, paths
 from labkit.models.base import METADATA
 
 
@@ -25,18 +26,34 @@ def same_weights(a: models.Generator, b: models.Generator) -> bool:
     return set(first) == set(second) and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_gguf_export_is_read_back_with_the_same_weights_and_metadata(reader, real_base, tmp_path):
-    folder = models.export_gguf(reader, tmp_path / "reader")
+@pytest.fixture(scope="module")
+def exported(reader, tmp_path_factory):
+    """The fine-tuned reader, merged, and the folder of its export."""
+    tuned = models.load_tuned(paths.adapter("sft"), reader)
+    return tuned, models.export_gguf(tuned, tmp_path_factory.mktemp("export") / "sft")
+
+
+def test_a_gguf_export_is_read_back_with_the_same_weights_and_metadata(exported, real_base):
+    tuned, folder = exported
     source, written = fields(real_base / METADATA), fields(folder / "model.gguf")
     assert set(written) == set(source)
     assert {name for name in source if written[name] != source[name]} == {"general.file_type"}
     back = models.load_generator(str(folder / "model.gguf"))
-    assert same_weights(back, reader)
-    chat = prompts.closed_book_messages("Who owns the door?")
-    assert back.text(chat) == reader.text(chat) and back.generate([chat]) == reader.generate([chat])
+    assert same_weights(back, tuned)
+    asked = exports.questions(8)
+    assert [back.text(p.messages) for p in asked] == [tuned.text(p.messages) for p in asked]
+    # All hundred: `python tests/benchmarks/exports.py`.
+    assert exports.replies(back, asked) == exports.replies(tuned, asked)
     assert (folder / "Modelfile").read_text().startswith("FROM ./model.gguf\nTEMPLATE")
     assert "modification" in (folder / "NOTICE").read_text()
     assert sorted(p.name for p in folder.iterdir()) == ["Modelfile", "NOTICE", "model.gguf"]
+
+
+def test_llama_cpp_reads_a_gguf_export(exported):
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python, built from source, is not installed")
+    tuned, folder = exported
+    figures = exports.compare_llama_cpp(tuned, folder / "model.gguf", exports.questions(20))
+    assert figures["prompts with the same tokens"] == 20 and figures["same replies"] >= 16
 
 
 def test_another_model_takes_the_metadata_of_its_own_file(tmp_path):

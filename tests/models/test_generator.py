@@ -242,6 +242,53 @@ def test_whole_numbers_of_numpy_are_numbers():
 # ------------------------------------------------------------------------------- likelihoods
 
 
+CHATS = [[{"role": "user", "content": text}] for text in ("a", "a much longer text, to be padded against")]
+
+
+@pytest.mark.parametrize("make", [_gpt2, _llama])
+def test_replies_are_drawn_from_the_model_s_own_distribution(make):
+    generator = _generator(make=make)
+    drawn = generator.sample(CHATS, count=300, temperature=1.0, max_new_tokens=1)
+    assert [len(replies) for replies in drawn] == [300, 300]
+    for chat, replies in zip(CHATS, drawn, strict=True):
+        ids = generator.tokenizer([generator.text(chat)], return_tensors="pt", add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            likely = generator.model(ids).logits[0, -1].softmax(-1)
+        texts = [generator.tokenizer.decode([i], skip_special_tokens=True).strip() for i in range(len(likely))]
+        for text in set(texts):
+            expected = sum(float(p) for p, t in zip(likely, texts, strict=True) if t == text)
+            if expected > 0.02:
+                spread = (expected * (1 - expected) / 300) ** 0.5
+                assert abs(replies.count(text) / 300 - expected) < 5 * spread
+
+
+def test_a_draw_can_be_repeated_and_a_low_temperature_is_greedy():
+    generator = _generator()
+    settings = dict(count=2, max_new_tokens=6)
+    first = generator.sample(CHATS, seed=1, **settings)
+    before = torch.random.get_rng_state()
+    assert generator.sample(CHATS, seed=1, **settings) == first != generator.sample(CHATS, seed=2, **settings)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    greedy = generator.generate(CHATS, max_new_tokens=6)
+    assert generator.sample(CHATS, temperature=1e-4, **settings) == [[reply] * 2 for reply in greedy]
+    assert generator.sample([], **settings) == []
+    with pytest.raises(ValueError, match="above 0"):
+        generator.sample(CHATS, temperature=0)
+    with pytest.raises(ValueError, match="count"):
+        generator.sample(CHATS, count=0)
+
+
+def test_drawn_replies_are_kept_apart_from_greedy_ones_and_other_draws(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    kept = replace(_generator(), fingerprint="one")
+    draws = [kept.sample(CHATS, 2, seed=seed, max_new_tokens=6) for seed in (1, 2)]
+    greedy = kept.generate(CHATS, max_new_tokens=6)
+    # A model that would write something else finds what was written.
+    other = replace(_generator(make=_gpt2), fingerprint="one")
+    assert [other.sample(CHATS, 2, seed=seed, max_new_tokens=6) for seed in (1, 2)] == draws
+    assert other.generate(CHATS, max_new_tokens=6) == greedy
+
+
 @pytest.mark.parametrize("make", [_gpt2, _llama, _opt, _bloom])
 def test_a_short_row_beside_a_long_one_has_its_own_likelihood(make):
     generator = _generator("chatml", make)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import copy
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import transformers
+from safetensors.torch import load_file
+from tiny_model import CHATML, tiny_folder, write_gguf
 
 from labkit import models, paths, prompts, tune
+from labkit.models import memory
+from labkit.models.base import gguf_tokenizer
 from labkit.tune import generator as training
 from labkit.tune import progress
 
@@ -26,7 +38,9 @@ def test_the_reader_learns_replies_and_keeps_its_weights(tmp_path, reader):
     assert reader.generate([c.messages for c in chats]) != [c.reply for c in chats]
     assert torch.equal(reader.model.state_dict()["model.embed_tokens.weight"], before)
     assert (folder / "adapter_model.safetensors").stat().st_size < 5e6
-    with pytest.raises(ValueError, match="no chats"):
+    with pytest.raises(
+        ValueError, match=r"no chats to train on.*every question, `questions\.survivors` counts"
+    ):
         tune.train_generator([], tmp_path / "none")
     with pytest.raises(FileNotFoundError, match="no adapter"):
         models.load_tuned(tmp_path / "none")
@@ -106,6 +120,62 @@ def test_all_weights_are_trained_and_saved_as_a_model(tmp_path, tiny):
         tune.train_generator(CHATS, tmp_path / "half", half, rank=None)
 
 
+GEMMA = (
+    "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n{{ m.content }}"
+    "<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+# Drops a system message, and marks no reply as such.
+WORDS = (
+    "{% for m in messages %}{% if m.role == 'user' %}USER: {{ m.content }}\n"
+    "{% elif m.role == 'assistant' %}ASSISTANT: {{ m.content }}{{ eos_token }}\n{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
+)
+# Name of the configuration, template, layers that learn, and what the configuration has of its own.
+ARCHITECTURES = {
+    "Llama": (CHATML, "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", {"tie_word_embeddings": True}),
+    "Qwen2": (CHATML, "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", {"tie_word_embeddings": False}),
+    "Qwen3": (CHATML, "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", {"head_dim": 16}),
+    "Mistral": (WORDS, "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", {"sliding_window": 64}),
+    "Gemma2": (GEMMA, "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", {"head_dim": 16}),
+    "Gemma3Text": (GEMMA, "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", {"sliding_window": 512}),
+    "Phi3": (WORDS, "qkv_proj o_proj gate_up_proj down_proj", {}),
+    "GPT2": (WORDS, "c_attn c_proj c_fc", dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)),
+    "GPTNeoX": (WORDS, "query_key_value dense dense_h_to_4h dense_4h_to_h", {}),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("mixed", [False, True], ids=["fp32", "bf16"])
+def test_any_architecture_is_trained_and_loaded(tmp_path, monkeypatch, name, mixed):
+    """With the end token for padding; packed examples are read as if each stood alone, without bf16 to the digit."""
+    import torch
+
+    template, layers, own = ARCHITECTURES[name]
+    tokenizer = gguf_tokenizer(write_gguf(tmp_path / "tiny.gguf"))
+    tokenizer.chat_template, tokenizer.pad_token = template, tokenizer.eos_token
+    special = {f"{kind}_token_id": getattr(tokenizer, f"{kind}_token_id") for kind in ("bos", "eos", "pad")}
+    sizes = dict(hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+                 num_key_value_heads=2, max_position_embeddings=1280)  # fmt: skip
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=len(tokenizer), initializer_range=0.3, **sizes, **special, **own
+    )
+    torch.manual_seed(0)
+    network = transformers.AutoModelForCausalLM.from_config(config).eval()
+    base = models.Generator(network, tokenizer, name, 1280)
+    monkeypatch.setattr(models, "native_bf16", lambda: mixed)
+    before = likelihoods(base)
+    out = tune.train_generator(CHATS, tmp_path / "out", base, epochs=6, learning_rate=1e-2)
+    lengths = [len(tokenizer(base.reply_text(c.messages, c.reply))["input_ids"]) for c in CHATS]
+    first = -np.average(before, weights=lengths)
+    assert tune.read_record(out).losses[0] == pytest.approx(first, rel=0.05 if mixed else 1e-4)
+    assert np.array_equal(likelihoods(base), before)
+    for merge in (True, False):
+        assert likelihoods(models.load_tuned(out, base, merge)).mean() > before.mean() + 0.1
+    saved = load_file(out / "adapter_model.safetensors")
+    assert {key.split(".lora_")[0].rpartition(".")[2] for key in saved} == set(layers.split())
+
+
 def test_a_loss_that_is_no_number_says_what_to_do(tmp_path, tiny):
     names = list(tiny.model.state_dict())
     tiny.model.model.norm.weight.data[0] = float("nan")
@@ -156,3 +226,92 @@ def test_a_training_that_was_stopped_goes_on_at_its_last_checkpoint(tmp_path, ti
     assert begun == list(range(3, whole.steps)) and record.steps == whole.steps > 4
     assert record.losses == pytest.approx(whole.losses, rel=1e-3)
     assert not (out / "checkpoints").exists()
+
+
+@contextmanager
+def full_disk(free: int = 4096) -> Iterator[None]:
+    """No file may grow beyond some bytes, as on a disk that is full: the libraries get a real error on writing."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_the_adapter_that_was_there(tmp_path, tiny):
+    out = tmp_path / "door"
+    for rank in (8, None):
+        with full_disk(), pytest.raises(ValueError, match=r"door' cannot be written .*: free some space, or choose"):
+            tune.train_generator(CHATS, out, tiny, rank=rank)
+        assert [path.name for path in out.iterdir()] == ["checkpoints"]
+    before = likelihoods(models.load_tuned(tune.train_generator(CHATS, out, tiny, learning_rate=3e-2), tiny))
+    record = tune.read_record(out)
+    with full_disk(), pytest.raises(ValueError, match="cannot be written"):
+        tune.train_generator(CHATS[:3], out, tiny)
+    assert np.array_equal(likelihoods(models.load_tuned(out, tiny)), before) and tune.read_record(out) == record
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_last_good_one(tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr(training, "ROWS", {"cpu": (128, 1), "cuda": (128, 1)})
+    monkeypatch.setattr(progress, "CHECKPOINT_SECONDS", 0)
+    settings, out = dict(epochs=3, learning_rate=1e-2, batch_tokens=256), tmp_path / "stopped"
+    save, saved = transformers.Trainer._save_checkpoint, []
+
+    def fills_up(trainer, *given):
+        saved.append(trainer.state.global_step)
+        with full_disk() if len(saved) == 3 else nullcontext():
+            save(trainer, *given)
+
+    monkeypatch.setattr(transformers.Trainer, "_save_checkpoint", fills_up)
+    with pytest.raises(ValueError, match=r"checkpoints' cannot be written .*it goes on at its last good checkpoint"):
+        tune.train_generator(CHATS, out, tiny, **settings)
+    left = out / "checkpoints"
+    assert sorted(p.name for p in left.glob("checkpoint-*")) == ["checkpoint-1", "checkpoint-2"]
+    record = tune.read_record(tune.train_generator(CHATS, out, tiny, **settings))
+    assert saved == [1, 2, 3, *range(3, record.steps)] and not left.exists()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import torch
+from labkit import models, tune
+from labkit.tune import generator as training, progress
+torch.set_num_threads(1)
+progress.CHECKPOINT_SECONDS, training.ROWS = 0, {"cpu": (128, 1), "cuda": (128, 1)}
+chats = [tune.Chat(({"role": "user", "content": f"Which code has door {i}?"},), f"blue {i}") for i in range(6)]
+base = models.load_generator(sys.argv[1], dtype="fp32")
+tune.train_generator(chats, Path(sys.argv[2]), base, epochs=20, learning_rate=1e-2, batch_tokens=128)
+"""
+
+
+def test_a_training_that_was_killed_goes_on_when_it_is_started_again(tmp_path, monkeypatch):
+    model, out = tiny_folder(tmp_path / "model"), tmp_path / "killed"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(model), str(out)], stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None and not list(out.glob("checkpoints/checkpoint-*/trainer_state.json")):
+            time.sleep(0.01)
+    finally:
+        process.kill()
+    assert process.wait() == -signal.SIGKILL and not (out / "adapter_model.safetensors").exists()
+    begun, last = [], progress.Checkpoints.last
+    monkeypatch.setattr(progress.Checkpoints, "last", lambda self: begun.append(last(self)) or begun[-1])
+    monkeypatch.setattr(training, "ROWS", {"cpu": (128, 1), "cuda": (128, 1)})
+    chats = [tune.Chat(({"role": "user", "content": f"Which code has door {i}?"},), f"blue {i}") for i in range(6)]
+    base = models.load_generator(model, dtype="fp32")
+    tune.train_generator(chats, out, base, epochs=20, learning_rate=1e-2, batch_tokens=128)
+    assert begun[0] and "checkpoint-" in begun[0]
+    assert len(tune.read_record(out).losses) == tune.read_record(out).steps
+    assert (likelihoods(models.load_tuned(out, base), chats) > likelihoods(base, chats) + 1).all()
+
+
+@pytest.mark.parametrize(("free", "rows"), [(9000.0, 6), (5900.0, 3), (100.0, 1)])
+def test_as_many_rows_are_read_at_once_as_fit_on_a_gpu(tiny, monkeypatch, capsys, free, rows):
+    need = models.MemoryEstimate(500.0, 100.0, 1000.0)
+    monkeypatch.setattr(models, "device", lambda: "cuda")
+    monkeypatch.setattr(models, "estimate_memory", lambda *_, **__: need)
+    for module in (training, memory):
+        monkeypatch.setattr(module, "free_mb", lambda: free)
+    assert training._rows_that_fit(tiny, 8, 6, 1024) == rows
+    assert ("Training reader, its weights aside, needs about 1,100 MB" in capsys.readouterr().out) == (free < 1100)

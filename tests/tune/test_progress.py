@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from labkit import tune
+from labkit import paths, tune
 from labkit.tune.progress import Checkpoints
 
 RECORD = tune.TrainingRecord("reader", None, "d1", {"epochs": 1.0, "seed": 0}, 3)
@@ -16,7 +17,7 @@ def add(checkpoints: Checkpoints, step: int, complete: bool = True) -> str:
     folder = checkpoints.folder / f"checkpoint-{step}"
     folder.mkdir()
     if complete:
-        (folder / "trainer_state.json").write_text("{}")
+        (folder / "trainer_state.json").write_text('{\n "step": 1\n}\n')
     return str(folder)
 
 
@@ -26,7 +27,9 @@ def test_the_highest_complete_checkpoint_is_continued(tmp_path):
     add(checkpoints, 9)
     tenth = add(checkpoints, 10)
     add(checkpoints, 11, complete=False)
+    (Path(add(checkpoints, 12)) / "trainer_state.json").write_text('{"global_st')
     assert checkpoints.last() == tenth
+    assert sorted(path.name for path in checkpoints.folder.glob("c*")) == ["checkpoint-10", "checkpoint-9"]
     assert Checkpoints(checkpoints.folder, replace(RECORD)).last() == tenth
     checkpoints.remove()
     assert not checkpoints.folder.exists()
@@ -56,3 +59,27 @@ def test_a_record_is_written_and_read(tmp_path):
 def test_an_empty_folder_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"holds no training\.json: train with `tune\.train_generator`"):
         tune.read_record(tmp_path)
+    (tmp_path / "training.json").write_text('{"steps": 3}')
+    with pytest.raises(ValueError, match=r"training\.json' is no record of `tune\.train_generator`"):
+        tune.read_record(tmp_path)
+
+
+def test_a_registry_shows_what_made_each_adapter(tmp_path):
+    for name, loss in (("second", 1.5), ("first", 2.5)):
+        (tmp_path / name).mkdir()
+        replace(RECORD, losses=(9.0,) * 10 + (loss,), tokens=90, seconds=2.0).write(tmp_path / name)
+    (tmp_path / "first" / "adapter_model.safetensors").write_bytes(b"x" * 2000)
+    for name, text in (("reader", "{}"), ("damaged", '{"base": "re')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "training.json").write_text(text)
+    table = tune.registry(tmp_path)
+    assert list(table.index) == ["first", "second"]
+    first = table.loc["first"]
+    assert (first["base"], first["data"], first["epochs"], first["examples"]) == ("reader", "d1", 1.0, 3)
+    assert (first["loss"], first["tokens_per_second"], first["file_mb"]) == (2.5, 45.0, 0.002)
+    assert tune.registry(tmp_path / "first").empty
+
+
+def test_the_registry_of_the_course_names_its_generators():
+    table = tune.registry(paths.data() / "models")
+    assert set(table["base"]) == {"reader"} and {"extractor", "sft"} <= set(table.index)

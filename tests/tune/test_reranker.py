@@ -64,5 +64,3 @@ def test_nothing_to_train_on_and_nothing_to_load_are_errors(tmp_path):
         tune.train_reranker([], tmp_path)
     with pytest.raises(FileNotFoundError, match="train one"):
         models.load_tuned_reranker(tmp_path)
-    with pytest.raises(ValueError, match="reranker"):
-        models.load_reranker(tmp_path)

@@ -6,24 +6,22 @@ clustered by contract. The test split stays closed.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from labkit import corpus, metrics, models, prompts, rag, stats
 from labkit import judge as judging
-from labkit.corpus import Question, Span
+from labkit.bench import everyday_questions as everyday_questions
+from labkit.corpus import Question
 from labkit.metrics import AnswerScore
 from labkit.prompts import Passage
 from labkit.replies import parse_answer, parse_classification
 from labkit.stats import Interval
 from synthesis.reader import evaluate as worlds
 
-EVERYDAY = Path(__file__).resolve().parent / "everyday.jsonl"
 RELATIONS = ("parent company", "former name", "seat", "chief executive", "finance director")
 
 
@@ -71,25 +69,6 @@ def lookups_and_refusals(generator: models.Generator) -> tuple[dict[str, Interva
     summary = metrics.summarise_answers(scores, clusters)
     refusals = {name: summary[name] for name in ("refused_rightly", "refused_wrongly", "refusal_f1")}
     return _means([s for s, _ in found], [c for _, c in found]), refusals
-
-
-def everyday_questions() -> list[Question]:
-    """Sixty questions written by hand in everyday English, none of them used in training."""
-    texts = {d.id: d.text for d in corpus.load_documents(kinds=("contract",))}
-    asked = []
-    for line in EVERYDAY.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        start = texts[row["document"]].index(row["quote"]) if row["quote"] else 0
-        evidence = (Span(row["document"], start, start + len(row["quote"])),) if row["quote"] else ()
-        asked.append(
-            Question(
-                id=row["id"], task="lookup" if row["quote"] else "unanswerable", question=row["question"],
-                answer=row["answer"], aliases=tuple(row["aliases"]), items=(), fields={}, evidence=evidence,
-                documents=(row["document"],), category=row["category"], wording=row["id"], reference=None,
-                half=None, stratum="known", ambiguous=False, split="dev",
-            )
-        )  # fmt: skip
-    return asked
 
 
 def everyday(generator: models.Generator) -> dict[str, Any]:

@@ -1,12 +1,8 @@
-"""Widgets of the lessons: things to move and click, each with a table where there is no screen.
-
-They work with ipywidgets 7 and 8. What a widget shows comes from plain functions of this
-module, so that a table, a test and the screen agree.
-"""
+"""What the lessons explore by moving and clicking: chunks, retrieval, errors, a graph, many documents."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -15,52 +11,7 @@ import pandas as pd
 from labkit import bench, metrics, rag
 from labkit.corpus import Document, Question, Span
 from labkit.rag import Pipeline, error_analysis
-
-_STYLE = "font-family:sans-serif;font-size:13px;line-height:1.45"
-# Two greys that alternate from chunk to chunk; evidence is marked and underlined, not by colour alone.
-_SHADES = ("#f4f4f4", "#dfe7ee")
-_MARK = "background:#ffe08a;color:#000;text-decoration:underline"
-
-
-class Explorer:
-    """A widget, and a table that says the same without a screen.
-
-    Attributes:
-        box: the widget, a container of ipywidgets.
-        table: what it shows first, as a table.
-    """
-
-    def __init__(self, box: Any, table: Callable[[], pd.DataFrame]) -> None:
-        self.box = box
-        self.table = table
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """The widget for JupyterLab and Colab; a table for GitHub, a report or a printout."""
-        shown = self.table()
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
-        return {
-            "application/vnd.jupyter.widget-view+json": view,
-            "text/html": shown.to_html(index=False),
-            "text/plain": shown.to_string(index=False),
-        }
-
-
-def highlighted(text: str, start: int, evidence: Sequence[Span]) -> str:
-    """A piece of a document as HTML, the evidence inside it marked.
-
-    Args:
-        text: the piece.
-        start: where it begins in its document.
-        evidence: spans of that document.
-    """
-    parts, at = [], 0
-    for span in sorted(evidence, key=lambda s: s.start):
-        begin, end = max(at, span.start - start), min(len(text), span.end - start)
-        if begin < end:
-            parts += [escape(text[at:begin]), f'<mark style="{_MARK}">{escape(text[begin:end])}</mark>']
-            at = end
-    return "".join([*parts, escape(text[at:])]).replace("\n", "<br>")
-
+from labkit.widgets.display import STYLE, Explorer, block, highlighted
 
 # ------------------------------------------------------------------ chunks
 
@@ -86,12 +37,8 @@ def chunk_html(document: Document, tokens: int, evidence: Sequence[Span] = ()) -
     for number, node in enumerate(rag.chunk([document], tokens=tokens), start=1):
         inside = highlighted(node.text, rag.span_of(node).start, own)
         tokens_here = f'<span style="color:#555">({rag.count_tokens(node.text)} tokens)</span>'
-        blocks.append(_block(number, f"<b>{number}</b> {tokens_here}<br>{inside}"))
-    return f'<div style="{_STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
-
-
-def _block(number: int, html: str) -> str:
-    return f'<div style="background:{_SHADES[number % 2]};padding:4px 8px">{html}</div>'
+        blocks.append(block(number, f"<b>{number}</b> {tokens_here}<br>{inside}"))
+    return f'<div style="{STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
 
 
 def chunk_explorer(
@@ -164,9 +111,9 @@ def retrieval_explorer(
         try:
             warned = domain.warning(str(text.value)) if domain and str(text.value).strip() else None
             html = table().to_html(index=False)
-            view.value = f'<div style="{_STYLE}">{f"<p><b>{escape(warned)}</b></p>" if warned else ""}{html}</div>'
+            view.value = f'<div style="{STYLE}">{f"<p><b>{escape(warned)}</b></p>" if warned else ""}{html}</div>'
         except ValueError as cause:
-            view.value = f'<div style="{_STYLE}"><b>{escape(str(cause))}</b></div>'
+            view.value = f'<div style="{STYLE}"><b>{escape(str(cause))}</b></div>'
 
     button.on_click(ask)
     chosen.observe(ask, names="value")
@@ -200,8 +147,8 @@ def answer_html(run: bench.Run, question: Question) -> str:
         whole = "kept" not in hit.node.metadata
         own = [s for s in question.evidence if whole and s.document == span.document]
         body = highlighted(rag.text_of(hit.node), span.start, own)
-        blocks.append(_block(number, f"<b>[{number}] {escape(str(hit.node.metadata['title']))}</b><br>{body}"))
-    return f'<div style="{_STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
+        blocks.append(block(number, f"<b>[{number}] {escape(str(hit.node.metadata['title']))}</b><br>{body}"))
+    return f'<div style="{STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
 
 
 def error_browser(runs: Sequence[bench.Run]) -> Explorer:
@@ -233,7 +180,7 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
         rows = table()
         asked.options = [(f"{row['id']}: {row['question'][:90]}", row["id"]) for row in rows.to_dict("records")]
         if rows.empty:
-            view.value = f'<div style="{_STYLE}">No question has this error.</div>'
+            view.value = f'<div style="{STYLE}">No question has this error.</div>'
         else:
             # Which value a new list starts with differs between ipywidgets 7 and 8.
             asked.value = rows.loc[0, "id"]
@@ -304,7 +251,7 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
         document = texts.get(triple.source.document)
         shown = sentence(document, triple.source) if document and triple.source.end else "read off the title"
         title = escape(document.title) if document else escape(triple.source.document)
-        view.value = f'<div style="{_STYLE}"><b>{title}</b><br>{shown}</div>'
+        view.value = f'<div style="{STYLE}"><b>{title}</b><br>{shown}</div>'
 
     def narrow(_: Any) -> None:
         rows = triples_table(graph, str(chosen.value)).to_dict("records")
@@ -366,7 +313,7 @@ def document_matrix(graph: rag.KnowledgeGraph, company: str, relations: Sequence
         return matrix_table(graph, graph.contracts(str(chosen.value)), list(columns.value))
 
     def draw(_: Any) -> None:
-        view.value = f'<div style="{_STYLE}">{table().to_html(index=False)}</div>'
+        view.value = f'<div style="{STYLE}">{table().to_html(index=False)}</div>'
 
     chosen.observe(draw, names="value")
     columns.observe(draw, names="value")

@@ -1,0 +1,79 @@
+"""How a widget is shown: on the screen, as a table where there is none, with a text's spans marked.
+
+Widgets work with ipywidgets 7 and 8. What a widget shows comes from plain functions, so that a table, a test and the
+screen agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from labkit.corpus import Span
+
+STYLE = "font-family:sans-serif;font-size:13px;line-height:1.45"
+# Two greys that alternate from block to block; what is marked is also underlined, not told by colour alone.
+_SHADES = ("#f4f4f4", "#dfe7ee")
+_MARK = "background:#ffe08a;color:#000;text-decoration:underline"
+
+
+class Explorer:
+    """A widget, and a table that says the same without a screen.
+
+    Attributes:
+        box: the widget, a container of ipywidgets.
+        table: what it shows first, as a table.
+    """
+
+    def __init__(self, box: Any, table: Callable[[], pd.DataFrame]) -> None:
+        self.box = box
+        self.table = table
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """The widget for JupyterLab and Colab; a table for GitHub, a report or a printout."""
+        shown = self.table()
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        return {
+            "application/vnd.jupyter.widget-view+json": view,
+            "text/html": shown.to_html(index=False),
+            "text/plain": shown.to_string(index=False),
+        }
+
+
+def highlighted(text: str, start: int, evidence: Sequence[Span]) -> str:
+    """A piece of a document as HTML, the evidence inside it marked.
+
+    Args:
+        text: the piece.
+        start: where it begins in its document.
+        evidence: spans of that document.
+    """
+    parts, at = [], 0
+    for span in sorted(evidence, key=lambda s: s.start):
+        begin, end = max(at, span.start - start), min(len(text), span.end - start)
+        if begin < end:
+            parts += [escape(text[at:begin]), f'<mark style="{_MARK}">{escape(text[begin:end])}</mark>']
+            at = end
+    return "".join([*parts, escape(text[at:])]).replace("\n", "<br>")
+
+
+def block(number: int, html: str) -> str:
+    """One of several blocks of HTML below each other, told apart by their shade."""
+    return f'<div style="background:{_SHADES[number % 2]};color:#000;padding:4px 8px">{html}</div>'
+
+
+def framed(texts: Iterable[tuple[str, str, Sequence[Span]]], style: str = "max-height:16em") -> str:
+    """Texts of any length, below each other in a frame that scrolls and that the keyboard reaches.
+
+    Args:
+        texts: title, text and the spans of the text to be marked.
+        style: CSS of the frame.
+    """
+    blocks = "".join(
+        block(number, f"<b>{escape(title)}</b><br>{highlighted(text, 0, marks)}")
+        for number, (title, text, marks) in enumerate(texts, start=1)
+    )
+    return f'<div tabindex="0" style="overflow:auto;border:1px solid #999;{style}">{blocks}</div>'
