@@ -38,9 +38,7 @@ def test_the_reader_learns_replies_and_keeps_its_weights(tmp_path, reader):
     assert reader.generate([c.messages for c in chats]) != [c.reply for c in chats]
     assert torch.equal(reader.model.state_dict()["model.embed_tokens.weight"], before)
     assert (folder / "adapter_model.safetensors").stat().st_size < 5e6
-    with pytest.raises(
-        ValueError, match=r"no chats to train on.*every question, `questions\.survivors` counts"
-    ):
+    with pytest.raises(ValueError, match=r"no chats to train on.*every question, `questions\.survivors` counts"):
         tune.train_generator([], tmp_path / "none")
     with pytest.raises(FileNotFoundError, match="no adapter"):
         models.load_tuned(tmp_path / "none")
