@@ -77,7 +77,7 @@ def test_peaks_of_the_shipped_trainings_are_estimated(real_base, monkeypatch, ar
 
 
 TRAINED = """
-import resource, sys
+import sys
 from dataclasses import replace
 from pathlib import Path
 import psutil, torch

@@ -126,7 +126,7 @@ def test_several_replies_behind_one_prompt_score_and_learn_as_if_each_stood_alon
 
 def test_at_the_first_step_the_model_is_its_own_reference(tmp_path, tiny):
     record = tune.read_record(tune.train_dpo(PAIRS, tmp_path / "dpo", tiny))
-    assert (record.steps, record.examples, record.losses) == (1, 6, (pytest.approx(math.log(2), abs=1e-4),))
+    assert (record.steps, record.examples, record.losses) == (1, 6, (pytest.approx(math.log(2), abs=1e-3),))
     assert record.measured["rewards/margins"] == [pytest.approx(0, abs=1e-3)]
     record = tune.read_record(tune.train_kto(RATED, tmp_path / "kto", tiny))
     assert (record.steps, record.losses) == (1, (pytest.approx(0.5, abs=1e-3),))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from labkit import paths, tune
+from labkit.tune import progress
 from labkit.tune.progress import Checkpoints
 
 RECORD = tune.TrainingRecord("reader", None, "d1", {"epochs": 1.0, "seed": 0}, 3)
@@ -83,3 +84,13 @@ def test_a_registry_shows_what_made_each_adapter(tmp_path):
 def test_the_registry_of_the_course_names_its_generators():
     table = tune.registry(paths.data() / "models")
     assert set(table["base"]) == {"reader"} and {"extractor", "sft"} <= set(table.index)
+
+
+def test_the_peak_is_that_of_the_training_and_not_of_what_was_before():
+    large = bytearray(400_000_000)
+    del large
+    progress._reset_peak()
+    before = progress._peak_mb()
+    large = bytearray(200_000_000)
+    del large
+    assert progress._peak_mb() - before == pytest.approx(200, abs=50)
