@@ -128,8 +128,7 @@ def prefer_by_likelihood(generator: Generator, rows: Sequence[Compared], normali
     answers = [answer for *_, a, b in rows for answer in (a, b)]
     scores = generator.log_likelihood(asked, answers)
     if not normalised:
-        ends = [generator.reply_text(messages, a) for messages, a in zip(asked, answers, strict=True)]
-        scores *= [len(generator.tokenizer(end, add_special_tokens=False)["input_ids"]) for end in ends]
+        scores *= [generator.count_reply_tokens(messages, a) for messages, a in zip(asked, answers, strict=True)]
     return [None if a == b else "A" if a > b else "B" for a, b in scores.reshape(-1, 2)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -137,8 +138,10 @@ def read_checked(name: str, folder: Path | None = None) -> bytes:
 
 
 def read_rows(name: str, folder: Path | None = None) -> list[Any]:
-    """The rows of a JSON lines file; arguments and errors as in `read_checked`."""
-    return [json.loads(line) for line in read_checked(name, folder).decode("utf-8").splitlines() if line]
+    """The rows of a JSON lines file, which may be packed (.xz); arguments and errors as in `read_checked`."""
+    content = read_checked(name, folder)
+    content = lzma.decompress(content) if name.endswith(".xz") else content
+    return [json.loads(line) for line in content.decode("utf-8").splitlines() if line]
 
 
 def check_folder(folder: Path) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import corpus, models, paths, profiles, prompts, questions, rag, tune
+from labkit.bench.shipped import RANK, SOURCES
 from labkit.bench.systems import TOP_K, dev_questions, tuned_index
 from labkit.corpus import Document, Question, Span
 from labkit.models import shipped_replies
@@ -32,7 +33,6 @@ from synthesis import results
 from synthesis.reader import course_dev
 
 SAY = partial(print, flush=True)
-SOURCES = ("questions", "refusals", "memory", "written")
 # Times that a fact is asked without passages in one pass, and a written one.
 COPIES, WRITTEN_COPIES = 4, 2
 # Tokens that each arm is trained on, prompts included, those of a step, and those of a step on a share of the examples.
@@ -42,7 +42,6 @@ SHARES = (1 / 64, 1 / 32, 1 / 16)
 CURVE_TASKS = {"gold new": ("lookup", "classify", "draft", "unanswerable"), "closed-book seen": ("lookup", "amended")}
 SEEDS = (0, 1, 2)
 RATES = {"lora": (1e-3, 2e-3), "qlora": (1e-3, 2e-3), "full": (5e-5, 2e-4)}
-RANK = 8
 INPUTS = "inputs.pickle"
 
 
@@ -101,7 +100,7 @@ def examples(written: Sequence[questions.WrittenQuestion], seed: int = 0) -> dic
     times = Counter(row.question for row in kept)
     for place, row in enumerate(kept):
         spans = questions.among(row, place)
-        passages = _passages(spans, texts)
+        passages = passages_at(spans, texts)
         reply = f"{row.answer} [{spans.index(row.source) + 1}]"
         made["written"].append(tune.Chat(tuple(prompts.answer_messages(row.question, passages)), reply))
         # A question that several contracts answer has no answer without a passage.
@@ -110,7 +109,8 @@ def examples(written: Sequence[questions.WrittenQuestion], seed: int = 0) -> dic
     return made
 
 
-def _passages(spans: Sequence[Span], texts: Mapping[str, Document]) -> list[Passage]:
+def passages_at(spans: Sequence[Span], texts: Mapping[str, Document]) -> list[Passage]:
+    """The passages at these places."""
     return [Passage(texts[s.document].title, texts[s.document].quote(s)) for s in spans]
 
 
@@ -141,7 +141,7 @@ def evaluations(retrieved: dict[str, list[list[Any]]]) -> dict[str, list[TaskPro
     for question in new:
         if question.id in retrieved:
             spans = tuple(Span(*row) for row in retrieved[question.id])
-            messages = tuple(prompts.answer_messages(question.question, _passages(spans, texts)))
+            messages = tuple(prompts.answer_messages(question.question, passages_at(spans, texts)))
             made["best passages"].append(TaskPrompt(question, messages, question.answer or REFUSAL, spans))
     return made
 

@@ -24,7 +24,7 @@ from labkit.bench.systems import tuned_index
 from labkit.feedback import ai
 from labkit.feedback.pairs import preferences, rated
 from labkit.judge import Rated
-from labkit.prompts import REFUSAL, Passage
+from labkit.prompts import REFUSAL
 from labkit.rag import TaskPrompt
 from labkit.replies import parse_answer
 from synthesis import finetuning
@@ -70,7 +70,7 @@ def asked(seed: int = SEED) -> list[TaskPrompt]:
         else:
             spans = [s for s in spans if not any(s.overlap(e) for e in question.evidence)][:count]
             question = replace(question, answer=None, evidence=())
-        passages = [Passage(texts[s.document].title, texts[s.document].quote(s)) for s in spans]
+        passages = finetuning.passages_at(spans, texts)
         messages = tuple(prompts.answer_messages(question.question, passages))
         kinds[kind].append(TaskPrompt(question, messages, question.answer or REFUSAL, tuple(spans)))
     made = [prompt for group in kinds.values() for prompt in group[:EACH]]
@@ -91,7 +91,7 @@ def compared(asked: Sequence[TaskPrompt], sft: models.Generator, seed: int = SEE
         rivals = sorted(said.values(), key=lambda rival: not parse_answer(rival[0]).refused)[:OF_PROMPT]
         if not any(parse_answer(reply).refused for reply in (first, *said)):
             rivals.append((REFUSAL, "refusal"))
-        passages = tuple(Passage(texts[s.document].title, texts[s.document].quote(s)) for s in prompt.places)
+        passages = tuple(finetuning.passages_at(prompt.places, texts))
         for k, rival in enumerate(rivals):
             rows = [(first, "greedy"), rival]
             rng.shuffle(rows)
@@ -214,9 +214,10 @@ def main(out: Path) -> None:
     by_id = {p.question.id: p for p in prompted}
     gold = {c.id: by_id[c.id.partition("/")[0]] for c in comparisons}
     SAY(f"{len(prompted)} prompts, {len(comparisons)} comparisons")
-    shown, reports = _judged(out, comparisons, gold, sft)
+    tried = judges(sft)
+    shown, reports = _judged(out, comparisons, gold, tried)
     best = max(reports, key=lambda name: net(reports[name]))
-    every = _kept(out / "every.pickle", lambda: ai.both_orders(judges(sft)[best], comparisons, best))
+    every = _kept(out / "every.pickle", lambda: ai.both_orders(tried[best], comparisons, best))
     reports[f"{best}, all comparisons"] = measured(every, comparisons, gold)
     SAY(f"chosen: {best}: {reports[f'{best}, all comparisons']}")
     _ship("judges.json", {"chosen": best, "judges": reports})
@@ -229,10 +230,10 @@ def main(out: Path) -> None:
 
 
 def _judged(
-    out: Path, comparisons: Sequence[feedback.Comparison], gold: dict[str, TaskPrompt], sft: models.Generator
+    out: Path, comparisons: Sequence[feedback.Comparison], gold: dict[str, TaskPrompt], judges: dict[str, ai.Judge]
 ) -> tuple[list[feedback.Judgement], dict[str, Any]]:
     tried, shown, reports = comparisons[:TRIED], [], {}
-    for name, asks in judges(sft).items():
+    for name, asks in judges.items():
         said = _kept(out / f"tried {name}.pickle", partial(ai.both_orders, asks, tried, name))
         reports[name] = measured(said, tried, gold)
         shown += said
@@ -261,14 +262,18 @@ def _arm(
             tune.train_kto(single, folder, sft, batch_size=BATCH[method], seed=SEED, **SETTINGS)
     tuned, trained = models.load_tuned(folder, sft), time.perf_counter()
     record = asdict(tune.read_record(folder))
-    if not (folder / finetuning.INPUTS).exists() and not (out / finetuning.INPUTS).exists():
-        evaluations = finetuning.evaluations(finetuning.best_passages())
-        (out / finetuning.INPUTS).write_bytes(pickle.dumps(({}, evaluations)))
-    every = pickle.loads((out / finetuning.INPUTS).read_bytes())[1]
+    _, every = _kept(out / finetuning.INPUTS, lambda: ({}, finetuning.evaluations(finetuning.best_passages())))
     sets = {name: [p for p in every[name] if p.question.task in TASKS] for name in SETS}
     rows = _kept(folder / "replies.pickle", lambda: finetuning.replies(tuned, sets))
     SAY(f"{name}: {finetuning.score(rows, sets)}")
-    settings = {"method": method, "sources": ["judged"], "rank": 8, "share": 1.0, "seed": SEED, "model": "sft"}
+    settings = {
+        "method": method,
+        "sources": ["judged"],
+        "rank": finetuning.RANK,
+        "share": 1.0,
+        "seed": SEED,
+        "model": "sft",
+    }
     training = {key: record[key] for key in ("examples", "too_long", "steps", "tokens", "seconds", "peak_mb", "losses")}
     notes = {
         "arm": settings | SETTINGS,
@@ -291,7 +296,7 @@ def drift(
     mean length of both models' replies, in tokens."""
     chats = [p.messages for p in asked]
     own, theirs = [replies[p.question.id] for p in asked], reference.generate(chats)
-    counts = [[_count(tuned, c, r) for c, r in zip(chats, texts, strict=True)] for texts in (own, theirs)]
+    counts = [list(map(tuned.count_reply_tokens, chats, texts)) for texts in (own, theirs)]
     ratios = tuned.log_likelihood(chats, own) - reference.log_likelihood(chats, own)
     return {
         "replies": len(own),
@@ -299,10 +304,6 @@ def drift(
         "tokens": sum(counts[0]) / len(own),
         "reference_tokens": sum(counts[1]) / len(own),
     }
-
-
-def _count(generator: models.Generator, chat: Sequence[prompts.Message], reply: str) -> int:
-    return len(generator.tokenizer(generator.reply_text(chat, reply), add_special_tokens=False)["input_ids"])
 
 
 def _ship(name: str, content: Any) -> None:

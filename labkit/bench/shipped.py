@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import lzma
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -24,7 +23,7 @@ from labkit.replies import parse_answer
 TUNED = "finetuning"
 # What models are called by how they were tuned, in the order of tables; "none" is a model as it is.
 _METHODS = {"none": "", "lora": "LoRA", "qlora": "QLoRA", "full": "all weights"}
-_RANK, _SOURCES = 8, ("questions", "refusals", "memory", "written")
+RANK, SOURCES = 8, ("questions", "refusals", "memory", "written")
 
 
 def shipped_triples(documents: Sequence[Document]) -> list[ExtractedTriple]:
@@ -125,10 +124,8 @@ def _order(tuned: TunedModel) -> tuple[int, float, str, int]:
 
 def _tuned(name: str) -> TunedModel:
     notes = json.loads(paths.read_checked(name, paths.shipped_results()))
-    packed = paths.read_checked(f"{name}l.xz", paths.shipped_results())
     replies: dict[str, dict[str, str]] = {}
-    for line in lzma.decompress(packed).decode("utf-8").splitlines():
-        group, question, reply = json.loads(line)
+    for group, question, reply in paths.read_rows(f"{name}l.xz", paths.shipped_results()):
         replies.setdefault(group, {})[question] = reply
     settings = notes.pop("arm")
     return TunedModel(_label(settings), settings, notes, replies)
@@ -139,5 +136,5 @@ def _label(settings: Mapping[str, Any]) -> str:
         return {profiles.BASE: "SmolLM2"}.get(settings["model"], settings["model"])
     parts = [_METHODS[settings["method"]]]
     parts += [f"{Fraction(settings['share'])} of the examples"] if settings["share"] < 1 else []
-    parts += [f"rank {settings['rank']}"] if settings["rank"] != _RANK else []
-    return ", ".join(parts + [f"no {s}" for s in _SOURCES if s not in settings["sources"]])
+    parts += [f"rank {settings['rank']}"] if settings["rank"] != RANK else []
+    return ", ".join(parts + [f"no {s}" for s in SOURCES if s not in settings["sources"]])

@@ -83,5 +83,5 @@ def loss_of_doubtful_judgements(answer: Any) -> str | None:
 
 # What tells that answers became better.
 choices("09.4", "c", a="The judge that made the pairs likes what it asked for, its faults included.",
-        b="Those pairs were trained on. That they are told apart says that they were learned.",
+        b="Those pairs were trained on. Ranking them correctly only shows that they were learned.",
         d="It says how far the model has moved, not where to.")  # fmt: skip

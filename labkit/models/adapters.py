@@ -110,6 +110,13 @@ def load_tuned_reranker(adapter: Path, base: str | None = None) -> Reranker:
     return Reranker(load, str(adapter), fingerprint=f"{base} {digest(weights)}")
 
 
+def lora(rank: int) -> Any:
+    """PEFT's configuration of a generator's adapter, on all linear layers."""
+    from peft import LoraConfig
+
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
 def load_tuned(adapter: Path, generator: Generator | None = None, merge: bool = True) -> Generator:
     """A generator with a trained adapter: a model of its own, the given one stays as it is.
 

@@ -87,6 +87,10 @@ class Generator:
         # Not verbose: a prompt that is too long is found out by its length, not by a warning.
         return len(self.tokenizer(self.text(messages), add_special_tokens=False, verbose=False)["input_ids"])
 
+    def count_reply_tokens(self, messages: Sequence[Message], reply: str) -> int:
+        """Length of a reply to a prompt in the model's own tokens, its end included."""
+        return len(self.tokenizer(self.reply_text(messages, reply), add_special_tokens=False)["input_ids"])
+
     def room(self) -> int:
         """Tokens a prompt may have so that an answer still fits into the window."""
         return self.max_length - self.max_new_tokens

@@ -67,6 +67,7 @@ def estimate_memory(
     from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
     from transformers.pytorch_utils import Conv1D
 
+    from labkit.models.adapters import lora
     from labkit.models.loading import _located, _quantization_config, _torch_dtype
 
     chosen = profile if isinstance(profile, profiles.Profile) else profiles.get(profile)
@@ -87,9 +88,9 @@ def estimate_memory(
         if rank == 0:
             return MemoryEstimate(weights / 1e6, 0.0, rows * length * _cache(config) * kind.itemsize / 1e6)
         if rank:
-            from peft import LoraConfig, get_peft_model
+            from peft import get_peft_model
 
-            network = get_peft_model(network, LoraConfig(r=rank, target_modules="all-linear", task_type="CAUSAL_LM"))
+            network = get_peft_model(network, lora(rank))
     # A weight that is trained is in fp32, as are its gradient and AdamW's moments.
     trained = sum(16 * p.numel() for p in network.parameters() if p.requires_grad)
     kept = _kept_for_backward(network.train(), kind, bool(quantized), rows, length, learned)

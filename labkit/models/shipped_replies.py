@@ -89,8 +89,8 @@ def _rows(folder: Path) -> dict[str, str]:
 
 def read_file(folder: Path, name: str) -> tuple[dict[str, object], list[list[str]]]:
     """What a file of replies says of itself, and its rows of key and reply; errors as in `paths.read_checked`."""
-    lines = lzma.decompress(paths.read_checked(name, folder)).decode("utf-8").splitlines()
-    return json.loads(lines[0]), [json.loads(line) for line in lines[1:]]
+    head, *rows = paths.read_rows(name, folder)
+    return head, rows
 
 
 def shipped(fingerprint: str | None, task: str, contents: Sequence[str]) -> dict[str, str]:

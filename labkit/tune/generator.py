@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import models
+from labkit.models.adapters import lora
 from labkit.models.device import quietly
 from labkit.models.memory import free_mb, say_if_short
 from labkit.prompts import Message
@@ -84,19 +85,44 @@ def train_generator(
     if not fitting:
         raise ValueError(f"No chat fits into the window of {base.max_length} tokens: shorten the prompts.")
     settings = dict(epochs=epochs, rank=rank, learning_rate=learning_rate, batch_tokens=batch_tokens, seed=seed)
-    record = TrainingRecord(
-        base=base.name,
-        base_fingerprint=base.fingerprint,
-        data=blake2b(repr(rows).encode(), digest_size=8).hexdigest(),
-        settings=settings,
-        examples=len(fitting),
-        too_long=tuple(i for i, row in enumerate(rows) if len(row["input_ids"]) > base.max_length),
-    )
+    too_long = tuple(i for i, row in enumerate(rows) if len(row["input_ids"]) > base.max_length)
+    record = made_of(base, rows, settings, len(fitting), too_long)
+    return train_and_save(base, out, record, lambda checkpoints: _trained(fitting, base, record, checkpoints, progress))
+
+
+def made_of(
+    base: models.Generator, rows: Sequence[Any], settings: dict[str, Any], examples: int, too_long: tuple[int, ...]
+) -> TrainingRecord:
+    """The record of a training that is to begin."""
+    data = blake2b(repr(rows).encode(), digest_size=8).hexdigest()
+    return TrainingRecord(base.name, base.fingerprint, data, settings, examples, too_long)
+
+
+def train_and_save(
+    base: models.Generator,
+    out: Path,
+    record: TrainingRecord,
+    train: Callable[[Checkpoints], tuple[Any, TrainingRecord]],
+) -> Path:
+    """Train, and save what was learned with its record, both or neither; afterwards the base is as before.
+
+    Args:
+        base: the model to train.
+        out: folder of what is trained.
+        record: of the training that is to begin; its rank is None where all weights are trained.
+        train: gives the trained network, and the record with what was measured.
+
+    Returns:
+        `out`.
+    """
     checkpoints = Checkpoints(out / "checkpoints", record)
     with restored(base.model):
-        network, measured = _trained(fitting, base, record, checkpoints, progress)
+        network, measured = train(checkpoints)
         with kept_whole(out) as part:
-            write_adapter(network, part, base.name) if rank else _save_model(network, base, part)
+            if record.settings["rank"]:
+                write_adapter(network, part, base.name)
+            else:
+                _save_model(network, base, part)
             measured.write(part)
     checkpoints.remove()
     return out
@@ -156,13 +182,6 @@ def _trained(
         trainer.data_collator = _stacked(trainer.data_collator, base.tokenizer.pad_token_id)
         fit(trainer, checkpoints)
     return trainer.model, watch.record()
-
-
-def lora(rank: int) -> Any:
-    """The adapter of a generator, on all linear layers."""
-    from peft import LoraConfig
-
-    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
 def fit(trainer: Any, checkpoints: Checkpoints) -> None:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 from types import MethodType, SimpleNamespace
 from typing import Any
 
 from labkit import models
 from labkit.judge import Preference, Rated
+from labkit.models.adapters import lora
 from labkit.models.device import quietly
-from labkit.tune.generator import IGNORED, fit, lora, restored, tokens, without_dataset_bars
+from labkit.tune.generator import IGNORED, fit, made_of, tokens, train_and_save, without_dataset_bars
 from labkit.tune.progress import Checkpoints, Diverged, Progress, TrainingRecord
-from labkit.tune.settings import arguments, kept_whole, save_adapter
+from labkit.tune.settings import arguments
 
 # Replies read at once; a pair is two of them.
 AT_ONCE = {"cpu": 4, "cuda": 16}
@@ -163,23 +163,21 @@ def _train(
     settings: Any,
     shown: bool,
 ) -> Path:
-    digest = blake2b(repr(rows).encode(), digest_size=8).hexdigest()
-    record = TrainingRecord(base.name, base.fingerprint, digest, settings, len(rows), too_long)
-    checkpoints = Checkpoints(out / "checkpoints", record)
+    record = made_of(base, rows, settings, len(rows), too_long)
     asked = [tuple(row["prompt_ids"]) for row in rows]
     # KTO reads a prompt once for all replies to it, DPO once for each pair.
     read = sum(map(len, asked if settings["method"] == "dpo" else set(asked)))
     replies = sum(len(row[name]) for row in rows for name in _REPLIES & row.keys())
-    watch = Progress(record, checkpoints, read + replies, shown)
-    with restored(base.model), quietly(), without_dataset_bars():
-        trainer = _trainer(rows, base, settings, checkpoints.folder, shown)
-        trainer.add_callback(watch.callback())
-        fit(trainer, checkpoints)
-        with kept_whole(out) as part:
-            save_adapter(trainer.model, part, base.name)
-            watch.record().write(part)
-    checkpoints.remove()
-    return out
+
+    def train(checkpoints: Checkpoints) -> tuple[Any, TrainingRecord]:
+        watch = Progress(record, checkpoints, read + replies, shown)
+        with quietly(), without_dataset_bars():
+            trainer = _trainer(rows, base, settings, checkpoints.folder, shown)
+            trainer.add_callback(watch.callback())
+            fit(trainer, checkpoints)
+        return trainer.model, watch.record()
+
+    return train_and_save(base, out, record, train)
 
 
 def _trainer(rows: Sequence[dict[str, Any]], base: models.Generator, settings: Any, folder: Path, shown: bool) -> Any:

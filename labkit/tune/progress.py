@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 RECORD = "training.json"
 CHECKPOINT_SECONDS = 300
+# Between two looks at the memory.
+MEMORY_SECONDS = 0.01
 
 
 class Diverged(ArithmeticError):
@@ -154,7 +158,8 @@ class Progress:
     def __init__(self, record: TrainingRecord, checkpoints: Checkpoints, tokens: int, shown: bool) -> None:
         self._record, self._checkpoints, self._tokens, self._shown = record, checkpoints, tokens, shown
         self._state: Any = None
-        self._seconds = self._began = 0.0
+        self._memory: Any = None
+        self._seconds = self._began = self._peak_mb = 0.0
 
     def callback(self) -> Any:
         """For a trainer of transformers."""
@@ -171,7 +176,7 @@ class Progress:
                     total=state.max_steps, initial=state.global_step, desc="training", unit="step",
                     disable=not watch._shown,
                 )  # fmt: skip
-                _reset_peak()
+                watch._memory = _PeakMemory()
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 self.bar.update(1)
@@ -184,6 +189,7 @@ class Progress:
 
             def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 watch._seconds = time.perf_counter() - watch._began
+                watch._peak_mb = watch._memory.stop()
                 self.bar.close()
 
         return Watch()
@@ -197,29 +203,41 @@ class Progress:
             steps=self._state.global_step,
             tokens=round(self._tokens * float(self._record.settings["epochs"])),
             seconds=round(self._seconds, 1),
-            peak_mb=round(_peak_mb(), 1),
+            peak_mb=round(self._peak_mb, 1),
             losses=tuple(round(float(row["loss"]), 4) for row in steps),
             measured={name: [round(row[name], 4) if name in row else None for row in steps] for name in names},
         )
 
 
-def _reset_peak() -> None:
-    if models.device() == "cuda":
-        import torch
+class _PeakMemory:
+    """The highest memory in MB (1e6 bytes) since it was made: of the GPU, or of this process where there is none."""
 
-        torch.cuda.reset_peak_memory_stats()
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")  # Linux
+    def __init__(self) -> None:
+        self._seen, self._over = [0.0], threading.Event()
+        if models.device() == "cuda":
+            import torch
+
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            threading.Thread(target=_watch_process, args=(self._seen, self._over), daemon=True).start()
+            weakref.finalize(self, self._over.set)
+
+    def stop(self) -> float:
+        """End the watch; returns what it saw."""
+        self._over.set()
+        if models.device() == "cuda":
+            import torch
+
+            return torch.cuda.max_memory_allocated() / 1e6
+        return self._seen[0]
 
 
-def _peak_mb() -> float:
-    if models.device() == "cuda":
-        import torch
+def _watch_process(seen: list[float], over: threading.Event) -> None:
+    # The system's own peak counts what was before, and cannot be reset everywhere.
+    import psutil
 
-        return torch.cuda.max_memory_allocated() / 1e6
-    status = Path("/proc/self/status")
-    if status.exists():  # on Linux; its `ru_maxrss` counts the process that started this one, too
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    process = psutil.Process()
+    while True:
+        seen[0] = max(seen[0], process.memory_info().rss / 1e6)
+        if over.wait(MEMORY_SECONDS):
+            return

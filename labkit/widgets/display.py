@@ -15,7 +15,7 @@ import pandas as pd
 from labkit.corpus import Span
 
 STYLE = "font-family:sans-serif;font-size:13px;line-height:1.45"
-# Two greys that alternate from block to block; what is marked is also underlined, not told by colour alone.
+# Two greys that alternate from block to block; what is marked is also underlined, as colour alone is not enough.
 _SHADES = ("#f4f4f4", "#dfe7ee")
 _MARK = "background:#ffe08a;color:#000;text-decoration:underline"
 
@@ -61,7 +61,7 @@ def highlighted(text: str, start: int, evidence: Sequence[Span]) -> str:
 
 
 def block(number: int, html: str) -> str:
-    """One of several blocks of HTML below each other, told apart by their shade."""
+    """One of several blocks of HTML, one below another, in alternating shades."""
     return f'<div style="background:{_SHADES[number % 2]};color:#000;padding:4px 8px">{html}</div>'
 
 

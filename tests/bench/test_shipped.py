@@ -63,7 +63,7 @@ def test_seeds_of_one_training_stand_together(tuned):
 
 
 def test_labels_say_what_was_done():
-    plain = dict(method="lora", share=1.0, rank=8, sources=module._SOURCES, model="reader")
+    plain = dict(method="lora", share=1.0, rank=8, sources=module.SOURCES, model="reader")
     assert module._label(plain) == "LoRA" and module._label(plain | {"method": "none"}) == "reader"
     assert module._label(plain | {"share": 1 / 32}) == "LoRA, 1/32 of the examples"
     assert module._label(plain | {"rank": 2, "sources": ["questions"]}).startswith("LoRA, rank 2, no refusals")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_model import CHATML, GEMMA, WORDS
 
 from labkit import models
 from labkit.prompts import Passage, answer_messages
@@ -15,10 +16,6 @@ from labkit.prompts import Passage, answer_messages
 LLAMA3 = (
     "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content | trim }}"
     "<|eot_id|>{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
-)
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 # Qwen3's switch: without it, or with it on, the model thinks.
 THINKING = (
@@ -31,17 +28,6 @@ THINKING = (
 MISTRAL = (
     "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
     "{% elif m.role == 'assistant' %} {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}"
-)
-GEMMA = (
-    "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    "{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n{{ m.content }}"
-    "<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
-)
-# Drops what is no question and no answer, like MISTRAL, but in words alone.
-WORDS = (
-    "{% for m in messages %}{% if m.role == 'user' %}USER: {{ m.content }}\n"
-    "{% elif m.role == 'assistant' %}ASSISTANT: {{ m.content }}{{ eos_token }}\n{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
 TEMPLATES = {
     "llama3": LLAMA3, "chatml": CHATML, "thinking": THINKING, "mistral": MISTRAL, "gemma": GEMMA, "words": WORDS,

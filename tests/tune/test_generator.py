@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import transformers
 from safetensors.torch import load_file
-from tiny_model import CHATML, tiny_folder, write_gguf
+from tiny_model import CHATML, GEMMA, WORDS, tiny_folder, write_gguf
 
 from labkit import models, paths, prompts, tune
 from labkit.models import memory
@@ -118,17 +118,6 @@ def test_all_weights_are_trained_and_saved_as_a_model(tmp_path, tiny):
         tune.train_generator(CHATS, tmp_path / "half", half, rank=None)
 
 
-GEMMA = (
-    "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    "{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n{{ m.content }}"
-    "<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
-)
-# Drops a system message, and marks no reply as such.
-WORDS = (
-    "{% for m in messages %}{% if m.role == 'user' %}USER: {{ m.content }}\n"
-    "{% elif m.role == 'assistant' %}ASSISTANT: {{ m.content }}{{ eos_token }}\n{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
-)
 # Name of the configuration, template, layers that learn, and what the configuration has of its own.
 ARCHITECTURES = {
     "Llama": (CHATML, "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", {"tie_word_embeddings": True}),

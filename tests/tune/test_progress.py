@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from labkit import paths, tune
@@ -89,8 +91,16 @@ def test_the_registry_of_the_course_names_its_generators():
 def test_the_peak_is_that_of_the_training_and_not_of_what_was_before():
     large = bytearray(400_000_000)
     del large
-    progress._reset_peak()
-    before = progress._peak_mb()
+    before = psutil.Process().memory_info().rss / 1e6
+    memory = progress._PeakMemory()
     large = bytearray(200_000_000)
+    time.sleep(0.5)
     del large
-    assert progress._peak_mb() - before == pytest.approx(200, abs=50)
+    assert memory.stop() - before == pytest.approx(200, abs=50)
+
+
+def test_the_watch_ends_with_a_training_that_failed():
+    memory = progress._PeakMemory()
+    over = memory._over
+    del memory
+    assert over.wait(5)
