@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help base lab test course data files inspect reader adapters questions triples written arms preferences benchmark lint clean
+.PHONY: help base lab test course data files inspect reader adapters questions triples written arms preferences rounds benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -55,6 +55,9 @@ arms: .venv/ready  ## train and ask the arms of lesson 08: make arms ARGS=FOLDER
 
 preferences: .venv/ready  ## judge replies and learn from them, for lesson 09: make preferences ARGS=FOLDER
 	$(SYNTHESIS) preferences $(ARGS)
+
+rounds: .venv/ready  ## teach a model what arrives, round after round, for lesson 10: make rounds ARGS=FOLDER
+	$(SYNTHESIS) rounds $(ARGS)
 
 benchmark: .venv/ready  ## ask the test questions, and keep the report with the course
 	$(LABKIT) benchmark

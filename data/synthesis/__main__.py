@@ -46,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     preferred = commands.add_parser("preferences", help="make the judged replies of lesson 09, and learn from them")
     preferred.set_defaults(run=_preferences)
     preferred.add_argument("out", type=Path, help="folder of what is made on the way, and of the adapters")
+    rounds = commands.add_parser("rounds", help="teach a model what arrives, round after round, for lesson 10")
+    rounds.set_defaults(run=_rounds)
+    rounds.add_argument("out", type=Path, help="folder of what is made on the way, and of the adapters")
+    rounds.add_argument("--replay", type=float, help="only with this share, so that two processes can share the work")
     triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
     triples.set_defaults(run=_triples)
     triples.add_argument("split", nargs="?", help="dev for the lessons' archive alone; the benchmark needs all of it")
@@ -110,6 +114,12 @@ def _preferences(options: argparse.Namespace) -> None:
     from synthesis import preferences
 
     preferences.main(options.out)
+
+
+def _rounds(options: argparse.Namespace) -> None:
+    from synthesis import rounds
+
+    rounds.main(options.out, options.replay)
 
 
 def _triples(options: argparse.Namespace) -> None:

@@ -192,7 +192,7 @@ def once(rows: Iterable[Rated]) -> list[Rated]:
     return [group[0] for group in found.values() if len({row.good for row in group}) == 1]
 
 
-def _kept(path: Path, make: Callable[[], Any]) -> Any:
+def kept(path: Path, make: Callable[[], Any]) -> Any:
     """What was made before, or is made now and kept."""
     if not path.exists():
         started = time.perf_counter()
@@ -209,22 +209,22 @@ def main(out: Path) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     sft = models.load_tuned(paths.adapter("sft"))
-    prompted: list[TaskPrompt] = _kept(out / "asked.pickle", asked)
-    comparisons: list[feedback.Comparison] = _kept(out / "compared.pickle", lambda: compared(prompted, sft))
+    prompted: list[TaskPrompt] = kept(out / "asked.pickle", asked)
+    comparisons: list[feedback.Comparison] = kept(out / "compared.pickle", lambda: compared(prompted, sft))
     by_id = {p.question.id: p for p in prompted}
     gold = {c.id: by_id[c.id.partition("/")[0]] for c in comparisons}
     SAY(f"{len(prompted)} prompts, {len(comparisons)} comparisons")
     tried = judges(sft)
     shown, reports = _judged(out, comparisons, gold, tried)
     best = max(reports, key=lambda name: net(reports[name]))
-    every = _kept(out / "every.pickle", lambda: ai.both_orders(tried[best], comparisons, best))
+    every = kept(out / "every.pickle", lambda: ai.both_orders(tried[best], comparisons, best))
     reports[f"{best}, all comparisons"] = measured(every, comparisons, gold)
     SAY(f"chosen: {best}: {reports[f'{best}, all comparisons']}")
-    _ship("judges.json", {"chosen": best, "judges": reports})
+    ship(FOLDER, "judges.json", {"chosen": best, "judges": reports})
     shown = [*every, *(j for j in shown if j.rater != best)]
     rows = [{"comparison": asdict(c)} for c in comparisons] + [{"judgement": asdict(j)} for j in ai.settled(shown)]
-    _ship("judged.jsonl.xz", rows)
-    _ship("orders.jsonl.xz", [[j.comparison, j.rater, j.left, j.verdict] for j in shown])
+    ship(FOLDER, "judged.jsonl.xz", rows)
+    ship(FOLDER, "orders.jsonl.xz", [[j.comparison, j.rater, j.left, j.verdict] for j in shown])
     for method, size in PAIRS.items():
         _arm(method, balanced(comparisons, ai.settled(every), size), comparisons, out, sft)
 
@@ -234,7 +234,7 @@ def _judged(
 ) -> tuple[list[feedback.Judgement], dict[str, Any]]:
     tried, shown, reports = comparisons[:TRIED], [], {}
     for name, asks in judges.items():
-        said = _kept(out / f"tried {name}.pickle", partial(ai.both_orders, asks, tried, name))
+        said = kept(out / f"tried {name}.pickle", partial(ai.both_orders, asks, tried, name))
         reports[name] = measured(said, tried, gold)
         shown += said
         SAY(f"{name}: {reports[name]}")
@@ -262,9 +262,9 @@ def _arm(
             tune.train_kto(single, folder, sft, batch_size=BATCH[method], seed=SEED, **SETTINGS)
     tuned, trained = models.load_tuned(folder, sft), time.perf_counter()
     record = asdict(tune.read_record(folder))
-    _, every = _kept(out / finetuning.INPUTS, lambda: ({}, finetuning.evaluations(finetuning.best_passages())))
+    _, every = kept(out / finetuning.INPUTS, lambda: ({}, finetuning.evaluations(finetuning.best_passages())))
     sets = {name: [p for p in every[name] if p.question.task in TASKS] for name in SETS}
-    rows = _kept(folder / "replies.pickle", lambda: finetuning.replies(tuned, sets))
+    rows = kept(folder / "replies.pickle", lambda: finetuning.replies(tuned, sets))
     SAY(f"{name}: {finetuning.score(rows, sets)}")
     settings = {
         "method": method,
@@ -285,8 +285,8 @@ def _arm(
             tuned, sft, sets["gold new"][:DRIFT], dict((number, r) for s, number, r in rows if s == SETS[0])
         ),
     }
-    _ship(f"{name}.json", notes)
-    _ship(f"{name}.jsonl.xz", rows)
+    ship(FOLDER, f"{name}.json", notes)
+    ship(FOLDER, f"{name}.jsonl.xz", rows)
 
 
 def drift(
@@ -306,10 +306,10 @@ def drift(
     }
 
 
-def _ship(name: str, content: Any) -> None:
-    """Put a record, or packed rows, into the course."""
+def ship(folder: str, name: str, content: Any) -> None:
+    """Put a record, or packed rows, into a folder of the course's results."""
     written = (json.dumps(content, indent=1) + "\n").encode()
     if name.endswith(".xz"):
         written = lzma.compress("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in content).encode())
-    (paths.shipped_results() / FOLDER).mkdir(exist_ok=True)
-    paths.write_checked(f"{FOLDER}/{name}", written, paths.shipped_results())
+    (paths.shipped_results() / folder).mkdir(exist_ok=True)
+    paths.write_checked(f"{folder}/{name}", written, paths.shipped_results())

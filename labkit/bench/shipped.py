@@ -22,7 +22,7 @@ from labkit.replies import parse_answer
 # Folder below the shipped results; of each tuned model a .json (its record) and a .jsonl.xz (set, question id, reply).
 TUNED = "finetuning"
 # What models are called by how they were tuned, in the order of tables; "none" is a model as it is.
-_METHODS = {"none": "", "lora": "LoRA", "qlora": "QLoRA", "full": "all weights"}
+_METHODS = {"none": "", "lora": "LoRA", "qlora": "QLoRA", "full": "all weights", "dpo": "DPO", "kto": "KTO"}
 RANK, SOURCES = 8, ("questions", "refusals", "memory", "written")
 
 
@@ -69,14 +69,25 @@ class TunedModel:
         if name not in self.replies:
             raise KeyError(f"{self.label!r} was not asked {name!r}: choose one of {', '.join(self.replies)}.")
         rows = [(q, reply) for i, reply in self.replies[name].items() if keep(q := _dev_questions()[i])]
-        return Run(
-            name=self.label,
-            questions=[q for q, _ in rows],
-            results=[Result(q.question, (), 0, reply, parse_answer(reply), 0) for q, reply in rows],
-            answers=[_scored(q.id, reply) for q, reply in rows],
-            retrieval=[None] * len(rows),
-            milliseconds=0.0,
-        )
+        return scored_run(self.label, [q for q, _ in rows], [reply for _, reply in rows])
+
+
+def scored_run(name: str, questions: Sequence[Question], replies: Sequence[str]) -> Run:
+    """Replies to questions, scored; citations are not, and no time is known.
+
+    Args:
+        name: of the run.
+        questions: that were asked.
+        replies: one to each.
+    """
+    return Run(
+        name=name,
+        questions=questions,
+        results=[Result(q.question, (), 0, r, parse_answer(r), 0) for q, r in zip(questions, replies, strict=True)],
+        answers=[_scored(q, r) for q, r in zip(questions, replies, strict=True)],
+        retrieval=[None] * len(questions),
+        milliseconds=0.0,
+    )
 
 
 @cache
@@ -85,10 +96,15 @@ def _dev_questions() -> dict[str, Question]:
     return {q.id: q for q in asked}
 
 
-@cache
-def _scored(question: str, reply: str) -> AnswerScore:
-    """Tuned models often reply the same, so a reply is scored once."""
-    return rag.score_task(TaskPrompt(_dev_questions()[question], (), ""), reply)
+# Tuned models often reply the same, so a reply is scored once.
+_SCORES: dict[tuple[str, str, str | None], AnswerScore] = {}
+
+
+def _scored(question: Question, reply: str) -> AnswerScore:
+    key = (question.id, reply, question.answer)
+    if key not in _SCORES:
+        _SCORES[key] = rag.score_task(TaskPrompt(question, (), ""), reply)
+    return _SCORES[key]
 
 
 def everyday_questions() -> list[Question]:
@@ -107,12 +123,14 @@ def everyday_questions() -> list[Question]:
     return asked
 
 
-def shipped_tuning() -> dict[str, list[TunedModel]]:
+def shipped_tuning(folder: str = TUNED) -> dict[str, list[TunedModel]]:
     """The tuned models whose replies come with the course, by label, one a seed, and those that they are compared with.
 
-    Errors as in `paths.read_checked`.
+    Args:
+        folder: "finetuning", or "feedback" for what was trained on preferences; errors as in `paths.read_checked`.
     """
-    names = [n for n in paths.checksums(paths.shipped_results()) if n.startswith(TUNED) and n.endswith(".json")]
+    listed = paths.checksums(paths.shipped_results())
+    names = [n for n in listed if n.startswith(f"{folder}/") and n.endswith(".json") and f"{n}l.xz" in listed]
     tuned = sorted((_tuned(name) for name in names), key=_order)
     return {label: list(group) for label, group in groupby(tuned, key=lambda t: t.label)}
 
@@ -135,6 +153,8 @@ def _label(settings: Mapping[str, Any]) -> str:
     if settings["method"] == "none":
         return {profiles.BASE: "SmolLM2"}.get(settings["model"], settings["model"])
     parts = [_METHODS[settings["method"]]]
+    if settings["method"] in ("dpo", "kto"):
+        return parts[0]
     parts += [f"{Fraction(settings['share'])} of the examples"] if settings["share"] < 1 else []
     parts += [f"rank {settings['rank']}"] if settings["rank"] != RANK else []
     return ", ".join(parts + [f"no {s}" for s in SOURCES if s not in settings["sources"]])

@@ -93,7 +93,7 @@ def load_questions(
         raise ValueError("The test split is kept closed for the benchmark of lesson 12: work on 'train' and 'dev'.")
     half = "new" if split == "dev" and half is None else half
     rows = paths.read_rows(f"questions/{split}.jsonl")
-    questions = [_question(r) for r in rows if half in (None, r["half"]) and part in (None, r["part"])]
+    questions = [question_of(r) for r in rows if half in (None, r["half"]) and part in (None, r["part"])]
     if task is None:
         return questions
     wanted = [task] if isinstance(task, str) else list(task)
@@ -109,7 +109,8 @@ def _choice(what: str, value: str | None, choices: Sequence[str | None]) -> None
         raise ValueError(f"There is no {what} {value!r}: choose one of {known}.")
 
 
-def _question(record: Mapping[str, Any]) -> Question:
+def question_of(record: Mapping[str, Any]) -> Question:
+    """A question from its row as the data holds it; what else stands there is left out."""
     names = Question.__dataclass_fields__
     values = {k: v for k, v in record.items() if k in names}
     values["aliases"] = tuple(record["aliases"])
