@@ -38,13 +38,14 @@ ARRIVALS, REPLAYS, SEED = (1, 2, 3), (0.0, 0.05), 0
 EACH = 50
 # Which of a category's lookup wordings serve for what; the last two are those of dev.
 WORDINGS = {"train": (0, 1, 2, 3), "gate": (4,), "report": (5,)}
-# Times that a fact is learned in its round, in each wording; and the tokens of examples with passages in round 0.
+# Times that a fact is learned in its round, in each wording, each time with another way of naming its contract; and the
+# tokens of examples with passages in round 0.
 TIMES, READING_TOKENS = 5, 60_000
 RANK, RATE, STEP = 4, 2e-3, 2_048
 # Failures of a round that a person corrects, and the share of these in which they keep a wrong answer.
 BY_HAND, SLIPS = 25, 0.05
 # Prompts of each instruction of held-out worlds.
-GENERAL = 8
+GENERAL = 4
 GUARDED = ("old facts", "reading", "refusals")
 
 
@@ -81,19 +82,22 @@ def _values(archive: references.Corpus, contract: Any, category: str) -> dict[in
 
 
 def _facts(archive: references.Corpus, contract: Any, values: dict[int, Any], rng: random.Random) -> list[Fact]:
-    made: list[Fact] = []
+    facts: list[Fact] = []
     rounds = [*values, None]
     for (at, (document, clause)), replaced in zip(values.items(), rounds[1:], strict=True):
-        asked = {use: [q for k in places if (q := _question(archive, contract, document, clause, k, rng))]
-                 for use, places in WORDINGS.items()}  # fmt: skip
+        asked = {}
+        for use, places in WORDINGS.items():
+            times = [(k, turn) for turn in range(TIMES if use == "train" else 1) for k in places]
+            made = (_question(archive, contract, document, clause, *time, rng) for time in times)
+            asked[use] = [question for question in made if question]
         if all(asked.values()):
             name = f"{contract.id}:{clause.category}@{at}"
-            made.append(Fact(name, at, replaced, document is not contract and len(made) > 0, asked))
-    return made
+            facts.append(Fact(name, at, replaced, document is not contract and len(facts) > 0, asked))
+    return facts
 
 
 def _question(
-    archive: references.Corpus, contract: Any, document: Any, clause: Any, place: int, rng: random.Random
+    archive: references.Corpus, contract: Any, document: Any, clause: Any, place: int, turn: int, rng: random.Random
 ) -> Question | None:
     template = world.load("questions.toml")["lookup"][clause.category]["wordings"][place]
     reference = archive.refer(contract, rng, only=None if "{contract}" in template else "parties")
@@ -102,9 +106,10 @@ def _question(
     names = {"contract": reference.text, "A": contract.deal.a.short, "B": contract.deal.b.short}
     evidence = Span(document.id, clause.evidence_start, clause.evidence_end)
     return Question(
-        id=f"{contract.id}:{clause.category}/{place}", task="lookup", question=references.phrase(template, names),
-        answer=clause.value.canonical, aliases=tuple(questions.aliases(clause)), items=(), fields={},
-        evidence=(evidence,), documents=tuple(dict.fromkeys((contract.id, document.id))), category=clause.category,
+        id=f"{contract.id}:{clause.category}/{place}.{turn}", task="lookup",
+        question=references.phrase(template, names), answer=clause.value.canonical,
+        aliases=tuple(questions.aliases(clause)), items=(), fields={}, evidence=(evidence,),
+        documents=tuple(dict.fromkeys((contract.id, document.id))), category=clause.category,
         wording=f"lookup.{clause.category}.{place + 1:02d}", reference=reference.kind, half=None, stratum="known",
         ambiguous=reference.ambiguous, split="train",
     )  # fmt: skip
@@ -122,7 +127,7 @@ def chats(question: Question, answer: str | None = None) -> tune.Chat:
 
 def first_round(known: Sequence[Fact], reader: models.Generator) -> list[tune.Chat]:
     """What version 0 learns: the facts of round 0, and to read, from the questions about contracts of that round."""
-    learned = [chats(q) for f in known if f.holds(0) for q in f.asked["train"]] * TIMES
+    learned = [chats(q) for f in known if f.holds(0) for q in f.asked["train"]]
     arrived = {d.id for d in corpus.load_documents("train") if d.metadata.get("round", 0) == 0}
     documents, records, rng = corpus.load_documents("train"), corpus.contract_records(), random.Random(SEED)
     asked = [q for q in corpus.load_questions("train") if q.followup is None and arrived.issuperset(q.documents)]
@@ -185,32 +190,7 @@ def lessons(
     for pair in feedback.preferences(comparisons, judgements):
         fact = by_id[by_prompt[pair.messages[-1]["content"].removeprefix("Question: ")]]
         learned += [chats(q, pair.chosen) for q in fact.asked["train"]]
-    return distinct(learned)
-
-
-def distinct(learned: Sequence[tune.Chat]) -> list[tune.Chat]:
-    """Chats without repetition."""
-    return list({(chat.messages[-1]["content"], chat.reply): chat for chat in learned}.values())
-
-
-def replayed(
-    new: Sequence[tune.Chat], old: Sequence[tune.Chat], share: float, base: models.Generator
-) -> list[tune.Chat]:
-    """Examples of earlier rounds, drawn at random, that make up a share of all tokens."""
-    rng = random.Random(SEED)
-    room = share / (1 - share) * sum(map(partial(_tokens, base), new))
-    drawn = []
-    chats = distinct(old)
-    for chat in rng.sample(chats, len(chats)):
-        room -= _tokens(base, chat)
-        if room < 0:
-            break
-        drawn.append(chat)
-    return drawn
-
-
-def _tokens(base: models.Generator, chat: tune.Chat) -> int:
-    return base.count_tokens(chat.messages) + base.count_reply_tokens(chat.messages, chat.reply)
+    return learned
 
 
 def evaluations(known: Sequence[Fact]) -> dict[str, list[tuple[str, Any, int | None]]]:
@@ -349,8 +329,8 @@ def run(replay: float, out: Path, known: Sequence[Fact], asked: Any) -> None:
         pipeline = pipeline_at(at, corpus.load_documents("train"), reader)
         judged = kept(out / f"{name}.judged.pickle", partial(corrected, base, pipeline, arrived))
         new = lessons(known, *judged)
-        old = replayed(new * TIMES, version.learned, replay, base) if replay else []
-        training = trained(base, [*new * TIMES, *old], out / name)
+        old = tune.replay(new, version.learned, replay, base, SEED)
+        training = trained(base, [*new, *old], out / name)
         version = Version((*version.folders, out / name), (*version.learned, *new))
         ours = kept(out / f"{name}.replies.pickle", partial(answered, version, asked))
         theirs = pickle.loads((out / f"{released}.replies.pickle").read_bytes())

@@ -100,16 +100,6 @@ def test_a_correction_is_taught_in_every_wording(known):
         rounds.lessons(known, comparisons, tie)
 
 
-def test_replay_is_a_share_of_all_tokens(known, reader):
-    chats = [rounds.chats(q) for f in known for q in f.asked["train"]]
-    new, old = chats[:200], chats[200:]
-    for share in (0.05, 0.2):
-        drawn = rounds.replayed(new, old, share, reader)
-        tokens = [sum(rounds._tokens(reader, c) for c in part) for part in (drawn, new)]
-        assert tokens[0] / sum(tokens) == pytest.approx(share, abs=0.01)
-        assert all(chat in old for chat in drawn) and len(rounds.distinct(drawn)) == len(drawn)
-
-
 def rows(known, right, reading="wrong"):
     """Replies of a version that knows the facts of some rounds, and reads as told."""
     made = {("gate", f.asked["gate"][0].id): "nothing" for f in known}
