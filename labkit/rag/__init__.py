@@ -10,7 +10,6 @@ from labkit.rag.chunking import (
     add_headers, chunk, ClauseParser, clauses_with_headers, cost_of, count_tokens, document_headers, indexed_text,
     passage_of, places_of, span_of, text_of,
 )
-from labkit.rag.extraction import classify_by_asking, question_for, read_fields, read_triples, Rule, term_sheet
 from labkit.rag.contract_ranker import ContractRanker
 from labkit.rag.corrective import Corrective, judged_by
 from labkit.rag.evaluation import (

@@ -21,6 +21,7 @@ from labkit.prompts import Passage
 from labkit.replies import parse_answer, parse_classification
 from labkit.stats import Interval
 from synthesis.reader import evaluate as worlds
+from synthesis.reader import extraction
 
 RELATIONS = ("parent company", "former name", "seat", "chief executive", "finance director")
 
@@ -100,7 +101,7 @@ def classify(generator: models.Generator, by_asking: bool = False) -> dict[str, 
     """Category and rating of a clause, the clause and three rules of the playbook given.
 
     Args:
-        by_asking: choose the rule by the question that the clause answers, see `rag.classify_by_asking`.
+        by_asking: choose the rule by the question that the clause answers, see `extraction.classify_by_asking`.
     """
     texts = {d.id: d for d in corpus.load_documents()}
     asked, rows = _questions("classify"), []
@@ -111,7 +112,7 @@ def classify(generator: models.Generator, by_asking: bool = False) -> dict[str, 
         rows.append((clause, rules))
     if by_asking:
         named = [(clause, [_named_rule(rule) for rule in rules]) for clause, rules in rows]
-        got = rag.classify_by_asking(generator, named)
+        got = extraction.classify_by_asking(generator, named)
     else:
         replies = generator.generate([prompts.classify_messages(*row) for row in rows])
         got = [parse_classification(r) for r in replies]
@@ -122,7 +123,7 @@ def classify(generator: models.Generator, by_asking: bool = False) -> dict[str, 
     return {"rating": stats.mean_interval(rated, clusters), "category": stats.mean_interval(placed, clusters)}
 
 
-def _named_rule(section: Passage) -> rag.Rule:
+def _named_rule(section: Passage) -> extraction.Rule:
     """The name and the text of a section of the playbook."""
     name, _, text = section.text.partition("\n")
     return name.strip(), text.strip()
@@ -142,8 +143,8 @@ def term_sheets_by_asking(generator: models.Generator) -> dict[str, Interval]:
     """Term sheets, one plain question a field, from the passages that hold the evidence."""
     asked, pages, guide = _sheets()
     fields = re.findall(r"^\d+\. ([^:]+):", guide, re.MULTILINE)
-    read = rag.read_fields(generator, [(page, fields) for page in pages])
-    values = [metrics.field_f1(rag.term_sheet(v), q.fields) for v, q in zip(read, asked, strict=True)]
+    read = extraction.read_fields(generator, [(page, fields) for page in pages])
+    values = [metrics.field_f1(extraction.term_sheet(v), q.fields) for v, q in zip(read, asked, strict=True)]
     return {"field_f1": stats.mean_interval(values, [q.cluster for q in asked])}
 
 
@@ -189,14 +190,16 @@ def triples(generator: models.Generator, pool: str = "dev", by_asking: bool = Fa
     """Facts of the register extracts as triples, against the registry.
 
     Args:
-        pool: of companies. by_asking: one plain question a relation, see `rag.read_triples`.
+        pool: of companies. by_asking: one plain question a relation, see `extraction.read_triples`.
     """
     records = corpus.company_records()
     names = {r["id"]: r["name"] for r in records}
     chosen = [r for r in records if r["pool"] == pool] or records
     pages = [Passage(f"Register extract: {r['name']}", r["text"]) for r in chosen]
     if by_asking:
-        read = rag.read_triples(generator, [(p, RELATIONS, r["name"]) for p, r in zip(pages, chosen, strict=True)])
+        read = extraction.read_triples(
+            generator, [(p, RELATIONS, r["name"]) for p, r in zip(pages, chosen, strict=True)]
+        )
         replies = ["\n".join(" | ".join(t) for t in row) for row in read]
     else:
         chats = [prompts.triples_messages(page, RELATIONS) for page in pages]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from labkit import judge, metrics, models, paths, profiles, prompts, rag, stats
+from labkit import judge, metrics, models, paths, profiles, prompts, stats
 from labkit.metrics import normalise
 from labkit.replies import (
     parse_answer,
@@ -28,7 +28,7 @@ from labkit.replies import (
     parse_triples,
 )
 from labkit.stats import Interval
-from synthesis.reader import examples
+from synthesis.reader import examples, extraction
 
 PASSAGES = (1, 3, 8)
 PRECISIONS: dict[str, tuple[str, str | None]] = {
@@ -268,7 +268,7 @@ def verdicts_by_answering(generator: models.Generator, n: int = 200, wording: st
     return figures
 
 
-def rules_of(passages: Sequence[prompts.Passage]) -> list[rag.Rule]:
+def rules_of(passages: Sequence[prompts.Passage]) -> list[extraction.Rule]:
     """The rules of a playbook's passages: the name stands in a line above the rule, or it is the passage's title."""
     rules = []
     for passage in passages:
@@ -279,7 +279,7 @@ def rules_of(passages: Sequence[prompts.Passage]) -> list[rag.Rule]:
 
 
 def parts_by_asking(generator: models.Generator, n: int = 200, wording: str = "known") -> Figures:
-    """`term_sheet`, `triples` and `classify` with one plain question for each part, see `rag.read_fields`.
+    """`term_sheet`, `triples` and `classify` with one plain question for each part, see `extraction.read_fields`.
 
     Returns:
         The figures of the three instructions, by "triples by asking, known" and so on.
@@ -288,7 +288,7 @@ def parts_by_asking(generator: models.Generator, n: int = 200, wording: str = "k
     made = {name: list(examples.evaluation_groups(n, 3, wording, instruction=name))
             for name in ("term_sheet", "triples", "classify")}  # fmt: skip
     sheets = [(g.passages, list(parse_fields(g.turns[0][1]))) for g in made["term_sheet"]]
-    replies["term_sheet"] = [rag.term_sheet(values) for values in rag.read_fields(generator, sheets)]
+    replies["term_sheet"] = [extraction.term_sheet(values) for values in extraction.read_fields(generator, sheets)]
     # What the facts are about is known beforehand, as the name of a register extract's company is.
     facts = [
         (
@@ -298,9 +298,11 @@ def parts_by_asking(generator: models.Generator, n: int = 200, wording: str = "k
         )
         for g in made["triples"]
     ]
-    replies["triples"] = ["\n".join(" | ".join(t) for t in row) or "none" for row in rag.read_triples(generator, facts)]
+    replies["triples"] = [
+        "\n".join(" | ".join(t) for t in row) or "none" for row in extraction.read_triples(generator, facts)
+    ]
     clauses = [(g.turns[0][0], rules_of(g.passages)) for g in made["classify"]]
-    replies["classify"] = [f"{name}, {rating}" for name, rating in rag.classify_by_asking(generator, clauses)]
+    replies["classify"] = [f"{name}, {rating}" for name, rating in extraction.classify_by_asking(generator, clauses)]
     return {
         f"{name} by asking, {wording}": measure(name, replies[name], [g.turns[0][1] for g in groups_made])
         for name, groups_made in made.items()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from synthesis.reader import extraction
 
-from labkit import rag
 from labkit.prompts import REFUSAL, Passage
 from labkit.replies import parse_fields
 
@@ -44,20 +44,20 @@ class Stub:
     [("Payment term", "What is the payment term?"), ("VAT rate", "What is the VAT rate?"), ("x", "What is the x?")],
 )
 def test_a_field_becomes_a_question(field, asked):
-    assert rag.question_for(field) == asked
+    assert extraction.question_for(field) == asked
 
 
 def test_a_field_without_a_name_is_refused():
     with pytest.raises(ValueError, match="has no name"):
-        rag.read_fields(Stub({}), [([PAGE], ["seat", " "])])
+        extraction.read_fields(Stub({}), [([PAGE], ["seat", " "])])
 
 
 def test_a_term_sheet_holds_every_field_in_order():
     stub = Stub({"seat": "Leeds [1]"})
-    values = rag.read_fields(stub, [([PAGE], ["Law", "Seat"]), ([PAGE], [])])
+    values = extraction.read_fields(stub, [([PAGE], ["Law", "Seat"]), ([PAGE], [])])
     assert stub.asked == ["Question: What is the law?", "Question: What is the seat?"]
-    assert rag.term_sheet(values[0]) == "Law: not stated\nSeat: Leeds"
-    assert parse_fields(rag.term_sheet(values[0])) == {"Law": "not stated", "Seat": "Leeds"}
+    assert extraction.term_sheet(values[0]) == "Law: not stated\nSeat: Leeds"
+    assert parse_fields(extraction.term_sheet(values[0])) == {"Law": "not stated", "Seat": "Leeds"}
     assert values[1] == {}
 
 
@@ -65,12 +65,12 @@ def test_passages_that_do_not_fit_are_left_out():
     stub = Stub({"seat": "Leeds [1]"})
     stub.max_length = 30
     long = Passage("Annex", "word " * 50)
-    assert rag.read_fields(stub, [([PAGE, long], ["seat"])])[0]["seat"].text == "Leeds"
+    assert extraction.read_fields(stub, [([PAGE, long], ["seat"])])[0]["seat"].text == "Leeds"
 
 
 def test_each_part_of_an_answer_is_a_triple():
     stub = Stub({"seat": "Leeds [1]", "former name": "Fir Ltd [1]; Elm Ltd [1]"})
-    read = rag.read_triples(stub, [(PAGE, ["seat", "parent company", "former name"], "Larch Ltd")])
+    read = extraction.read_triples(stub, [(PAGE, ["seat", "parent company", "former name"], "Larch Ltd")])
     assert read == [[("Larch Ltd", "seat", "Leeds"), ("Larch Ltd", "former name", "Fir Ltd"),
                      ("Larch Ltd", "former name", "Elm Ltd")]]  # fmt: skip
 
@@ -78,6 +78,6 @@ def test_each_part_of_an_answer_is_a_triple():
 def test_a_clause_falls_under_the_rule_whose_question_it_answers():
     stub = Stub({"payment term": "30 days [1]", "Clause:": "Payment term, high"})
     rules = [("Assignment", "Always low."), ("Payment term", "Over 20 days high.")]
-    assert rag.classify_by_asking(stub, [("Pay in 30 days.", rules)]) == [("Payment term", "high")]
+    assert extraction.classify_by_asking(stub, [("Pay in 30 days.", rules)]) == [("Payment term", "high")]
     with pytest.raises(ValueError, match="no rules"):
-        rag.classify_by_asking(stub, [("Pay in 30 days.", [])])
+        extraction.classify_by_asking(stub, [("Pay in 30 days.", [])])
