@@ -35,15 +35,16 @@ from synthesis.reader import evaluate, examples
 SAY = partial(print, flush=True)
 ARRIVALS, REPLAYS, SEED = (1, 2, 3), (0.0, 0.05), 0
 # Facts of new contracts that are taught in a round, beside all values that an amendment changed.
-EACH = 50
+EACH = 12
 # Which of a category's lookup wordings serve for what; the last two are those of dev.
 WORDINGS = {"train": (0, 1, 2, 3), "gate": (4,), "report": (5,)}
 # Times that a fact is learned in its round, in each wording, each time with another way of naming its contract; and the
 # tokens of examples with passages in round 0.
-TIMES, READING_TOKENS = 5, 60_000
-RANK, RATE, STEP = 4, 2e-3, 2_048
+TIMES, READING_TOKENS = 8, 25_000
+# Facts stay in mind only if the steps are many and small.
+RANK, RATE, STEP = 4, 3e-3, 512
 # Failures of a round that a person corrects, and the share of these in which they keep a wrong answer.
-BY_HAND, SLIPS = 25, 0.05
+BY_HAND, SLIPS = 15, 0.05
 # Prompts of each instruction of held-out worlds.
 GENERAL = 4
 GUARDED = ("old facts", "reading", "refusals")
@@ -135,7 +136,10 @@ def first_round(known: Sequence[Fact], reader: models.Generator) -> list[tune.Ch
     tokens = 0
     for question in asked:
         task = rag.task_prompt(question, documents, records, rng.randint(0, 2), SEED)
-        tokens += reader.count_tokens(task.messages)
+        length = reader.count_tokens(task.messages) + reader.count_reply_tokens(task.messages, task.reply)
+        if length > STEP:  # a longer example would make longer steps of all
+            continue
+        tokens += length
         if tokens > READING_TOKENS:
             break
         learned.append(tune.Chat(task.messages, task.reply))
@@ -183,15 +187,12 @@ def _closed_book(generator: models.Generator, asked: Sequence[Question]) -> list
 def lessons(
     known: Sequence[Fact], comparisons: Sequence[feedback.Comparison], judgements: Sequence[feedback.Judgement]
 ) -> list[tune.Chat]:
-    """What the corrections teach: each in all training wordings. An edited answer is better than two others, so that it
-    makes two pairs and is taught twice as often."""
+    """What the corrections teach: each once in every training wording, however many pairs it makes."""
     by_prompt = {c.question: c.id for c in comparisons}
     by_id = {f.id: f for f in known}
-    learned = []
-    for pair in feedback.preferences(comparisons, judgements):
-        fact = by_id[by_prompt[pair.messages[-1]["content"].removeprefix("Question: ")]]
-        learned += [chats(q, pair.chosen) for q in fact.asked["train"]]
-    return learned
+    chosen = {pair.messages[-1]["content"]: pair.chosen for pair in feedback.preferences(comparisons, judgements)}
+    answers = [(by_id[by_prompt[asked.removeprefix("Question: ")]], answer) for asked, answer in chosen.items()]
+    return [chats(q, answer) for fact, answer in answers for q in fact.asked["train"]]
 
 
 def evaluations(known: Sequence[Fact]) -> dict[str, list[tuple[str, Any, int | None]]]:
