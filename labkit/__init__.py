@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FUNCTIONS = {"check": "exercises", "record": "course"}
 _ROOMS = (
     "bench cli colab corpus course exercises feedback inspection judge metrics models paths profiles prompts questions "
-    "rag replies stats tune values widgets"
+    "rag replies roi stats tune values widgets"
 ).split()
 
 

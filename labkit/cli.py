@@ -52,6 +52,23 @@ def _parser() -> argparse.ArgumentParser:
     written.add_argument("--out", default="questions.jsonl", metavar="FILE", help="the questions, one a line")
     measured = add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
     measured.add_argument("--show", action="store_true", help="only print the report that came with the course")
+    text = "ask the arms of the benchmark, or compare two runs of it"
+    actions = add("bench", lambda _: None, text).add_subparsers(required=True)
+    asked = actions.add_parser("run", help="ask what is not answered yet in a folder of results")
+    asked.set_defaults(run=_bench_run)
+    asked.add_argument("folder", type=Path)
+    asked.add_argument("--questions", choices=("dev", "pilot", "final"), default="dev", help="final is opened once")
+    asked.add_argument("--new", type=int, help="how many about new contracts; all by default")
+    asked.add_argument("--seen", type=int, help="how many about contracts that training covers; all by default")
+    asked.add_argument("--arms", help="names with commas between them; all by default")
+    asked.add_argument("--like", type=Path, metavar="FOLDER", help="what another folder's manifest names instead")
+    asked.add_argument("--engine", choices=("local", "ray"), default="local")
+    asked.add_argument("--workers", type=int, default=2, help="of Ray")
+    asked.add_argument("--part", type=int, default=32, help="questions answered together; more of them on a GPU")
+    compared = actions.add_parser("compare", help="exit with 1 where an arm got significantly worse")
+    compared.set_defaults(run=_bench_compare)
+    compared.add_argument("old", type=Path)
+    compared.add_argument("new", type=Path)
     return parser
 
 
@@ -162,6 +179,40 @@ def _benchmark(options: argparse.Namespace) -> None:
         print(bench.as_text(bench.shipped_benchmark()))
     else:
         bench.write_benchmark()
+
+
+def _bench_run(options: argparse.Namespace) -> None:
+    from labkit import bench, corpus
+
+    if options.like:
+        grid = bench.repeated(options.like)
+    else:
+        names = options.arms.split(",") if options.arms else [arm.name for arm in bench.ARMS]
+        arms = [arm for arm in bench.ARMS if arm.name in map(str.strip, names)]
+        if len(arms) < len(names):
+            raise ValueError(f"There is no such arm: choose among {', '.join(arm.name for arm in bench.ARMS)}.")
+        halves = {"new": options.new, "seen": options.seen}
+        if options.questions == "dev":
+            known = [q for half in halves for q in corpus.load_questions("dev", half=half)]
+        else:
+            known = corpus.load_questions("test", part=options.questions, open_test=True)
+        grid = bench.course_grid(bench.choose(known, halves), arms, part=options.part)
+    path = bench.run_grid(grid, options.folder, options.engine, options.workers)
+    bench.measure_times(grid, options.folder)
+    scores = bench.by_task(bench.load_runs(options.folder))
+    print(scores.pivot(index="arm", columns="task", values="value").round(2).to_string(na_rep="-"))
+    print(f"Scores on new contracts; all answers are in {path}.")
+
+
+def _bench_compare(options: argparse.Namespace) -> int:
+    from labkit import bench
+
+    table = bench.regressions(options.old, options.new)
+    print(table.round(3).to_string(index=False, na_rep="-"))
+    worse = table[table["worse"]]
+    print("\n".join(f"{row.name} got worse: {row.metric} ({row.half})" for row in worse.itertuples(index=False))
+          or "No arm got significantly worse.")  # fmt: skip
+    return int(len(worse) > 0)
 
 
 def _questions(options: argparse.Namespace) -> None:

@@ -308,8 +308,9 @@ def drift(
 
 def ship(folder: str, name: str, content: Any) -> None:
     """Put a record, or packed rows, into a folder of the course's results."""
-    written = (json.dumps(content, indent=1) + "\n").encode()
     if name.endswith(".xz"):
         written = lzma.compress("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in content).encode())
+    else:
+        written = (json.dumps(content, indent=1) + "\n").encode()
     (paths.shipped_results() / folder).mkdir(exist_ok=True)
     paths.write_checked(f"{folder}/{name}", written, paths.shipped_results())

@@ -45,9 +45,9 @@ class Rounds:
 
     Attributes:
         facts: of all rounds.
-        records: by version what made it: parent, share of replay, training, failures, and the gate's figures. Of
-            "index", a pipeline that only indexes the new documents, the seconds of each round.
-        versions: the replies of each version, of the "reader", which is not trained, and of "index".
+        records: by version what made it: parent, share of replay, training, failures, and the gate's figures.
+        versions: the replies of each version, of the "reader", which is not trained, and of "index", a pipeline
+            that only indexes the new documents.
         judged: by version a row for each failure: fact, rater, verdict, edited answer, and the answers of the version
             and of the pipeline.
         general: by prompt about held-out worlds, the reply wanted.

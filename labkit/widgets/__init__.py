@@ -2,6 +2,7 @@
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
+from labkit.widgets.calculator import Calculator
 from labkit.widgets.display import Explorer, highlighted
 from labkit.widgets.explorers import (
     answer_html, chunk_explorer, chunk_html, chunk_table, document_matrix, error_browser, errors_table, graph_explorer,

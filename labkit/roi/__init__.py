@@ -1,0 +1,10 @@
+"""What each way of answering is worth and what it costs: net benefit, break-even, decision map, report."""
+
+# The names that the room offers; where each is defined is where it is documented.
+# fmt: off
+from labkit.roi.arms import Arm, data_version, load_results, measured_arm
+from labkit.roi.model import Assumptions, break_even, cost_of_pass, costs, net_benefit, PEOPLE
+from labkit.roi.plots import plot_curves, plot_map, plot_tornado
+from labkit.roi.prices import load_prices, Prices
+from labkit.roi.report import decision_report
+from labkit.roi.tables import changed, decision_map, figures, horizon_curves, summary, tornado, verdict
