@@ -289,9 +289,10 @@ def test_each_system_finds_its_passages(course, tmp_path):
     assert len(read("best", "lookup")) == 3 and set(read("best", "lookup")) <= {d.id for d in course.documents}
     clause, *rules = read("best", "classify")
     assert clause != "playbook" and set(rules) == {"playbook"}
-    # A term sheet is about one contract and its amendments, and about the rule that rates it.
-    sheet = read("best", "summarise")
-    assert {name.split("-")[0] for name in sheet} - {"playbook"} in ({"C041"}, {"C043"}) and len(set(sheet)) > 1
+    # A term sheet is about one contract and its amendments, as far as the budget goes.
+    assert {name.split("-")[0] for name in read("best", "summarise")} in ({"C041"}, {"C043"})
+    [sheet] = Answerer(course)._find(course.arms[0], [q for q in course.questions if q.task == "summarise"])
+    assert len(sheet) > len(read("best", "summarise")) and sheet[-1].node.metadata["document"] == "playbook"
     assert len(read("full window", "lookup")) > 3
     assert all(name.startswith("train-") for name in read("examples", "lookup"))
     assert set(read("oracle", "summarise")) > {"playbook"}
