@@ -134,6 +134,7 @@ _local = lambda host: _elsewhere(host) or str(host) in _own
     return folder
 
 
+@pytest.mark.skipif("LABKIT_RAY" not in os.environ, reason="starts a Ray cluster: set LABKIT_RAY=1")
 def test_ray_gives_the_same_rows_though_a_worker_is_killed(grid, undisturbed, tmp_path, monkeypatch):
     mark = tmp_path / "killed"
     monkeypatch.setenv("PYTHONPATH", str(guard(tmp_path / "guard")))
