@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help base lab test course data files inspect reader adapters questions triples written arms preferences rounds benchmark lint clean
+.PHONY: help base lab test course data files inspect reader adapters questions triples written arms preferences rounds bench benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -58,6 +58,9 @@ preferences: .venv/ready  ## judge replies and learn from them, for lesson 09: m
 
 rounds: .venv/ready  ## teach a model what arrives, round after round, for lesson 10: make rounds ARGS=FOLDER
 	$(SYNTHESIS) rounds $(ARGS)
+
+bench: .venv/ready  ## ask the benchmark's arms or compare runs: make bench ARGS='run FOLDER'
+	$(LABKIT) bench $(ARGS)
 
 benchmark: .venv/ready  ## ask the test questions, and keep the report with the course
 	$(LABKIT) benchmark
