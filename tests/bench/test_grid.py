@@ -13,7 +13,7 @@ import pytest
 from small import TERM_DOCUMENTS, TERMS, term_question
 from tiny_model import tiny_folder
 
-from labkit import bench, corpus, models, paths, tune
+from labkit import bench, corpus, models, tune
 from labkit.bench import grid as module
 from labkit.bench.arms import Answerer, Arm
 from labkit.bench.grid import ANSWERS, MANIFEST, UNFINISHED
@@ -334,8 +334,9 @@ def test_a_finished_run_is_made_again_from_its_manifest(course, tiny, tmp_path):
 def test_sixty_answers_across_arms_are_written_live(real_base, tmp_path, monkeypatch):
     """The course's own models, from memory and from the gold passages."""
     monkeypatch.setenv("LABKIT_LIVE", "1")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "models").symlink_to(real_base.parent)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
-    os.symlink(paths.cache() / "models", tmp_path / "cache" / "models") if (paths.cache() / "models").exists() else None
     lookups = [q for q in corpus.load_questions("dev", "lookup") if q.followup is None][:15]
     named = [arm for arm in bench.ARMS if arm.name in ("closed-book", "SFT", "oracle", "oracle + SFT")]
     chosen = [replace(arm, seeds=(0,), share=1.0) for arm in named]
