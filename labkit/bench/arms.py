@@ -132,8 +132,7 @@ class Answerer:
             results = self._systems(arm).lookup.run([q.question for q in questions])
             answers = [(r.reply, [rag.span_of(h.node) for h in r.retrieved], r.prompt_tokens, 0) for r in results]
         else:
-            model, found = self.generator(arm, seed), self._find(arm, questions)
-            asked = [self._prompt(arm, model, q, hits) for q, hits in zip(questions, found, strict=True)]
+            model, asked = self.generator(arm, seed), self.prompts(arm, questions)
             at_once = self.grid.part if models.device() == "cuda" else None
             replies = model.generate([messages for messages, _ in asked], new_tokens(questions[0]), at_once)
             answers = [
@@ -145,6 +144,11 @@ class Answerer:
                  places=[list(asdict(span).values()) for span in spans])
             for question, (reply, spans, read, written) in zip(questions, answers, strict=True)
         ]  # fmt: skip
+
+    def prompts(self, arm: Arm, questions: Sequence[Question]) -> list[tuple[list[Message], list[Span]]]:
+        """Each question with as many passages as the budget holds, and where these stand; errors as in `ask`."""
+        base, found = self._base(arm), self._find(arm, questions)
+        return [self._prompt(arm, base, q, hits) for q, hits in zip(questions, found, strict=True)]
 
     def generator(self, arm: Arm, seed: int) -> Generator:
         """The model of an arm; of the tuned ones only the last stays in memory."""
@@ -212,7 +216,6 @@ class Answerer:
     def _prompt(
         self, arm: Arm, model: Generator, question: Question, hits: Sequence[NodeWithScore]
     ) -> tuple[list[Message], list[Span]]:
-        """The prompt with as many passages as the budget holds, and where they stand."""
         if arm.system == "oracle":
             gold = rag.task_prompt(question, self.grid.documents, self.grid.contracts)
             choices = [(list(gold.messages), list(gold.places or question.evidence))]

@@ -44,7 +44,7 @@ def load_runs(
         ValueError: the questions are not those that were asked.
     """
     asked, manifest, times = asked_in(folder, questions), read_manifest(folder), read_times(folder)
-    if not (folder / ANSWERS).exists():
+    if not any((folder / name).exists() for name in (ANSWERS, f"{ANSWERS}.xz")):
         raise FileNotFoundError(f"{folder} holds no {ANSWERS}: its run is not finished, start it again.")
     known, texts = {q.id: q for q in asked}, {d.id: d for d in documents or corpus.load_documents()}
     cells = stats.grouped(((arm, seed), row) for (arm, seed, _), row in read_rows(folder).items())
