@@ -50,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     rounds.set_defaults(run=_rounds)
     rounds.add_argument("out", type=Path, help="folder of what is made on the way, and of the adapters")
     rounds.add_argument("--replay", type=float, help="only with this share, so that two processes can share the work")
+    retrieved = commands.add_parser("raft", help="train on retrieved passages, for lesson 11 and the benchmark")
+    retrieved.set_defaults(run=_raft)
+    retrieved.add_argument("out", type=Path, help="folder of what is made, beside those of `arms` and of `rounds`")
     triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
     triples.set_defaults(run=_triples)
     triples.add_argument("split", nargs="?", help="dev for the lessons' archive alone; the benchmark needs all of it")
@@ -114,6 +117,12 @@ def _preferences(options: argparse.Namespace) -> None:
     from synthesis import preferences
 
     preferences.main(options.out)
+
+
+def _raft(options: argparse.Namespace) -> None:
+    from synthesis import raft
+
+    raft.main(options.out)
 
 
 def _rounds(options: argparse.Namespace) -> None:

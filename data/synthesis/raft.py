@@ -8,9 +8,10 @@ learned facts of round 0 by heart show what becomes of an amended value when a p
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from labkit.models import Generator
 from labkit.prompts import REFUSAL, Passage
 from labkit.rag import TaskPrompt
 from synthesis import finetuning, rounds
-from synthesis.preferences import kept
+from synthesis.preferences import kept, ship
 
 SAY = partial(print, flush=True)
 FOLDER = "raft"
@@ -211,4 +212,27 @@ def main(out: Path, names: Sequence[str] = NAMES) -> None:
     for name in names:
         run(out, name, chats, asked)
     if all((out / f"{name}.replies.pickle").exists() for name in NAMES):
-        pass
+        _ship(out, asked)
+
+
+def _ship(out: Path, asked: dict[str, list[TaskPrompt]]) -> None:
+    """Replies and records in the form of lesson 08's, and where the passages of each prompt stand."""
+    for name in NAMES:
+        kind, _, seed = name.rpartition(" ")
+        trained = kind in ("SFT", "RAFT", "gold")
+        label = {"SFT": "SFT", "RAFT": "RAFT", "gold": "gold passages"}[kind] if trained else name
+        notes: dict[str, Any] = {
+            "arm": {"label": label, "method": "lora", "share": 1, "seed": int(seed) if trained else 0}
+        }
+        if (stack(out, name) or [out])[-1].is_relative_to(out / name):
+            record = asdict(tune.read_record(out / name))
+            notes["training"] = {key: record[key] for key in ("examples", "steps", "tokens", "seconds", "settings")}
+        file = name.replace(",", "").replace(" ", "_")
+        ship(FOLDER, f"{file}.json", notes)
+        ship(FOLDER, f"{file}.jsonl.xz", pickle.loads((out / f"{name}.replies.pickle").read_bytes()))
+    rows = [
+        [key, p.question.id, [list(asdict(s).values()) for s in p.places]]
+        for key, group in asked.items()
+        for p in group
+    ]
+    ship(FOLDER, "places.jsonl.xz", (row for row in rows if row[2]))

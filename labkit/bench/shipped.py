@@ -127,7 +127,8 @@ def shipped_tuning(folder: str = TUNED) -> dict[str, list[TunedModel]]:
     """The tuned models whose replies come with the course, by label, one a seed, and those that they are compared with.
 
     Args:
-        folder: "finetuning", or "feedback" for what was trained on preferences; errors as in `paths.read_checked`.
+        folder: "finetuning", "feedback" for what was trained on preferences, or "raft" for what was trained on
+            retrieved passages; errors as in `paths.read_checked`.
     """
     listed = paths.checksums(paths.shipped_results())
     names = [n for n in listed if n.startswith(f"{folder}/") and n.endswith(".json") and f"{n}l.xz" in listed]
@@ -150,6 +151,8 @@ def _tuned(name: str) -> TunedModel:
 
 
 def _label(settings: Mapping[str, Any]) -> str:
+    if "label" in settings:
+        return str(settings["label"])
     if settings["method"] == "none":
         return {profiles.BASE: "SmolLM2"}.get(settings["model"], settings["model"])
     parts = [_METHODS[settings["method"]]]
