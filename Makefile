@@ -62,8 +62,8 @@ rounds: .venv/ready  ## teach a model what arrives, round after round, for lesso
 bench: .venv/ready  ## ask the benchmark's arms or compare runs: make bench ARGS='run FOLDER'
 	$(LABKIT) bench $(ARGS)
 
-benchmark: .venv/ready  ## ask the test questions, and keep the report with the course
-	$(LABKIT) benchmark
+benchmark: .venv/ready  ## ask all arms the questions of the test split that may be opened while the course grows
+	$(LABKIT) bench run build/benchmark --questions pilot
 
 lint: .venv/ready  ## check style and types
 	$(LABKIT) lint

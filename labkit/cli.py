@@ -50,8 +50,6 @@ def _parser() -> argparse.ArgumentParser:
     written = add("questions", _questions, text)
     written.add_argument("--docs", required=True, metavar="FOLDER", help="the documents")
     written.add_argument("--out", default="questions.jsonl", metavar="FILE", help="the questions, one a line")
-    measured = add("benchmark", _benchmark, "ask the test questions, and keep the report with the course")
-    measured.add_argument("--show", action="store_true", help="only print the report that came with the course")
     text = "ask the arms of the benchmark, or compare two runs of it"
     actions = add("bench", lambda _: None, text).add_subparsers(required=True)
     asked = actions.add_parser("run", help="ask what is not answered yet in a folder of results")
@@ -170,15 +168,6 @@ def _data(options: argparse.Namespace) -> int:
         print("prices.toml was edited, as it may be.")
     print("\n".join(f"{name} is {what}." for name, what in found.items()) or "The data is complete and unchanged.")
     return int(bool(found))
-
-
-def _benchmark(options: argparse.Namespace) -> None:
-    from labkit import bench
-
-    if options.show:
-        print(bench.as_text(bench.shipped_benchmark()))
-    else:
-        bench.write_benchmark()
 
 
 def _bench_run(options: argparse.Namespace) -> None:

@@ -41,9 +41,9 @@ def asked() -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def shipped() -> dict[str, str]:
-    """Every reply that comes with the lessons, by key; those of the benchmark are asked for by `make benchmark`."""
+    """Every reply that comes with the lessons, by key."""
     folder = paths.shipped_results()
-    files = [n for n in paths.checksums(folder) if n.startswith("replies/") and "benchmark" not in n]
+    files = [n for n in paths.checksums(folder) if n.startswith("replies/")]
     return {key: reply for name in files for key, reply in shipped_replies.read_file(folder, name)[1]}
 
 

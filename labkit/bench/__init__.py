@@ -3,7 +3,6 @@
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
 from labkit.bench.arms import ARMS, Arm, TASKS
-from labkit.bench.benchmark import as_text, run_benchmark, shipped_benchmark, write_benchmark
 from labkit.bench.compare import by_task, called_by_chance, leaders, load_runs, plot_tasks, regressions, SCORES
 from labkit.bench.graph_scores import linking_scores, triple_scores
 from labkit.bench.grid import choose, course_grid, Grid, measure_times, repeated, run_grid, shipped_grid

@@ -44,6 +44,8 @@ class Arm:
         data: version of the data that it was measured on, see `data_version`; empty for figures that are assumed.
         questions: ids of those that it answered; empty for figures that are assumed.
         residuals: for each contract, how far its sums of right and refused lie from what the means say.
+        seeds: for each training seed, how far its shares right and refused lie from the means.
+        sources: by figure the tag and the source of what did not come from the answers themselves.
     """
 
     name: str
@@ -60,6 +62,8 @@ class Arm:
     data: str = ""
     questions: tuple[str, ...] = ()
     residuals: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
+    seeds: Sequence[Sequence[float]] = ((0.0, 0.0),)
+    sources: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Raises ValueError: shares that do not add up to 1, or a figure that is missing or negative."""
@@ -82,7 +86,8 @@ class Arm:
         A draw of a share is normal on either side of the measured value, with the interval's ends as its 2.5 % and
         97.5 % quantiles. A contract disturbs all arms alike (the multiplier bootstrap over clusters, Cameron, Gelbach
         and Miller 2008), so differences between arms that answered the same questions are paired; arms without
-        `residuals` are drawn on their own. Where there is no interval, the draws are nan.
+        `residuals` are drawn on their own. A firm uses the model of one training, so each draw takes one of the seeds'
+        deviations, widened to their sample variance. Where there is no interval, the draws are nan.
         """
         rng = np.random.default_rng(zlib.crc32(self.name.encode()))
         z = rng.standard_normal((2, DRAWS))
@@ -96,9 +101,11 @@ class Arm:
             a, r, w = ((s.high - s.low) for s in (self.right, self.refused, self.wrong))
             together = float(np.clip((w**2 - a**2 - r**2) / (2 * a * r), -1, 1)) if a * r > 0 else 0.0
             z[1] = together * z[0] + math.sqrt(1 - together**2) * z[1]
+        count = len(self.seeds)
+        moved = np.array(self.seeds)[rng.integers(count, size=DRAWS)].T * math.sqrt(count / max(1, count - 1))
         right, refused = (
-            np.concatenate([[s.value], np.clip(s.value + np.where(d > 0, s.high - s.value, s.value - s.low) * d, 0, 1)])
-            for s, d in zip((self.right, self.refused), z / _Z, strict=True)
+            np.append(s.value, np.clip(s.value + np.where(d > 0, s.high - s.value, s.value - s.low) * d + m, 0, 1))
+            for s, d, m in zip((self.right, self.refused), z / _Z, moved, strict=True)
         )
         over = np.maximum(right + refused, 1)
         return np.stack([right / over, np.maximum(1 - (right + refused) / over, 0), refused / over])
@@ -114,8 +121,8 @@ def measured_arm(name: str, answers: pd.DataFrame, **rest: Any) -> Arm:
     Args:
         name: of the arm.
         answers: columns `question` and `contract` (ids), `right` and `refused` (0 to 1), `prompt_tokens`,
-            `reply_tokens`, and `seconds` of machine where these are paid.
-        rest: fields of `Arm`: training_seconds, index_seconds, facts, paid, data.
+            `reply_tokens`, and `seconds` of machine where these are paid; `seed` where there are several.
+        rest: fields of `Arm`: training_seconds, index_seconds, facts, paid, data, sources.
 
     Raises:
         ValueError: no answers, a column is missing, or a figure cannot be.
@@ -135,11 +142,13 @@ def measured_arm(name: str, answers: pd.DataFrame, **rest: Any) -> Arm:
     contracts, right, refused = means["contract"].astype(str), means["right"], means["refused"]
     values = {"right": right, "wrong": 1 - right - refused, "refused": refused}
     sums = (means[["right", "refused"]] - means[["right", "refused"]].mean()).groupby(contracts).sum()
+    seeds = answers.assign(seed=answers.get("seed", 0)).groupby("seed")[["right", "refused"]].mean()
     found: dict[str, Any] = {
         **{key: mean_interval(v.clip(0, 1).tolist(), contracts.tolist()) for key, v in values.items()},
         **{column: float(means[column].mean(skipna=False)) for column in columns[2:]},
         "questions": tuple(means["question"].astype(str)),
         "residuals": dict(zip(map(str, sums.index), sums.to_numpy().tolist(), strict=True)),
+        "seeds": (seeds - seeds.mean()).to_numpy().tolist(),
     }
     return Arm(name, **found, **rest)
 

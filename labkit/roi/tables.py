@@ -47,10 +47,11 @@ def figures(arms: Sequence[Arm], assumed: Assumptions, prices: Prices) -> pd.Dat
     for arm in arms:
         case, tag = (arm, assumed, prices), "measured" if arm.questions else "assumed"
         source = f"{len(arm.questions)} questions, {len(arm.residuals)} contracts" if arm.questions else ""
+        source += f", {len(arm.seeds)} seeds" if len(arm.seeds) > 1 else ""
         for name in ("right", "wrong", "refused"):
             add(arm.name, name, getattr(arm, name), "share", tag, source)
         for name in COSTS[arm.paid == "tokens" :]:
-            add(arm.name, name, getattr(arm, name), name.split("_")[-1], tag, source)
+            add(arm.name, name, getattr(arm, name), name.split("_")[-1], *arm.sources.get(name, (tag, source)))
         add(arm.name, "stale", model.stale(arm, assumed), "share", "derived")
         for part, cost in model.costs(*case).items():
             add(arm.name, f"cost of {part}", cost, currency, "derived")

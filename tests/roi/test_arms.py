@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,18 @@ def test_seeds_of_a_question_count_as_one(answers):
     other = rows.assign(right=np.where(rows["refused"] == 0, 1.0, 0.0))
     arm = roi.measured_arm("SFT", pd.concat([rows, other]))
     assert arm.right.n == 200 and arm.right.value == pytest.approx((rows["right"].mean() + other["right"].mean()) / 2)
+
+
+def test_what_chance_adds_in_training_widens_the_draws(answers):
+    rows = answers(0.6, 0.2)
+    bad = rows.assign(right=rows["right"].where(rows.index % 4 > 0, 0.0))
+    arm = roi.measured_arm("SFT", pd.concat([rows.assign(seed=0), bad.assign(seed=1)]))
+    apart = rows["right"].mean() - bad["right"].mean()
+    assert np.allclose(arm.seeds, [[apart / 2, 0], [-apart / 2, 0]]) and apart > 0.1
+    alone = replace(arm, seeds=[(0, 0)])
+    # Two seeds: their sample variance is twice the square of half their distance.
+    assert arm.shares[0, 1:].var() == pytest.approx(alone.shares[0, 1:].var() + apart**2 / 2, rel=0.1)
+    assert np.array_equal(alone.shares[2], arm.shares[2])
 
 
 def test_draws_have_the_interval_as_their_quantiles_and_add_up_to_1(answers, arm):

@@ -35,6 +35,13 @@ def test_every_figure_has_a_unit_and_a_tag(arms, assumed, prices, answers):
     assert (worth["value"], worth["unit"], worth["tag"]) == (10, "USD", "assumed")
 
 
+def test_a_figure_that_is_not_from_the_answers_says_where_it_is_from(answers, assumed, prices):
+    said = {"seconds": ("derived", "another machine's, halved")}
+    rows = roi.figures([roi.measured_arm("SFT", answers(0.6, 0.2), sources=said)], assumed, prices).set_index("figure")
+    assert tuple(rows.loc["seconds", ["tag", "source"]]) == said["seconds"]
+    assert rows.loc["prompt_tokens", "tag"] == "measured"
+
+
 def test_the_summary_begins_with_the_best(arms, assumed, prices):
     table = roi.summary(arms, assumed, prices)
     nets = {a.name: roi.net_benefit(a, assumed, prices)[0] for a in arms}
