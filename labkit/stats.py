@@ -303,7 +303,8 @@ def holm(p_values: Sequence[float], clusters: int | None = None, level: float = 
 def smallest_detectable_effect(new: Scores, old: Scores, clusters: Sequence[str], power: float = 0.8) -> float:
     """The true difference that a comparison like this one finds with the given power, two-sided at 5 % (Bloom 1995).
 
-    nan with fewer than `FEWEST_CLUSTERS` documents, or where no question differs.
+    It is never smaller than the least difference that `paired_p_value` could call significant: where next to nothing
+    differs, a small spread says little. nan with fewer than `FEWEST_CLUSTERS` documents, or where no question differs.
 
     Raises:
         ValueError: the lengths differ, or a value is infinite.
@@ -313,7 +314,9 @@ def smallest_detectable_effect(new: Scores, old: Scores, clusters: Sequence[str]
     if count < FEWEST_CLUSTERS or not scores.any():
         return math.nan
     error, df = _mean_error(scores, index)
-    return error * (_t_quantile(0.975, df) + _t_quantile(power, df)) or math.nan
+    # So many documents must differ, all in one direction, for `smallest_p_value` to be below the level.
+    least = math.ceil(1 - math.log2(LEVEL)) * np.abs(scores[scores != 0]).min() / len(scores)
+    return float(max(error * (_t_quantile(0.975, df) + _t_quantile(power, df)), least))
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,9 @@ def test_the_smallest_detectable_effect_is_found_four_times_in_five():
     assert 0.7 <= found / 300 <= 0.9
     assert math.isnan(stats.smallest_detectable_effect([1.0] * 3, [0.0] * 3, list("abc")))
     assert math.isnan(stats.smallest_detectable_effect([1.0] * 5, [1.0] * 5, list("abcde")))
+    # One question of 36 differs: six contracts would have to, before the permutation test calls it significant.
+    rare, names = [1.0] + [0.0] * 35, [str(i // 3) for i in range(36)]
+    assert stats.smallest_detectable_effect(rare, [0.0] * 36, names) == pytest.approx(6 / 36)
 
 
 def test_the_sample_size_finds_the_effect_four_times_in_five():

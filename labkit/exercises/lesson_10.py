@@ -11,10 +11,18 @@ from labkit.bench.rounds import shipped_rounds
 from labkit.exercises.checking import Numbers, choices, exercise, number
 from labkit.stats import Interval
 
-# What becomes of a gate with fewer questions.
-choices("10.1", "c", a="Fewer questions make an interval wider. When does the gate say that something got worse?",
-        b="The fall is the same, but not what is known of it: think of the interval.",
-        d="That would be a gate without any questions on new facts. This is about reading.")  # fmt: skip
+
+@number("10.1", "How does the width of an interval depend on the number of questions?", 0.3)
+def fall_that_a_quarter_finds() -> Numbers:
+    fewer = 4
+    yield math.sqrt(fewer), None
+    yield (
+        fewer,
+        "That would be so if an interval's width went with one over the number of questions: think of its root.",
+    )
+    yield 1, "Fewer questions make an interval wider. By how much?"
+    yield 1 / math.sqrt(fewer), "A gate with fewer questions finds large falls only: is it more or less than before?"
+
 
 # Facts that the lesson teaches live: every so many-th of the last round, and how many.
 EVERY, TAUGHT = 2, 6
@@ -91,7 +99,7 @@ def strict_gate(answer: Any) -> str | None:
     return None
 
 
-# What a share of all that was ever taught hides.
-choices("10.4", "b", a="A loss says how well the last examples were learned. What of values that are no longer true?",
-        c="Questions that were trained on show sentences learned by heart. What else is in the figure?",
-        d="More facts make the interval narrower, but what does it count as right?")  # fmt: skip
+# What a guard cannot see that compares with the version in use.
+choices("10.4", "c", a="New wordings show what was only learned by heart as lost. What is version 3 compared with?",
+        b="Questions of round 0 say nothing of rounds 1 and 2. Who would have to know these for a fall to be seen?",
+        d="A fact that is answered with a wrong value is no refusal. What does the other version know?")  # fmt: skip
