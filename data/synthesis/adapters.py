@@ -16,7 +16,7 @@ from llama_index.core.schema import TextNode
 from labkit import corpus, metrics, models, paths, questions, rag, tune
 from labkit.corpus import Document, Question, Span
 from labkit.prompts import Passage, triples_messages
-from synthesis import finetuning, results
+from synthesis import finetuning, raft, results
 
 TASKS = ("lookup", "amended", "compare", "multihop")
 DEPTH = 30
@@ -240,6 +240,17 @@ def make_sft(out: Path, say: Callable[[str], None] = SAY) -> Path:
     return _sealed(finetuning.train(finetuning.Arm(), chats, out))
 
 
+def make_raft(out: Path, say: Callable[[str], None] = SAY) -> Path:
+    """Train the fine-tuned reader on what the pipeline finds, for lesson 11, and save its adapter with checksums.
+
+    Args:
+        out: folder of the adapter. say: shows progress.
+    """
+    chats = raft.examples()["raft"]
+    say(f"{len(chats)} questions with what is found")
+    return _sealed(raft.train(chats, out, models.load_tuned(paths.adapter("sft")), seed=0))
+
+
 def make_intents(out: Path, say: Callable[[str], None] = SAY) -> Path:
     """Train the classifier of questions on train questions, clauses and their headings, and save it with checksums.
 
@@ -268,6 +279,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "reranker": make_reranker,
     "extractor": make_extractor,
     "sft": make_sft,
+    "raft": make_raft,
     "intents": make_intents,
     "minilm": make_vectors,
 }

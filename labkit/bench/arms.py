@@ -68,7 +68,7 @@ ARMS = (
     Arm("SFT", "closed-book", ("sft",), seeds=_SEEDS),
     Arm("SFT + DPO", "closed-book", ("sft", "dpo"), share=0.5),
     Arm("RAG + SFT", "best", ("sft",), seeds=_SEEDS),
-    Arm("RAFT", "best", ("raft",), seeds=_SEEDS),
+    Arm("RAFT", "best", ("sft", "raft"), seeds=_SEEDS),
     Arm("oracle", "oracle"),
     Arm("oracle + SFT", "oracle", ("sft",), share=0.5),
     Arm("random context", "random context", share=0.5),

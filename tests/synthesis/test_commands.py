@@ -53,7 +53,7 @@ def test_each_command_does_its_work(calls, capsys, tmp_path, monkeypatch):
 
 def test_all_adapters_are_made_by_default(calls):
     assert commands.main(["adapters"]) == 0
-    names = ("embedder", "reranker", "extractor", "sft", "intents", "minilm")
+    names = ("embedder", "reranker", "extractor", "sft", "raft", "intents", "minilm")
     assert calls == [paths.adapter(name) for name in names]
 
 
