@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     asked.add_argument("--seen", type=int, help="how many about contracts that training covers; all by default")
     asked.add_argument("--arms", help="names with commas between them; all by default")
     asked.add_argument("--like", type=Path, metavar="FOLDER", help="what another folder's manifest names instead")
-    asked.add_argument("--engine", choices=("local", "ray"), default="local")
+    asked.add_argument("--engine", choices=("local", "ray", "shipped"), default="local")
     asked.add_argument("--workers", type=int, default=2, help="of Ray")
     asked.add_argument("--part", type=int, default=32, help="questions answered together; more of them on a GPU")
     compared = actions.add_parser("compare", help="exit with 1 where an arm got significantly worse")
@@ -173,8 +173,8 @@ def _data(options: argparse.Namespace) -> int:
 def _bench_run(options: argparse.Namespace) -> None:
     from labkit import bench, corpus
 
-    if options.like:
-        grid = bench.repeated(options.like)
+    if options.like or options.engine == "shipped":
+        grid = bench.repeated(options.like or bench.shipped_grid())
     else:
         names = options.arms.split(",") if options.arms else [arm.name for arm in bench.ARMS]
         arms = [arm for arm in bench.ARMS if arm.name in map(str.strip, names)]
@@ -187,7 +187,8 @@ def _bench_run(options: argparse.Namespace) -> None:
             known = corpus.load_questions("test", part=options.questions, open_test=True)
         grid = bench.course_grid(bench.choose(known, halves), arms, part=options.part)
     path = bench.run_grid(grid, options.folder, options.engine, options.workers)
-    bench.measure_times(grid, options.folder)
+    if options.engine != "shipped":
+        bench.measure_times(grid, options.folder)
     scores = bench.by_task(bench.load_runs(options.folder))
     print(scores.pivot(index="arm", columns="task", values="value").round(2).to_string(na_rep="-"))
     print(f"Scores on new contracts; all answers are in {path}.")

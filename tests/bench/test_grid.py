@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import secrets
 import signal
@@ -94,6 +95,31 @@ def stops_after(parts: int, engine=module._local):
             yield rows
 
     return run
+
+
+def test_answers_that_come_with_the_course_need_no_adapters(grid, undisturbed, tmp_path, monkeypatch):
+    """Packed as they come, stopped half-way, and written anew with the adapters gone."""
+    came = tmp_path / "came"
+    came.mkdir()
+    (came / f"{ANSWERS}.xz").write_bytes(lzma.compress((undisturbed / ANSWERS).read_bytes()))
+    (came / MANIFEST).write_bytes((undisturbed / MANIFEST).read_bytes())
+    monkeypatch.setattr(module, "shipped_grid", lambda: came)
+    monkeypatch.setattr(Answerer, "ask", lambda *_: pytest.fail("a model was asked"))
+    bare = replace(grid, adapters=tmp_path / "none")
+    engine = module.ENGINES["shipped"]
+    monkeypatch.setitem(module.ENGINES, "shipped", stops_after(3, engine))
+    with pytest.raises(KeyboardInterrupt):
+        bench.run_grid(bare, tmp_path / "made", "shipped", progress=False)
+    monkeypatch.setitem(module.ENGINES, "shipped", engine)
+    bench.run_grid(bare, tmp_path / "made", "shipped", progress=False)
+    for name in (ANSWERS, MANIFEST):
+        assert (tmp_path / "made" / name).read_bytes() == (undisturbed / name).read_bytes()
+
+
+def test_without_shipped_answers_it_is_said_how_to_make_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(module.paths, "shipped_results", lambda: tmp_path)
+    with pytest.raises(FileNotFoundError, match="make bench"):
+        bench.shipped_grid()
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_file(grid, undisturbed, tmp_path, monkeypatch):
