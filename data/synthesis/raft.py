@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pickle
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -107,8 +108,7 @@ def evaluations(facts: Sequence[RoundFact]) -> dict[str, list[TaskPrompt]]:
         made[f"best {half}"] = [TaskPrompt(q, tuple(m), "", tuple(s)) for q, (m, s) in zip(chosen, found, strict=True)]
         made[f"gold {half}"] = [gold(q) for q in chosen if q.task in ("lookup", "amended")]
         made[f"closed-book {half}"] = [closed_book(q) for q in chosen if q.task in ("lookup", "amended")]
-    made |= amended(facts)
-    return made
+    return made | amended(facts) | {"substituted": substituted(facts)}
 
 
 def closed_book(question: Question) -> TaskPrompt:
@@ -139,6 +139,37 @@ def amended(facts: Sequence[RoundFact]) -> dict[str, list[TaskPrompt]]:
             TaskPrompt(new, tuple(prompts.answer_messages(new.question, passages)), new.answer or "", tuple(spans))
         )
     return made
+
+
+def substituted(facts: Sequence[RoundFact]) -> list[TaskPrompt]:
+    """Facts of round 0 with their passage, in which another contract's value stands in place of their own, among
+    distractors (Longpre et al. 2021, arXiv 2109.05052): who reads says that value, who remembers says the old one."""
+    documents, contracts = corpus.load_documents("train"), corpus.contract_records()
+    texts, made = {d.id: d for d in documents}, []
+    values = [(clause["category"], clause["value"]) for record in contracts for clause in record["clauses"]]
+    for fact in (f for f in facts if f.round == 0):
+        (question,) = fact.asked["report"]
+        own = max(
+            (a for a in question.accepted() if a.lower() in _evidence(question, texts).lower()), key=len, default=""
+        )
+        others = sorted({v for category, v in values if category == question.category and any(map(str.isdigit, v))})
+        others = [v for v in others if not metrics.exact_match(v, question.accepted())]
+        # A party of another contract would be recognised as such.
+        if not own or not others or not any(map(str.isdigit, question.answer or "")):
+            continue
+        value = random.Random(question.id).choice(others)
+        task = rag.task_prompt(replace(question, answer=value, aliases=()), documents, contracts)
+        messages = [dict(m) for m in task.messages]
+        passage = next(texts[s.document].quote(s) for s in task.places if metrics.covers(s, question.evidence[0]))
+        changed = re.sub(re.escape(own), value, passage, flags=re.IGNORECASE)
+        messages[-1]["content"] = messages[-1]["content"].replace(passage, changed)
+        made.append(replace(task, messages=tuple(messages)))
+    return made
+
+
+def _evidence(question: Question, texts: Any) -> str:
+    (evidence,) = question.evidence
+    return str(texts[evidence.document].quote(evidence))
 
 
 def by_heart(facts: Sequence[RoundFact], reader: Generator, chats: dict[str, list[tune.Chat]]) -> dict[str, list[Any]]:
@@ -189,7 +220,7 @@ def run(out: Path, name: str, chats: dict[str, list[tune.Chat]], asked: dict[str
     elif name in chats:
         rounds.trained(load(folders[:-1]), chats[name], folders[-1])
     if name in BY_HEART:
-        asked = {key: group for key, group in asked.items() if key == "gold new" or key.startswith("amended")}
+        asked = {key: group for key, group in asked.items() if key == "gold new" or key.startswith(("amended", "sub"))}
     elif int(seed or 0):
         asked = {key: group for key, group in asked.items() if key in ("best new", "gold new")}
     rows = kept(out / f"{name}.replies.pickle", lambda: finetuning.replies(load(folders), asked))
@@ -239,3 +270,4 @@ def _ship(out: Path, asked: dict[str, list[TaskPrompt]]) -> None:
         for p in group
     ]
     ship(FOLDER, "places.jsonl.xz", (row for row in rows if row[2]))
+    ship(FOLDER, "substituted.jsonl.xz", ([p.question.id, p.question.answer, p.messages] for p in asked["substituted"]))

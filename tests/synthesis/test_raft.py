@@ -61,6 +61,16 @@ def test_amended_facts_are_asked_with_the_amendment_and_with_both(texts):
         assert alone.question.documents[0] not in [span.document for span in alone.places]
 
 
+def test_a_substituted_value_stands_in_the_passage_and_is_the_answer():
+    made = raft.substituted(rounds.facts())
+    assert len(made) >= 20 and len({t.question.cluster for t in made}) >= 6
+    own = {f.asked["report"][0].id: f.asked["report"][0] for f in rounds.facts() if f.round == 0}
+    for task in made:
+        old = own[task.question.id]
+        assert not metrics.exact_match(task.question.answer, old.accepted())
+        assert task.question.answer in task.messages[-1]["content"] and task.reply.startswith(task.question.answer)
+
+
 def test_models_on_models(tmp_path):
     out = tmp_path / "raft"
     sft = tmp_path / "lora-lr0.001-s1"
