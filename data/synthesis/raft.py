@@ -108,7 +108,10 @@ def evaluations(facts: Sequence[RoundFact]) -> dict[str, list[TaskPrompt]]:
         made[f"best {half}"] = [TaskPrompt(q, tuple(m), "", tuple(s)) for q, (m, s) in zip(chosen, found, strict=True)]
         made[f"gold {half}"] = [gold(q) for q in chosen if q.task in ("lookup", "amended")]
         made[f"closed-book {half}"] = [closed_book(q) for q in chosen if q.task in ("lookup", "amended")]
-    return made | amended(facts) | {"substituted": substituted(facts)}
+    swapped = substituted(facts)
+    asked = {q.id: q for f in facts if f.round == 0 for q in f.asked["report"]}
+    made["substituted closed-book"] = [closed_book(asked[task.question.id]) for task in swapped]
+    return made | amended(facts) | {"substituted": swapped}
 
 
 def closed_book(question: Question) -> TaskPrompt:
