@@ -42,7 +42,7 @@ def _tokens_replayed(share: float) -> tuple[int, int, int]:
     def tokens(some: list[tune.Chat]) -> int:
         return sum(generator.count_tokens(c.messages) + generator.count_reply_tokens(c.messages, c.reply) for c in some)
 
-    new = chats(lasting[::EVERY][:TAUGHT])
+    new = list({str(chat.messages): chat for chat in chats(lasting[::EVERY][:TAUGHT])}.values())
     drawn = tune.replay(new, chats(f for f in facts if f.holds(0)), share, generator)
     return tokens(drawn), tokens(new), len(drawn)
 

@@ -25,10 +25,11 @@ _STYLE = (
 _METHOD = """\
 Net benefit is what an arm brings over the horizon, less all its costs, beyond what people who answer everything would
 bring. A refused question goes to a person. A right answer whose fact has changed since the last refresh counts as
-wrong. Intervals are 95 % and come from the measured shares alone, clustered by contract; assumptions and prices have
-none, so see how the answer moves with them. Break-even is the number of questions a day from which an arm brings more
-than people do. The cost of a right answer is cost-of-pass (Erol et al. 2025, arXiv 2504.13359; Sturm et al. 2026,
-arXiv 2605.09533). Seconds were measured on one machine and scaled to the chosen one."""
+wrong. Intervals are 95 % and come from the measured shares alone, clustered by contract, with the spread of training
+seeds where there are several; assumptions and prices have none, so see how the answer moves with them. Break-even is
+the number of questions a day from which an arm brings more than people do. The cost of a right answer is cost-of-pass
+(Erol et al. 2025, arXiv 2504.13359; Sturm et al. 2026, arXiv 2605.09533). Seconds were measured on one machine and
+scaled to the chosen one."""
 
 
 def decision_report(
@@ -72,7 +73,7 @@ def _markdown(figures: pd.DataFrame, case: Any, question: str, ranges: Any) -> s
     moved = tables.tornado(*case)
     own, priced = figures["arm"] == "", figures["source"] != ""
     columns, kind = ["figure", "text", "unit", "tag"], ["figure", "unit", "tag"]
-    measured = set(figures.loc[~own & priced, "source"])
+    origins = figures[~own & priced].groupby("tag")["source"].unique()
     by_arm = figures[~own].pivot_table(index=kind, columns="arm", values="text", aggfunc="first", sort=False)
     return "\n\n".join([
         f"# {_plain(question)}", f"**{_plain(tables.verdict(*case))}**",
@@ -82,7 +83,8 @@ def _markdown(figures: pd.DataFrame, case: Any, question: str, ranges: Any) -> s
         "## What would change the decision", _changes(moved), _picture(*plots.plot_tornado(moved, currency)),
         "## Assumptions", _table(figures.loc[own & ~priced, columns]),
         "## Prices", _table(figures.loc[own & priced, [*columns, "source"]]),
-        "## Measured and derived", f"Measured on: {'; '.join(sorted(measured)) or 'nothing'}.",
+        "## Measured and derived",
+        *(f"Where what was {tag} comes from: {_plain('; '.join(said))}." for tag, said in origins.items()),
         _table(by_arm.fillna("-").reset_index()),
         "## How it was computed", _METHOD,
     ]) + "\n"  # fmt: skip
