@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help base lab test course data files inspect reader adapters questions triples written arms preferences rounds bench benchmark lint clean
+.PHONY: help base lab test course data files inspect reader adapters questions triples written arms preferences rounds raft bench benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -38,7 +38,7 @@ inspect: .venv/ready  ## show what labkit reads of your own documents: make insp
 reader: .venv/ready  ## measure the course's own language model, and write its card
 	$(SYNTHESIS) reader card
 
-adapters: .venv/ready  ## train the adapters of lessons 00 and 04 to 06 and put them into the course
+adapters: .venv/ready  ## train the adapters that come with the course
 	$(SYNTHESIS) adapters $(ARGS)
 
 questions: .venv/ready  ## write the hypothetical questions of lesson 02 anew
@@ -58,6 +58,9 @@ preferences: .venv/ready  ## judge replies and learn from them, for lesson 09: m
 
 rounds: .venv/ready  ## teach a model what arrives, round after round, for lesson 10: make rounds ARGS=FOLDER
 	$(SYNTHESIS) rounds $(ARGS)
+
+raft: .venv/ready  ## train on what the pipeline finds, for lesson 11: make raft ARGS=FOLDER
+	$(SYNTHESIS) raft $(ARGS)
 
 bench: .venv/ready  ## ask the benchmark's arms or compare runs: make bench ARGS='run FOLDER'
 	$(LABKIT) bench $(ARGS)

@@ -119,7 +119,7 @@ def plot_tornado(table: pd.DataFrame, currency: str = "USD", rows: int = 10) -> 
     import matplotlib.pyplot as plt
 
     shown = table.head(rows)
-    names = [f"{row.figure}, {row.low:,.3g} to {row.high:,.3g}" for row in shown.itertuples()]
+    names = [f"{row.figure}, {row.low:,.4g} to {row.high:,.4g}" for row in shown.itertuples()]
     figure, axes = plt.subplots(figsize=(8, 1.3 + 0.35 * len(shown)), layout="constrained")
     axes.hlines(names, shown["at_low"], shown["at_high"], color="#888888", linewidth=4)
     axes.plot(shown["at_low"], names, "o", color="#3f90da", markersize=9, label="at its low end")
