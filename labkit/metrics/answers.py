@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeVar
 
 from labkit.corpus import Question
@@ -18,6 +19,7 @@ _T = TypeVar("_T")
 _PART = "\N{PILCROW SIGN}"  # parts the members of a set; no letter, so that normalisation leaves it alone
 
 
+@lru_cache(maxsize=65_536)  # accepted answers and common replies come again and again
 def normalise(text: str) -> str:
     """Lower case, values in one way of writing, no articles and no punctuation but what carries meaning, single spaces.
 
