@@ -19,6 +19,8 @@ FEWEST_CLUSTERS = 4
 
 # A p-value below it is called significant.
 LEVEL = 0.05
+# So many documents must differ, all in one direction, for `smallest_p_value` to be below the level.
+FEWEST_DIFFERING = math.ceil(1 - math.log2(LEVEL))
 
 
 @dataclass(frozen=True)
@@ -314,8 +316,7 @@ def smallest_detectable_effect(new: Scores, old: Scores, clusters: Sequence[str]
     if count < FEWEST_CLUSTERS or not scores.any():
         return math.nan
     error, df = _mean_error(scores, index)
-    # So many documents must differ, all in one direction, for `smallest_p_value` to be below the level.
-    least = math.ceil(1 - math.log2(LEVEL)) * np.abs(scores[scores != 0]).min() / len(scores)
+    least = FEWEST_DIFFERING * np.abs(scores[scores != 0]).min() / len(scores)
     return float(max(error * (_t_quantile(0.975, df) + _t_quantile(power, df)), least))
 
 
@@ -355,7 +356,7 @@ def sample_size(
         raise ValueError("The pilot shows no differences, or has one contract only: measure both systems on more.")
     variance, correlation = _variance_parts(scores, index)
     size = per_cluster or len(scores) / len(set(index))
-    for count in range(FEWEST_CLUSTERS, 100_000):
+    for count in range(FEWEST_DIFFERING, 100_000):
         error = math.sqrt(variance * (1 + correlation * (size - 1)) / (size * count))
         if error * (_t_quantile(0.975, count - 1) + _t_quantile(power, count - 1)) <= effect:
             break

@@ -211,6 +211,9 @@ def test_the_sample_size_finds_the_effect_four_times_in_five():
     more = stats.sample_size(pilot, [0.0] * len(pilot), names, effect=0.3, per_cluster=40)
     assert more.clusters < size.clusters and more.questions > size.questions
     assert stats.sample_size(pilot, [0.0] * len(pilot), names, effect=0.15).clusters > 3 * size.clusters
+    # However large the difference: on fewer contracts nothing could come out significant.
+    fewest = stats.sample_size(pilot, [0.0] * len(pilot), names, effect=5.0).clusters
+    assert stats.smallest_p_value(fewest) <= stats.LEVEL < stats.smallest_p_value(fewest - 1)
     with pytest.raises(ValueError, match="above 0"):
         stats.sample_size(pilot, pilot, names, effect=0)
     with pytest.raises(ValueError, match="no differences"):
