@@ -14,7 +14,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 
 from labkit import corpus, rag, stats
 from labkit.bench.arms import REFERENCES, TASKS, Row
-from labkit.bench.grid import ANSWERS, asked_in, read_manifest, read_rows, read_times
+from labkit.bench.grid import ANSWERS, PACKED, asked_in, read_manifest, read_rows, read_times
 from labkit.bench.runs import Run, averaged, differences, mean, where
 from labkit.corpus import Document, Question, Span
 from labkit.rag import Result, TaskPrompt
@@ -44,7 +44,7 @@ def load_runs(
         ValueError: the questions are not those that were asked.
     """
     asked, manifest, times = asked_in(folder, questions), read_manifest(folder), read_times(folder)
-    if not any((folder / name).exists() for name in (ANSWERS, f"{ANSWERS}.xz")):
+    if not any((folder / name).exists() for name in (ANSWERS, PACKED)):
         raise FileNotFoundError(f"{folder} holds no {ANSWERS}: its run is not finished, start it again.")
     known, texts = {q.id: q for q in asked}, {d.id: d for d in documents or corpus.load_documents()}
     cells = stats.grouped(((arm, seed), row) for (arm, seed, _), row in read_rows(folder).items())

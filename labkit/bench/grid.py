@@ -27,6 +27,7 @@ from labkit.models.base import base_fingerprint
 from labkit.models.reader import reader_fingerprint
 
 ANSWERS, UNFINISHED, MANIFEST, TIMINGS = "answers.jsonl", "answers.unfinished.jsonl", "manifest.json", "timings.json"
+PACKED = f"{ANSWERS}.xz"
 _PACKAGES = ("labkit", "torch", "transformers", "peft", "llama-index-core")
 Part = tuple[Arm, int, list[Question]]
 Key = tuple[str, int, str]
@@ -164,6 +165,8 @@ def _ray(grid: Grid, parts: Sequence[Part], workers: int) -> Iterator[list[Row]]
         from ray.util import ActorPool
     except ImportError as cause:
         raise ValueError("Ray is not installed: pip install 'labkit[scale]', or leave --engine out.") from cause
+    # Beside other work Ray's own agent needs longer to come up than Ray gives it by default.
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
     here: dict[str, Any] = dict(num_cpus=workers, include_dashboard=False)
     ray.init(log_to_driver=False, **({} if "RAY_ADDRESS" in os.environ else here))
     try:
@@ -268,7 +271,7 @@ def read_rows(folder: Path) -> dict[Key, Row]:
         ValueError: another line is damaged.
     """
     rows: dict[Key, Row] = {}
-    for file in (folder / f"{ANSWERS}.xz", folder / ANSWERS, folder / UNFINISHED):
+    for file in (folder / PACKED, folder / ANSWERS, folder / UNFINISHED):
         text = (lzma.decompress if file.suffix == ".xz" else bytes)(file.read_bytes()) if file.exists() else b""
         lines = text.decode("utf-8", "replace").split("\n")[:-1]
         for number, line in enumerate(lines, start=1):

@@ -17,7 +17,7 @@ from tiny_model import tiny_folder
 from labkit import bench, corpus, models, tune
 from labkit.bench import grid as module
 from labkit.bench.arms import Answerer, Arm
-from labkit.bench.grid import ANSWERS, MANIFEST, UNFINISHED
+from labkit.bench.grid import ANSWERS, MANIFEST, PACKED, UNFINISHED
 
 CONTRACTS = [{"id": name, "amends": None, "clauses": [{"category": "term", "start": 0, "end": 20}]} for name in TERMS]
 ASKED = [
@@ -101,7 +101,7 @@ def test_answers_that_come_with_the_course_need_no_adapters(grid, undisturbed, t
     """Packed as they come, stopped half-way, and written anew with the adapters gone."""
     came = tmp_path / "came"
     came.mkdir()
-    (came / f"{ANSWERS}.xz").write_bytes(lzma.compress((undisturbed / ANSWERS).read_bytes()))
+    (came / PACKED).write_bytes(lzma.compress((undisturbed / ANSWERS).read_bytes()))
     (came / MANIFEST).write_bytes((undisturbed / MANIFEST).read_bytes())
     monkeypatch.setattr(module, "shipped_grid", lambda: came)
     monkeypatch.setattr(Answerer, "ask", lambda *_: pytest.fail("a model was asked"))
@@ -160,10 +160,10 @@ _local = lambda host: _elsewhere(host) or str(host) in _own
     return folder
 
 
-@pytest.mark.skipif("LABKIT_RAY" not in os.environ, reason="starts a Ray cluster: set LABKIT_RAY=1")
 def test_ray_gives_the_same_rows_though_a_worker_is_killed(grid, undisturbed, tmp_path, monkeypatch):
     mark = tmp_path / "killed"
     monkeypatch.setenv("PYTHONPATH", str(guard(tmp_path / "guard")))
+    monkeypatch.setenv("RAY_agent_register_timeout_ms", "120000")  # so that what `_ray` sets does not outlive the test
     # Ray would keep one in the home folder.
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
