@@ -136,7 +136,7 @@ def evaluations(retrieved: dict[str, list[list[Any]]]) -> dict[str, list[TaskPro
     made["gold everyday"] = [gold(q) for q in course_dev.everyday_questions()]
     for name, asked in (("new", new), ("seen", seen)):
         facts = [q for q in asked if q.task in ("lookup", "amended")]
-        made[f"closed-book {name}"] = [_closed(q) for q in facts]
+        made[f"closed-book {name}"] = [closed_book_task(q) for q in facts]
     made["best passages"] = []
     for question in new:
         if question.id in retrieved:
@@ -146,7 +146,8 @@ def evaluations(retrieved: dict[str, list[list[Any]]]) -> dict[str, list[TaskPro
     return made
 
 
-def _closed(question: Question) -> TaskPrompt:
+def closed_book_task(question: Question) -> TaskPrompt:
+    """A question without passages, as it is asked; see `closed_book` for an example to learn."""
     return TaskPrompt(question, tuple(prompts.closed_book_messages(question.question)), question.answer or REFUSAL)
 
 

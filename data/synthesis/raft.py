@@ -86,8 +86,8 @@ def _with_found(question: Question, gold: TaskPrompt, messages: Any, spans: Sequ
 def train(chats: Sequence[tune.Chat], folder: Path, base: Generator, seed: int) -> Path:
     """Train an adapter upon a model, on `BUDGET` tokens."""
     if not (folder / "adapter_model.safetensors").exists():
-        tokens = [base.count_tokens(c.messages) + base.count_reply_tokens(c.messages, c.reply) for c in chats]
-        tune.train_generator(chats, folder, base, epochs=BUDGET / sum(tokens), rank=RANK, learning_rate=RATE,
+        tokens = sum(tune.count_tokens(chat, base) for chat in chats)
+        tune.train_generator(chats, folder, base, epochs=BUDGET / tokens, rank=RANK, learning_rate=RATE,
                              batch_tokens=STEP, seed=seed)  # fmt: skip
     return folder
 
@@ -107,16 +107,13 @@ def evaluations(facts: Sequence[RoundFact]) -> dict[str, list[TaskPrompt]]:
         found = answerer(split, chosen).prompts(BEST, chosen)
         made[f"best {half}"] = [TaskPrompt(q, tuple(m), "", tuple(s)) for q, (m, s) in zip(chosen, found, strict=True)]
         made[f"gold {half}"] = [gold(q) for q in chosen if q.task in ("lookup", "amended")]
-        made[f"closed-book {half}"] = [closed_book(q) for q in chosen if q.task in ("lookup", "amended")]
+        made[f"closed-book {half}"] = [
+            finetuning.closed_book_task(q) for q in chosen if q.task in ("lookup", "amended")
+        ]
     swapped = substituted(facts)
     asked = {q.id: q for f in facts if f.round == 0 for q in f.asked["report"]}
-    made["substituted closed-book"] = [closed_book(asked[task.question.id]) for task in swapped]
+    made["substituted closed-book"] = [finetuning.closed_book_task(asked[task.question.id]) for task in swapped]
     return made | amended(facts) | {"substituted": swapped}
-
-
-def closed_book(question: Question) -> TaskPrompt:
-    """A question without passages."""
-    return TaskPrompt(question, tuple(prompts.closed_book_messages(question.question)), question.answer or REFUSAL)
 
 
 def amended(facts: Sequence[RoundFact]) -> dict[str, list[TaskPrompt]]:
@@ -130,7 +127,7 @@ def amended(facts: Sequence[RoundFact]) -> dict[str, list[TaskPrompt]]:
         if not former or former.replaced != fact.round:
             continue
         (new,), (old,) = fact.asked["report"], former.asked["report"]
-        made["amended closed-book"].append(closed_book(new))
+        made["amended closed-book"].append(finetuning.closed_book_task(new))
         task = rag.task_prompt(new, documents, contracts)
         made["amended"].append(task)
         (clause,) = rag.oracle_passages(old, documents, contracts, 0)[1]
@@ -189,7 +186,7 @@ def by_heart(facts: Sequence[RoundFact], reader: Generator, chats: dict[str, lis
     ):
         tokens, reading = 0, []
         for chat in some:
-            length = reader.count_tokens(chat.messages) + reader.count_reply_tokens(chat.messages, chat.reply)
+            length = tune.count_tokens(chat, reader)
             if length <= rounds.STEP and tokens + length <= rounds.READING_TOKENS:
                 tokens += length
                 reading.append(chat)
@@ -208,10 +205,7 @@ def stack(out: Path, name: str) -> list[Path]:
 
 def load(folders: Sequence[Path]) -> Generator:
     """The reader with these adapters merged."""
-    generator = models.load_generator()
-    for folder in folders:
-        generator = models.load_tuned(folder, generator)
-    return replace(generator, batch_size=8 if models.device() == "cpu" else 48)
+    return replace(rounds.merged(folders), batch_size=8 if models.device() == "cpu" else 48)
 
 
 def run(out: Path, name: str, chats: dict[str, list[tune.Chat]], asked: dict[str, list[TaskPrompt]]) -> None:

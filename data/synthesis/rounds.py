@@ -135,13 +135,14 @@ def first_round(known: Sequence[Fact], reader: models.Generator) -> list[tune.Ch
     tokens = 0
     for question in asked:
         task = rag.task_prompt(question, documents, records, rng.randint(0, 2), SEED)
-        length = reader.count_tokens(task.messages) + reader.count_reply_tokens(task.messages, task.reply)
+        example = tune.Chat(task.messages, task.reply)
+        length = tune.count_tokens(example, reader)
         if length > STEP:  # a longer example would make longer steps of all
             continue
         tokens += length
         if tokens > READING_TOKENS:
             break
-        learned.append(tune.Chat(task.messages, task.reply))
+        learned.append(example)
     return learned
 
 
@@ -293,10 +294,15 @@ class Version:
 
     def load(self) -> models.Generator:
         """The reader with all adapters merged."""
-        generator = models.load_generator()
-        for folder in self.folders:
-            generator = models.load_tuned(folder, generator)
-        return replace(generator, batch_size=8)
+        return replace(merged(self.folders), batch_size=8)
+
+
+def merged(folders: Sequence[Path]) -> models.Generator:
+    """The reader with these adapters merged, one upon the other."""
+    generator = models.load_generator()
+    for folder in folders:
+        generator = models.load_tuned(folder, generator)
+    return generator
 
 
 def answered(version: Version, asked: Any) -> list[list[str]]:

@@ -16,10 +16,7 @@ from labkit.stats import Interval
 def fall_that_a_quarter_finds() -> Numbers:
     fewer = 4
     yield math.sqrt(fewer), None
-    yield (
-        fewer,
-        "That would be so if an interval's width went with one over the number of questions: think of its root.",
-    )
+    yield fewer, "An interval's width does not go with one over the number of questions: think of its root."
     yield 1, "Fewer questions make an interval wider. By how much?"
     yield 1 / math.sqrt(fewer), "A gate with fewer questions finds large falls only: is it more or less than before?"
 
@@ -40,7 +37,7 @@ def _tokens_replayed(share: float) -> tuple[int, int, int]:
         return [tune.Chat(tuple(prompts.closed_book_messages(q.question)), str(q.answer)) for q in asked]
 
     def tokens(some: list[tune.Chat]) -> int:
-        return sum(generator.count_tokens(c.messages) + generator.count_reply_tokens(c.messages, c.reply) for c in some)
+        return sum(tune.count_tokens(chat, generator) for chat in some)
 
     new = list({str(chat.messages): chat for chat in chats(lasting[::EVERY][:TAUGHT])}.values())
     drawn = tune.replay(new, chats(f for f in facts if f.holds(0)), share, generator)

@@ -7,5 +7,5 @@ from labkit.tune.generator import Chat, train_generator
 from labkit.tune.preferences import train_dpo, train_kto
 from labkit.tune.progress import read_record, registry, TrainingRecord
 from labkit.tune.intents import train_intents
-from labkit.tune.replay import replay
+from labkit.tune.replay import count_tokens, replay
 from labkit.tune.reranker import Pair, pairs, train_reranker

@@ -32,17 +32,18 @@ def replay(
     """
     if not 0 <= share < 1:
         raise ValueError(f"A share of replay is at least 0 and below 1, not {share!r}.")
-    room = share / (1 - share) * sum(_tokens(chat, generator) for chat in new)
+    room = share / (1 - share) * sum(count_tokens(chat, generator) for chat in new)
     chats = list({(str(chat.messages), chat.reply): chat for chat in earlier}.values())
     random.Random(seed).shuffle(chats)
     drawn: list[Chat] = []
     for chat in chats:
-        room -= _tokens(chat, generator)
+        room -= count_tokens(chat, generator)
         if room < 0:
             break
         drawn.append(chat)
     return drawn
 
 
-def _tokens(chat: Chat, generator: models.Generator) -> int:
+def count_tokens(chat: Chat, generator: models.Generator) -> int:
+    """Tokens of an example, prompt and reply."""
     return generator.count_tokens(chat.messages) + generator.count_reply_tokens(chat.messages, chat.reply)
