@@ -29,6 +29,22 @@ from labkit import feedback, widgets
 Path("kernel.pid").write_text(str(os.getpid()))
 widgets.Rating(feedback.Store("judged.sqlite"), "ann")
 """
+# Which threads of the kernel handle what is typed and what is clicked.
+THREADS = """
+import threading
+from pathlib import Path
+import ipywidgets
+text = ipywidgets.Textarea(continuous_update=False, placeholder="type a key here")
+button = ipywidgets.Button(description="Go")
+seen, said = set(), ipywidgets.HTML()
+def note(button):
+    seen.add(threading.get_ident())
+    text.value += "."
+    said.value = f"threads: {len(seen)}"
+text.observe(lambda change: seen.add(threading.get_ident()), names="value")
+button.on_click(note)
+ipywidgets.VBox([text, button, said])
+"""
 REVIEW = """
 from labkit import corpus, widgets
 widgets.QuestionReview("written.jsonl", corpus.load_folder("papers").documents)
@@ -84,6 +100,18 @@ def tab_to(page: Any, name: str, key: str = "Tab") -> None:  # noqa: F811
             return
         page.keyboard.press(key)
     pytest.fail(f"{name} cannot be reached with {key}.")
+
+
+def test_typed_text_and_clicks_are_handled_in_their_order_by_one_thread(opened: Any):
+    """ipykernel 7.4.0 hands them to two, so that a click may overtake the text typed before it, which is then lost."""
+    page = opened(THREADS)  # noqa: F811
+    for _ in range(3):
+        typed = page.locator(".widget-textarea textarea")
+        typed.press("Control+End")
+        typed.type("x")
+        page.get_by_role("button", name="Go").click()
+    said(page, "threads: 1")
+    expect(page.locator(".widget-textarea textarea")).to_have_value("x.x.x.")
 
 
 def test_clicks_become_rows_and_rows_become_pairs(opened: Any, store: feedback.Store, pictures: Path):
