@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from labkit import paths
+from labkit import paths, profiles
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,8 +50,19 @@ def _parser() -> argparse.ArgumentParser:
     written = add("questions", _questions, text)
     written.add_argument("--docs", required=True, metavar="FOLDER", help="the documents")
     written.add_argument("--out", default="questions.jsonl", metavar="FILE", help="the questions, one a line")
-    text = "ask the arms of the benchmark, or compare two runs of it"
-    actions = add("bench", lambda _: None, text).add_subparsers(required=True)
+    text = "measure on your own documents, ask the arms of the course's benchmark, or compare two runs of it"
+    own = add("bench", _bench_own, text)
+    own.add_argument("--docs", metavar="FOLDER", help="your documents")
+    own.add_argument(
+        "--questions", dest="file", type=Path, metavar="FILE", help="about them; else the model writes some"
+    )
+    own.add_argument("--out", type=Path, metavar="FOLDER", help="of the results; by default beside the documents")
+    which = own.add_mutually_exclusive_group()
+    which.add_argument("--model", default=profiles.READER, help="hub id, folder or GGUF file; by default the reader")
+    which.add_argument("--llm", metavar="URL#MODEL", help="an OpenAI-compatible address and the model's name there")
+    text = "what nobody measured: value, loss, person_minutes, per_day, ...; see roi.Assumptions"
+    own.add_argument("--assume", nargs="*", default=[], metavar="NAME=AMOUNT", help=text)
+    actions = own.add_subparsers()
     asked = actions.add_parser("run", help="ask what is not answered yet in a folder of results")
     asked.set_defaults(run=_bench_run)
     asked.add_argument("folder", type=Path)
@@ -168,6 +179,18 @@ def _data(options: argparse.Namespace) -> int:
         print("prices.toml was edited, as it may be.")
     print("\n".join(f"{name} is {what}." for name, what in found.items()) or "The data is complete and unchanged.")
     return int(bool(found))
+
+
+def _bench_own(options: argparse.Namespace) -> None:
+    from labkit import own_documents
+
+    if options.docs is None:
+        raise ValueError("Name the folder of your documents: labkit bench --docs FOLDER (or see bench run, compare).")
+    out = options.out or Path(f"{options.docs.rstrip('/')}-results")
+    assumed = own_documents.read_assumptions(options.assume)
+    written = own_documents.measure(options.docs, out, options.file, options.llm or options.model, assumed)
+    print(written[0].read_text(encoding="utf-8"))
+    print("The decision report: " + ", ".join(map(str, written[1:])))
 
 
 def _bench_run(options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from labkit import models, profiles, prompts, rag
-from labkit.bench.systems import FULL_WINDOW_TOP_K, TOP_K, build_systems, naive
+from labkit.bench.systems import FULL_WINDOW_TOP_K, TOP_K, build_systems, naive, tuned_index
 from labkit.corpus import Question, Span
 from labkit.models import Generator
 from labkit.prompts import Message, Passage
@@ -171,14 +171,17 @@ class Answerer:
     # What finds passages is built once: the model in it is not asked, the arm's own is.
 
     def _systems(self, arm: Arm) -> Any:
-        return self._once("systems", lambda: build_systems(self.grid.documents, self._base(arm)))
+        return self._once("systems", lambda: build_systems(self.grid.documents, self._base(arm), index=self._index()))
+
+    def _index(self) -> rag.VectorIndex:
+        return self._once("index", lambda: tuned_index(self.grid.documents))
 
     def _pipeline(self, arm: Arm) -> Pipeline:
         grid, base = self.grid, self._base(arm)
         makers: dict[str, Callable[[], Any]] = {
             "naive": lambda: naive(grid.documents, models.load_embedder(), base),
-            "best": lambda: self._systems(arm).text,
-            "full window": lambda: self._systems(arm).window,
+            "best": lambda: Pipeline(self._index(), base, top_k=TOP_K),
+            "full window": lambda: Pipeline(self._index(), base, top_k=FULL_WINDOW_TOP_K, depth=FULL_WINDOW_TOP_K),
             "examples": lambda: Pipeline(examples_index(grid.examples), base),
             "random context": lambda: Pipeline(
                 rag.random_context(grid.questions, grid.documents, grid.contracts), base
@@ -199,7 +202,7 @@ class Answerer:
 
     def _house(self, arm: Arm, question: Question, hits: Sequence[NodeWithScore]) -> list[NodeWithScore]:
         """For the house's own forms what a person would look up: a clause and the rules, or fact after fact."""
-        index, playbook = self._systems(arm).text.retriever, [{PLAYBOOK}]
+        index, playbook = self._index(), [{PLAYBOOK}]
         known = {record["id"] for record in self.grid.contracts}
         # The playbook itself, which many such questions name, is often what is nearest.
         clauses = [hit for hit in hits if hit.node.metadata["document"] in known] or list(hits)

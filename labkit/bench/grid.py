@@ -79,17 +79,22 @@ class Grid:
         return tuple(self.adapters / (f"{name}-s{seed}" if seed else name) for name in arm.adapters)
 
     def weights(self, arm: Arm, seed: int) -> list[str]:
-        """Says which weights a model has, and each adapter upon it.
+        """Says which weights a model has, and each adapter upon it; of a model behind an address only where it is.
 
         Raises:
             FileNotFoundError: there is no such adapter.
-            ValueError: the model's weights may change.
+            ValueError: there is no such model.
         """
         known, path = {profiles.READER: reader_fingerprint, profiles.BASE: base_fingerprint}, Path(arm.model)
-        if arm.model not in known and not path.exists():
-            raise ValueError(f"What {arm.model!r} is on the hub may change: download it, and name its folder.")
-        files = [f for f in ([path] if path.is_file() else sorted(path.glob("*"))) if f.is_file()]
-        base = known[arm.model]() if arm.model in known else digest([models.digest(f) for f in files])
+        if arm.model in known:
+            base = known[arm.model]()
+        elif models.is_address(arm.model):
+            base = arm.model
+        elif path.exists():
+            files = [f for f in ([path] if path.is_file() else sorted(path.glob("*"))) if f.is_file()]
+            base = digest([models.digest(f) for f in files])
+        else:
+            base = models.hub_commit(arm.model)
         return [base, *(models.digest(weights_of(folder)) for folder in self.folders(arm, seed))]
 
     def manifest(self) -> dict[str, Any]:

@@ -85,7 +85,10 @@ class Systems:
 
 
 def build_systems(
-    documents: Sequence[Document], generator: Generator, triples: Sequence[rag.ExtractedTriple] | None = None
+    documents: Sequence[Document],
+    generator: Generator,
+    triples: Sequence[rag.ExtractedTriple] | None = None,
+    index: rag.VectorIndex | None = None,
 ) -> Systems:
     """The best pipeline, and the systems of lessons 05 and 06, over one index.
 
@@ -93,8 +96,9 @@ def build_systems(
         documents: the archive.
         generator: the model that answers.
         triples: to build the graph from; by default those that come with the course.
+        index: of the documents; `tuned_index` by default.
     """
-    index = tuned_index(documents)
+    index = tuned_index(documents) if index is None else index
     graph = rag.build_graph(documents, shipped_triples(documents) if triples is None else triples)
     retriever = rag.GraphRetriever(graph, index)
     understand = retriever.understand = models.load_intents(paths.adapter("intents"), index.embedder, retriever.masked)

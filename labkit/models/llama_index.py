@@ -42,6 +42,10 @@ class LlamaIndexGenerator:
 
         return sum(len(get_tokenizer()(m["content"])) for m in messages)
 
+    def count_reply_tokens(self, messages: Sequence[Message], reply: str) -> int:
+        """Length of a reply, in such tokens."""
+        return self.count_tokens([{"role": "assistant", "content": reply}])
+
     def room(self) -> int:
         """Tokens a prompt may have so that an answer still fits into the window."""
         return self.max_length - self.max_new_tokens

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import profiles
+from labkit.models.address import is_address, load_address
 from labkit.models.base import base_fingerprint, base_model, gguf_fingerprint, gguf_model
 from labkit.models.device import device, loading, native_bf16
 from labkit.models.generator import Generator
@@ -55,8 +56,8 @@ def load_generator(
     """Load the generator of a profile, or any causal language model with a chat template.
 
     Args:
-        model: Hugging Face id, local folder, GGUF file, or a model that labkit brings (`profiles.BROUGHT`); the
-            profile's generator by default.
+        model: Hugging Face id, local folder, GGUF file, address as in `load_address`, or a model that labkit brings
+            (`profiles.BROUGHT`); the profile's generator by default.
         profile: a profile or its name; the current one by default.
         dtype: "fp32", "fp16", "bf16" or "auto"; the profile's by default.
         quantization: None, "int8" or "nf4"; the profile's by default.
@@ -68,6 +69,8 @@ def load_generator(
     wanted = chosen.generator if model is None else model
     if not isinstance(wanted, profiles.Model):
         wanted = profiles.Model(str(wanted))
+    if is_address(wanted.id):
+        return load_address(wanted.id)
     torch_dtype = _torch_dtype(dtype or chosen.dtype)
     quantized = chosen.quantization if quantization == "profile" else quantization
     config = _quantization_config(quantized, torch_dtype)
@@ -93,6 +96,18 @@ def _located(model: profiles.Model) -> tuple[str, str | None]:
     if file := _gguf_file(Path(model.id)):
         return str(gguf_model(file)), gguf_fingerprint(file)
     return model.id, model.revision
+
+
+def hub_commit(model: str) -> str:
+    """The commit of a hub's model: the one that is on this machine where the hub is out of reach.
+
+    Raises:
+        ValueError: there is no such model, or it cannot be reached.
+    """
+    from huggingface_hub import snapshot_download
+
+    with loading("model", model, model, "LABKIT_MODEL"):
+        return Path(snapshot_download(model, allow_patterns=["config.json"])).name
 
 
 def _gguf_file(path: Path) -> Path | None:

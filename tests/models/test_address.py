@@ -1,0 +1,126 @@
+"""A model behind an address: a small server on this machine that answers, or fails in every way that servers do."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from labkit import models
+from labkit.models import address
+
+pytest.importorskip("llama_index.llms.openai_like")
+CHAT = [{"role": "user", "content": "Where do the servers stand?"}]
+
+
+class Server(ThreadingHTTPServer):
+    """Answers each request with the next of `planned` (status and body), and goes on with the last of them."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.planned: list[tuple[int, Any]] = [(200, reply("Oslo [1]"))]
+        self.asked: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.slow = threading.Event()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append(json.loads(body))
+        self.server.keys.append(self.headers.get("Authorization"))
+        status, answer = self.server.planned.pop(0) if len(self.server.planned) > 1 else self.server.planned[0]
+        if answer == "slow":
+            self.server.slow.wait(20)
+        content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html" if isinstance(answer, str) else "application/json")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def reply(text: str | None) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+    choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+    return {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": choices, "usage": usage}
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield made
+    made.slow.set()
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def generator(server: Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(address, "PATIENCE", 0.5)
+    monkeypatch.setattr(address, "TRIES", 2)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    return models.load_generator(f"http://127.0.0.1:{server.server_port}/v1#llama3.2")
+
+
+def test_it_is_asked_greedily_and_what_it_says_comes_back(server, generator):
+    server.planned = [(200, reply(" Oslo [1]\n")), (200, reply(None))]
+    assert generator.generate([CHAT, CHAT]) == ["Oslo [1]", ""]
+    sent = server.asked[0]
+    assert (sent["model"], sent["temperature"], sent["messages"]) == ("llama3.2", 0.0, CHAT)
+    assert sent["max_tokens"] == address.MAX_NEW_TOKENS
+    assert generator.count_tokens(CHAT) > 4 and generator.count_reply_tokens(CHAT, "Oslo") >= 1
+
+
+def test_a_busy_server_is_asked_again(server, generator):
+    server.planned = [(429, {"error": {"message": "busy"}}), (200, reply("Oslo"))]
+    assert generator.generate([CHAT]) == ["Oslo"] and len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("planned", "said"),
+    [
+        ((401, {"error": {"message": "no key"}}), "wants another key: put yours into the environment as OPENAI_API_KEY"),
+        ((403, {"error": {"message": "no"}}), "does not let this key in"),
+        ((404, {"error": {"message": "no such model"}}), "does not know this model or address"),
+        ((429, {"error": {"message": "busy"}}), "takes no more requests for now"),
+        ((500, {"error": {"message": "broken"}}), "failed"),
+        ((200, "slow"), "did not answer within"),
+        ((200, "<html>Welcome</html>"), "sent something that is no reply"),
+        ((200, {"error": "model is loading"}), "sent something that is no reply"),
+        ((200, reply("x") | {"choices": []}), "sent something that is no reply"),
+    ],
+)  # fmt: skip
+def test_each_failure_is_one_sentence_that_says_what_to_do(server, generator, planned, said):
+    server.planned = [planned]
+    with pytest.raises(RuntimeError, match=f"llama3.2 at http://127.0.0.1:.* {said}"):
+        generator.generate([CHAT])
+
+
+def test_a_server_that_is_not_there_is_said(server, generator):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(RuntimeError, match="cannot be reached: is the server running"):
+        generator.generate([CHAT])
+
+
+def test_the_key_comes_from_the_environment(server, generator, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-mine")
+    models.load_generator(f"http://127.0.0.1:{server.server_port}/v1#llama3.2").generate([CHAT])
+    assert server.keys == ["Bearer a-key-of-mine"]
+
+
+def test_an_address_names_a_model():
+    with pytest.raises(ValueError, match="names no model: write the address, # and the model's name"):
+        models.load_generator("http://127.0.0.1:11434/v1")
+    assert models.is_address("https://x/v1#m") and not models.is_address("someone/model")
