@@ -30,6 +30,7 @@ FLOORS = {
     "course": 6,
     "exercises": 6,
     "inspection": 6,
+    "own_documents": 6,
     "widgets": 6,
     "cli": 7,
     "synthesis": 8,  # makes the data; no part of labkit uses it

@@ -187,7 +187,10 @@ class Answerer:
                 rag.random_context(grid.questions, grid.documents, grid.contracts), base
             ),
         }
-        return self._once(arm.system, makers[arm.system])
+        pipeline = self._once(arm.system, makers[arm.system])
+        # An archive of one's own may be small.
+        pipeline.top_k = min(pipeline.top_k, len(getattr(pipeline.retriever, "chunks", ())) or pipeline.top_k)
+        return pipeline
 
     def _find(self, arm: Arm, questions: Sequence[Question]) -> list[list[NodeWithScore]]:
         """The passages of an arm for each question, best first."""

@@ -12,13 +12,18 @@ from pathlib import Path
 from labkit.corpus.readers import READERS, Content, read_apart
 from labkit.corpus.types import Document
 
+# A passage is read under the title of its document. A file's name seldom says what questions call the document by, the
+# parties of a contract for instance; its opening words mostly do. So many characters of them.
+OPENING = 240
+
 
 @dataclass(frozen=True)
 class Folder:
     """What was read from a folder.
 
     Attributes:
-        documents: the files that could be read; `metadata["pages"]` holds the offset at which each page begins.
+        documents: the files that could be read, titled by name and opening words; `metadata["pages"]` holds the offsets
+            at which pages begin.
         problems: why a file was not read, by its name.
         left_out: what of a file that was read is not in its text, and why, by its name.
     """
@@ -91,7 +96,9 @@ def read_file(path: str | Path) -> tuple[Document, list[str]]:
 
 
 def _document(name: str, path: Path, content: Content) -> Document:
-    return Document(name, path.stem, content.text, {"path": str(path), "pages": content.pages})
+    opening = " ".join(content.text[: 2 * OPENING].split())
+    shown = opening if len(opening) <= OPENING else opening[:OPENING].rpartition(" ")[0]
+    return Document(name, f"{path.stem}: {shown}", content.text, {"path": str(path), "pages": content.pages})
 
 
 def _read(paths: Sequence[Path]) -> list[Content]:

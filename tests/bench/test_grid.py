@@ -240,7 +240,7 @@ def test_damaged_folders_are_refused(grid, undisturbed, tmp_path):
         (dict(documents=TERM_DOCUMENTS[1:]), "'tuned' needs the evidence of 'alder-0'"),
         (dict(arms=[Arm("x", "guessing")]), "unknown system"),
         (dict(arms=[Arm("x", "closed-book"), Arm("x", "naive")]), "Two arms are called 'x'"),
-        (dict(arms=[Arm("x", "closed-book", model="someone/model")]), "on the hub may change"),
+        (dict(arms=[Arm("x", "closed-book", model="someone/model")]), "'someone/model' could not be loaded"),
         (dict(prompt_tokens=3), "does not fit into 3 tokens"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from labkit import corpus, paths
@@ -108,7 +110,7 @@ def test_copies_of_contracts_hold_their_words_in_order(folder):
     assert set(read.problems) <= {"C062-scan.pdf"}
     for copy in read.documents:
         if not copy.id.endswith(".eml"):
-            assert copy.text.split() == contract(copy.title).split(), copy.id
+            assert copy.text.split() == contract(Path(copy.id).stem).split(), copy.id
 
 
 def test_evidence_is_found_word_for_word_in_the_pdf_copies():
@@ -117,15 +119,15 @@ def test_evidence_is_found_word_for_word_in_the_pdf_copies():
     assert len(copies) >= 8
     for copy in copies:
         flat = " ".join(copy.text.split())
-        for clause in records[copy.title]["clauses"]:
-            wanted = contract(copy.title)[clause["evidence_start"] : clause["evidence_end"]]
+        for clause in records[Path(copy.id).stem]["clauses"]:
+            wanted = contract(Path(copy.id).stem)[clause["evidence_start"] : clause["evidence_end"]]
             assert " ".join(wanted.split()) in flat, (copy.id, clause["category"])
 
 
 def test_a_clause_that_runs_over_pages_is_one_paragraph_of_the_pdf_copies():
     crossing = 0
     for copy in (d for folder in COPIES for d in corpus.load_folder(folder).documents if d.id.endswith(".pdf")):
-        paragraphs = {" ".join(p.split()) for p in contract(copy.title).split("\n\n")}
+        paragraphs = {" ".join(p.split()) for p in contract(Path(copy.id).stem).split("\n\n")}
         for start in copy.metadata["pages"][1:]:
             begin, end = copy.text.rfind("\n\n", 0, start), copy.text.find("\n\n", start)
             if begin + 2 < start and copy.text[begin + 2 : start].strip():

@@ -90,7 +90,7 @@ def test_a_busy_server_is_asked_again(server, generator):
 @pytest.mark.parametrize(
     ("planned", "said"),
     [
-        ((401, {"error": {"message": "no key"}}), "wants another key: put yours into the environment as OPENAI_API_KEY"),
+        ((401, {"error": {"message": "no key"}}), "wants another key: put yours into .* OPENAI_API_KEY"),
         ((403, {"error": {"message": "no"}}), "does not let this key in"),
         ((404, {"error": {"message": "no such model"}}), "does not know this model or address"),
         ((429, {"error": {"message": "busy"}}), "takes no more requests for now"),
