@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     add("test", _test, "run every check and test, each notebook included")
     add("lint", _lint, "check style and types")
     add("course", _course, "run every lesson and print all figures")
+    add("doctor", _doctor, "examine this machine: what is missing, what would run, what to do about each problem")
     data = add("data", _data, "describe the course's data, or verify that it is as shipped")
     data.add_argument("action", choices=("describe", "verify"))
     text = "show what labkit reads of your own documents, page by page, and what it leaves out"
@@ -164,6 +165,14 @@ def _course(_: argparse.Namespace) -> None:
         course.run(_lessons())
     finally:
         print(f"\n{course.figures_table()}\n\nExecuted lessons and report: {paths.build() / 'course'}")
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from labkit import course
+
+    found = course.examine()
+    print(course.page(found))
+    return int(any(finding.advice for finding in found))
 
 
 def _data(options: argparse.Namespace) -> int:

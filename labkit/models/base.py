@@ -53,6 +53,17 @@ def base_model() -> Path:
     return make_folder(_converted_folder(GGUF_SHA256), lambda folder: _make_base(folder, named))
 
 
+def prepared() -> Path | None:
+    """Folder of the base model where it is there already, and whole; nothing is fetched."""
+    named = Path(os.environ.get("LABKIT_BASE") or "").expanduser()
+    folder = named if os.environ.get("LABKIT_BASE") and named.is_dir() else _converted_folder(GGUF_SHA256)
+    try:
+        paths.check_folder(folder)
+    except (OSError, ValueError):
+        return None
+    return folder
+
+
 def base_fingerprint() -> str:
     """Says which weights the base model has: the published file, and how it was converted."""
     return f"{GGUF_SHA256[:16]} bf16 {_CONVERSION}"

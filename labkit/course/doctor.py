@@ -1,0 +1,117 @@
+"""One page on this machine: what is installed, what is there, what would run, and what to do about each problem."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from labkit import corpus, models, paths, profiles
+from labkit.course.notebooks import machine
+from labkit.models.base import prepared
+from labkit.models.memory import free_mb
+
+# What the course writes: models that are converted once, vectors, adapters, executed lessons.
+GIGABYTES = 2.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, what was seen, and what to do about it; empty where all is well."""
+
+    subject: str
+    seen: str
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    """Everything that the page shows; whatever cannot be looked at is a problem of its own, and the rest is shown."""
+    found: list[Finding] = []
+    for subject, look in _LOOKS.items():
+        try:
+            found += look()
+        except Exception as cause:  # a broken installation fails in ways that nobody has listed
+            found.append(Finding(subject, f"{type(cause).__name__}: {cause}", "Mend this first, then look again."))
+    return found
+
+
+def page(found: Iterable[Finding]) -> str:
+    """The findings as text, problems marked and repeated at the end."""
+    rows = list(found)
+    width = max(len(f.subject) for f in rows)
+    lines = [f"{'!!' if f.advice else 'ok'}  {f.subject:<{width}}  {f.seen}" for f in rows]
+    problems = [f"- {f.subject}: {f.advice}" for f in rows if f.advice]
+    return "\n".join([*lines, "", *(["What to do:", *problems] if problems else ["Nothing to do."])])
+
+
+def _machine() -> list[Finding]:
+    seen = ", ".join(f"{name} {value}" for name, value in machine().items())
+    return [Finding("machine", seen), Finding("memory", f"{free_mb():,.0f} MB free")]
+
+
+def _packages() -> list[Finding]:
+    """The packages that labkit needs, against the versions that it was tried with."""
+    from packaging.requirements import Requirement
+
+    wrong, missing, extras = [], [], set()
+    for line in importlib.metadata.requires("labkit") or []:
+        wanted = Requirement(line)
+        optional = wanted.marker is not None and not wanted.marker.evaluate({"extra": ""})
+        try:
+            version = importlib.metadata.version(wanted.name)
+        except importlib.metadata.PackageNotFoundError:
+            if not optional:
+                missing.append(str(wanted.name))
+            elif wanted.marker and "extra" in str(wanted.marker):
+                extras.add(str(wanted.marker).rpartition('"')[0].rpartition('"')[2])
+            continue
+        if not wanted.specifier.contains(version, prereleases=True):
+            wrong.append(f"{wanted.name} {version} (wanted {wanted.specifier})")
+    advice = "Install labkit anew: pip install --upgrade labkit." if wrong or missing else ""
+    said = "; ".join([*(f"{name} is missing" for name in missing), *wrong]) or "as labkit wants them"
+    return [
+        Finding("packages", said, advice),
+        Finding("further packages", f"not installed: {', '.join(sorted(extras))}" if extras else "all installed"),
+    ]
+
+
+def _disk() -> list[Finding]:
+    folder = paths.build()
+    free = shutil.disk_usage(folder).free / 1e9
+    advice = f"Free {GIGABYTES:g} GB, or name another folder in LABKIT_BUILD." if free < GIGABYTES else ""
+    writes = "" if os.access(folder, os.W_OK) else f"{folder} does not take files: name another in LABKIT_BUILD."
+    return [Finding("disk", f"{free:,.1f} GB free in {folder}", writes or advice)]
+
+
+def _data() -> list[Finding]:
+    wrong = {name: what for name, what in corpus.changed_files().items() if name != "prices.toml"}
+    shown = ", ".join(f"{name} {what}" for name, what in list(wrong.items())[:3])
+    advice = "Fetch the course anew: labkit refuses files that are not as they were shipped." if wrong else ""
+    return [Finding("data and adapters", f"{len(wrong)} files differ: {shown}" if wrong else "complete", advice)]
+
+
+def _base() -> list[Finding]:
+    there = prepared()
+    advice = "" if there else "Fetch it once where there is network: labkit base (93 MB)."
+    return [Finding("base model", f"in {there}" if there else "not fetched yet", advice)]
+
+
+def _profiles() -> list[Finding]:
+    """The profile that is chosen, and what the others would need."""
+    now, rows = profiles.get(), []
+    rows.append(Finding("profile now", now.describe()))
+    for name, profile in profiles.PROFILES.items():
+        if name != now.name:
+            fits = (
+                "" if name in ("embedded", "cpu") or models.device() == "cuda" else " (needs a GPU, none is seen here)"
+            )
+            rows.append(Finding(f"profile {name}", f"{profile.generator.id}{fits}; LABKIT_PROFILE={name} chooses it"))
+    return rows
+
+
+_LOOKS: dict[str, Callable[[], list[Finding]]] = {
+    "machine": _machine, "packages": _packages, "disk": _disk, "data and adapters": _data, "base model": _base,
+    "profiles": _profiles,
+}  # fmt: skip
