@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # The two functions that every lesson calls, and the room that each lives in.
 _FUNCTIONS = {"check": "exercises", "record": "course"}
 _ROOMS = (
-    "bench cli colab corpus course exercises feedback inspection judge metrics models paths profiles prompts questions "
-    "rag replies roi stats tune values widgets"
+    "bench cli colab corpus course exercises feedback inspection judge metrics models own_documents paths "
+    "profiles prompts questions rag replies roi stats tune values widgets"
 ).split()
 
 

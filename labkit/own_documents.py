@@ -281,14 +281,15 @@ def _best_two(runs: Mapping[str, bench.Run]) -> list[bench.Run]:
 
 
 def _differences(runs: Mapping[str, bench.Run]) -> str:
-    first, *others = _best_two(runs)[:1] + [r for r in runs.values() if r is not _best_two(runs)[0]]
+    first = _best_two(runs)[0]
+    others = [run for run in runs.values() if run is not first]
     try:
         found = bench.differences([(first, other, "answer_accuracy") for other in others])
     except ValueError as cause:
         return f"Which of these differences are more than chance cannot be told. {cause}"
-    lines = [f"*{first.name}* is ahead of *{o.name}* by {r.difference:.3f} [{r.low:.3f}, {r.high:.3f}]"
-             + ("." if r.p < stats.LEVEL and r.low > 0 else ", which may be chance.")
-             for o, r in zip(others, found.itertuples(), strict=True)]  # fmt: skip
+    lines = [f"*{first.name}* is ahead of *{o.name}* by {r['difference']:.3f} [{r['low']:.3f}, {r['high']:.3f}]"
+             + ("." if r["p"] < stats.LEVEL and r["low"] > 0 else ", which may be chance.")
+             for o, r in zip(others, found.to_dict("records"), strict=True)]  # fmt: skip
     return "\n".join(["Paired by question, by document, and corrected for the number of comparisons:", *lines])
 
 

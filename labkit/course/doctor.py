@@ -104,9 +104,8 @@ def _profiles() -> list[Finding]:
     rows.append(Finding("profile now", now.describe()))
     for name, profile in profiles.PROFILES.items():
         if name != now.name:
-            fits = (
-                "" if name in ("embedded", "cpu") or models.device() == "cuda" else " (needs a GPU, none is seen here)"
-            )
+            runs = name in ("embedded", "cpu") or models.device() == "cuda"
+            fits = "" if runs else " (needs a GPU, none is seen here)"
             rows.append(Finding(f"profile {name}", f"{profile.generator.id}{fits}; LABKIT_PROFILE={name} chooses it"))
     return rows
 
