@@ -47,8 +47,9 @@ def read_questions(path: Path, documents: Sequence[Document]) -> list[Question]:
         ValueError: a row cannot be used; the message says which, and what to do.
     """
     texts = {document.id: document for document in documents}
+    rows: list[dict[str, Any]]
     if path.suffix == ".csv":
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")  # type: ignore[assignment]
     else:
         text = path.read_text(encoding="utf-8")
         rows = [json.loads(line) for line in text.split("\n") if line.strip()]
@@ -162,7 +163,7 @@ def measure(
     report = out / "report.md"
     paths.write_atomic(report, _report(read, asked, len(trained), runs, file))
     found = roi_arms(runs, out, _index_seconds(read.documents, out), model)
-    prices, settings = roi.load_prices(), roi.Assumptions(**ASSUMED | assumed)
+    prices, settings = roi.load_prices(), roi.Assumptions(**{**ASSUMED, **assumed})
     return [report, *roi.decision_report(found, settings, prices, out)]
 
 
