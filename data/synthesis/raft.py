@@ -218,7 +218,7 @@ def run(out: Path, name: str, chats: dict[str, list[tune.Chat]], asked: dict[str
         rounds.trained(load(folders[:-1]), chats[name], folders[-1])
     if name in BY_HEART:
         asked = {key: group for key, group in asked.items() if key == "gold new" or key.startswith(("amended", "sub"))}
-    elif int(seed or 0):
+    elif kind and int(seed):
         asked = {key: group for key, group in asked.items() if key in ("best new", "gold new")}
     rows = kept(out / f"{name}.replies.pickle", lambda: finetuning.replies(load(folders), asked))
     SAY(name, {key: round(value, 3) for key, value in finetuning.score(rows, asked).items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 
 import pytest
@@ -76,3 +77,20 @@ def test_models_on_models(tmp_path):
     sft = tmp_path / "lora-lr0.001-s1"
     assert raft.stack(out, "SFT 1") == [sft] and raft.stack(out, "RAFT 1") == [sft, out / "RAFT 1"]
     assert raft.stack(out, "reader") == [] and raft.stack(out, "facts, RAFT") == [out / "facts, RAFT"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sets"),
+    [
+        ("reader", {"best new", "best seen", "gold new", "amended"}),
+        ("SFT 0", {"best new", "best seen", "gold new", "amended"}),
+        ("SFT 2", {"best new", "gold new"}),
+        ("version 0", {"gold new", "amended"}),
+    ],
+)
+def test_further_seeds_and_models_by_heart_are_asked_less(tmp_path, monkeypatch, name, sets):
+    monkeypatch.setattr(raft, "load", lambda _: None)
+    monkeypatch.setattr(raft.finetuning, "replies", lambda _, asked: set(asked))
+    monkeypatch.setattr(raft.finetuning, "score", lambda *_: {})
+    raft.run(tmp_path, name, {}, dict.fromkeys(["best new", "best seen", "gold new", "amended"], []))
+    assert pickle.loads((tmp_path / f"{name}.replies.pickle").read_bytes()) == sets

@@ -85,7 +85,7 @@ def test_a_registry_shows_what_made_each_adapter(tmp_path):
 
 def test_the_registry_of_the_course_names_its_generators():
     table = tune.registry(paths.data() / "models")
-    assert set(table["base"]) == {"reader"} and {"extractor", "sft"} <= set(table.index)
+    assert set(table["base"]) == {"reader", "reader with sft"} and {"extractor", "sft", "raft"} <= set(table.index)
 
 
 def test_the_peak_is_that_of_the_training_and_not_of_what_was_before():
