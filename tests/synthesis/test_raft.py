@@ -92,5 +92,5 @@ def test_further_seeds_and_models_by_heart_are_asked_less(tmp_path, monkeypatch,
     monkeypatch.setattr(raft, "load", lambda _: None)
     monkeypatch.setattr(raft.finetuning, "replies", lambda _, asked: set(asked))
     monkeypatch.setattr(raft.finetuning, "score", lambda *_: {})
-    raft.run(tmp_path, name, {}, dict.fromkeys(["best new", "best seen", "gold new", "amended"], []))
+    raft.run(tmp_path, name, {}, dict.fromkeys(["best new", "best seen", "gold new", "amended"], ()))
     assert pickle.loads((tmp_path / f"{name}.replies.pickle").read_bytes()) == sets
