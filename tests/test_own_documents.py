@@ -86,7 +86,7 @@ def test_from_a_folder_to_the_reports_and_once_more_without_asking(tmp_path, fol
     model, path = str(tiny_folder(tmp_path / "model")), written(tmp_path / "q.jsonl", ROWS)
     files = own_documents.measure(folder, tmp_path / "out", path, model, {"value": 3.0})
     report = files[0].read_text(encoding="utf-8")
-    assert {f.name for f in files} == {"report.md", "decision.html", "decision.md", "figures.csv"}
+    assert {f.name for f in files} == {"report.md", "decision.html", "figures.csv"}
     assert "7 documents read" in report and "8 questions about 7 documents" in report
     assert "fewer than about 200 questions nothing is trained" in report
     assert all(f"| {name} |" in report for name in own_documents.SYSTEMS)

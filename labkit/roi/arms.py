@@ -85,22 +85,16 @@ class Arm:
 
         A draw of a share is normal on either side of the measured value, with the interval's ends as its 2.5 % and
         97.5 % quantiles. A contract disturbs all arms alike (the multiplier bootstrap over clusters, Cameron, Gelbach
-        and Miller 2008), so differences between arms that answered the same questions are paired; arms without
-        `residuals` are drawn on their own. A firm uses the model of one training, so each draw takes one of the seeds'
-        deviations, widened to their sample variance. Where there is no interval, the draws are nan.
+        and Miller 2008), so differences between arms that answered the same questions are paired; without
+        `residuals` right and refused are drawn apart. A firm uses the model of one training, so each draw takes one of
+        the seeds' deviations, widened to their sample variance. Where there is no interval, the draws are nan.
         """
         rng = np.random.default_rng(zlib.crc32(self.name.encode()))
         z = rng.standard_normal((2, DRAWS))
-        if self.residuals:
-            noise = np.array([_noise(contract) for contract in self.residuals]).T
-            for row, weights in enumerate(np.array(list(self.residuals.values()), dtype=float).T):
-                if norm := np.linalg.norm(weights):
-                    z[row] = noise @ weights / norm
-        else:
-            # right + refused = 1 - wrong, so the three widths tell how the two go together.
-            a, r, w = ((s.high - s.low) for s in (self.right, self.refused, self.wrong))
-            together = float(np.clip((w**2 - a**2 - r**2) / (2 * a * r), -1, 1)) if a * r > 0 else 0.0
-            z[1] = together * z[0] + math.sqrt(1 - together**2) * z[1]
+        noise = np.array([_noise(contract) for contract in self.residuals]).T
+        for row, weights in enumerate(np.array(list(self.residuals.values()), dtype=float).T):
+            if norm := np.linalg.norm(weights):
+                z[row] = noise @ weights / norm
         count = len(self.seeds)
         moved = np.array(self.seeds)[rng.integers(count, size=DRAWS)].T * math.sqrt(count / max(1, count - 1))
         right, refused = (

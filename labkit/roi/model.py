@@ -2,17 +2,19 @@
 
 Over T days of q questions an arm brings
 
-    q T (a V - w L + r P) - F - R floor(T / tau) - ceil(q s / (3600 h u)) h H T - q T c
+    q T (a V - w L + r P) - F - R floor(T / tau) - O T - ceil(q s / (3600 h u)) h H T - q T c
 
-with a, w and r the shares right, wrong and refused, V the value of a right answer, L the loss from a wrong one, P what
-a person's answer is worth after its cost, F the set-up, R each refresh (every tau days), s the seconds of machine a
-question, h the hours a day that machines are up, used or idle, u their utilisation, H the price of an hour, and c what
-each question costs by itself. People bring q T P. A refused question goes to a person, so an arm that refuses
-everything and costs nothing is worth as much as people are.
+with a, w and r the shares right, wrong and refused, V the value of a right answer, L the loss from a wrong one beside
+that, P what a person's answer is worth after its cost (0 where nobody answers, because that cost is higher), F the
+set-up, R each refresh (every tau days), O a day's operation, s the seconds of machine a question, h the hours a day
+that machines are up, used or idle, u their utilisation, H the price of an hour, and c what each question costs by
+itself. People bring q T P. A refused question goes to a person, and so does a wrong answer that checking finds; an arm
+that refuses everything and costs nothing is worth as much as people are.
 
-Facts change at random; a right answer whose fact has changed since the last refresh is wrong. Only the uncertainty of
-the shares is propagated: results hold a value for the shares as measured and one for each draw of `Arm.shares`. Prices
-are those of `load_prices`; whatever takes them raises ValueError where one is missing, or of another unit or currency.
+Facts change at random; a right answer whose fact has changed since the last refresh is wrong, and checking does not
+find it, because the passage is outdated too. A refresh is taken to work at once. Only the uncertainty of the shares is
+propagated: results hold a value for the shares as measured and one for each draw of `Arm.shares`. Prices are those of
+`load_prices`; whatever takes them raises ValueError where one is missing, or of another unit or currency.
 """
 
 from __future__ import annotations
@@ -40,27 +42,34 @@ def _assumed(what: str, unit: str, slider: Range, default: Any = MISSING, limits
 class Assumptions:
     """What nobody measured; the metadata of a field say what it is, its unit, its limits and the ends of its slider.
 
-    The first four have no default: they are yours to say. The last four are ids of prices.
+    The first four have no default: they are yours to say. The last five are ids of prices. Wages are 70 % of what an
+    hour's work costs an employer (private industry, U.S. Bureau of Labor Statistics, Employer Costs for Employee
+    Compensation, June 2025), hence `overhead`.
     """
 
     value: float = _assumed("value of a right answer", "money", (0, 50))
-    loss: float = _assumed("loss from a wrong answer", "money", (0, 200))
+    loss: float = _assumed("further loss from a wrong answer", "money", (0, 200))
     person_minutes: float = _assumed("person's time for an answer", "minutes", (0, 60))
-    per_day: float = _assumed("questions a day", "questions", (1, 10000), limits=_ABOVE_0)
+    per_day: float = _assumed("questions a day on average", "questions", (1, 10000), limits=_ABOVE_0)
     days: float = _assumed("horizon", "days", (30, 1500), 365, _ABOVE_0)
     people_right: float = _assumed("people's answers right", "share", (0, 1), 1.0, (0, 1))
-    checking_minutes: float = _assumed("user's time for an answer", "minutes", (0, 10), 0.0)
+    checking_minutes: float = _assumed("checking of each answer", "minutes", (0, 10), 0.0)
+    checking_finds: float = _assumed("share of wrong answers found", "share", (0, 1), 0.0, (0, 1))
     changes_per_year: float = _assumed("changes of a fact a year", "changes", (0, 4), 0.1)
     index_days: float = _assumed("between two indexings", "days", (1, 365), 7, _ABOVE_0)
     training_days: float = _assumed("between two trainings", "days", (1, 365), 90, _ABOVE_0)
     labelling_hours: float = _assumed("labelling before training", "hours", (0, 400), 40)
     failed_runs: float = _assumed("failed runs before training", "runs", (0, 10), 2)
     evaluation_hours: float = _assumed("evaluation before use", "hours", (0, 100), 8)
+    building_hours: float = _assumed("engineer's work before use", "hours", (0, 500), 80)
+    running_hours: float = _assumed("engineer's work a month", "hours", (0, 80), 8)
+    overhead: float = _assumed("cost of work by its wage", "factor", (1, 2), 1.4, (1, math.inf))
     hosting_hours: float = _assumed("hours a day that machines are up", "hours", (1, 24), 24, (0.001, 24))
     utilisation: float = _assumed("usable share of these hours", "share", (0.05, 1), 0.5, (0.001, 1))
     machine_scale: float = _assumed("machine seconds for one measured", "seconds", (0.001, 10), 1.0, _ABOVE_0)
     machine: str = "cpu_m7g_large_hour"
     person: str = "paralegal_hour"
+    engineer: str = "software_developer_hour"
     prompt: str = "gpt_4_1_mini_input"
     reply: str = "gpt_4_1_mini_output"
 
@@ -73,18 +82,25 @@ class Assumptions:
                 raise ValueError(f"{f.name} ({f.metadata['what']}) is {value!r}: give a number {limits}.")
 
     def wanted(self) -> list[tuple[str, str]]:
-        """The ids of the four prices, each with the unit that it must have."""
-        return [(self.machine, HOUR), (self.person, HOUR), (self.prompt, TOKENS), (self.reply, TOKENS)]
+        """The ids of the five prices, each with the unit that it must have."""
+        hours, tokens = (self.machine, self.person, self.engineer), (self.prompt, self.reply)
+        return [*((name, HOUR) for name in hours), *((name, TOKENS) for name in tokens)]
 
     def refresh_days(self, arm: Arm) -> float:
         """Days from one refresh of an arm to the next; inf for one that knows no facts."""
         return {"index": self.index_days, "weights": self.training_days, "nothing": math.inf}[arm.facts]
 
 
+def rates(assumed: Assumptions, prices: Prices) -> tuple[float, float, float, float, float]:
+    """The prices as they are paid: an hour of machine, person and engineer, a million tokens of prompt and reply."""
+    machine, person, engineer, prompt, reply = amounts(prices, assumed.wanted())
+    return machine, person * assumed.overhead, engineer * assumed.overhead, prompt, reply
+
+
 def person_answer(assumed: Assumptions, prices: Prices) -> float:
-    """What a question that a person answers brings, after the cost of the person."""
-    right, wage = assumed.people_right, amounts(prices, assumed.wanted())[1]
-    return right * assumed.value - (1 - right) * assumed.loss - assumed.person_minutes / 60 * wage
+    """What a question brings without an arm: a person's answer after its cost, or 0 where nobody would pay for one."""
+    right, pay = assumed.people_right, assumed.person_minutes / 60 * rates(assumed, prices)[1]
+    return max(0.0, right * assumed.value - (1 - right) * assumed.loss - pay)
 
 
 def stale(arm: Arm, assumed: Assumptions) -> float:
@@ -101,20 +117,22 @@ def stale(arm: Arm, assumed: Assumptions) -> float:
 
 
 def costs(arm: Arm, assumed: Assumptions, prices: Prices) -> dict[str, float]:
-    """What an arm costs over the horizon, by part: set-up, refreshes, hosting, questions.
+    """What an arm costs over the horizon, by part: set-up, refreshes, operation, hosting, questions.
 
-    Set-up is the index, labelling with failed and successful training, and evaluation. A refresh of the weights is a
-    training run and the labelling of what has changed since.
+    Set-up is the index, labelling with failed and successful training, evaluation, and an engineer's work. A refresh of
+    the weights is a training run and the labelling of what has changed since.
     """
-    machine, wage, *_ = amounts(prices, assumed.wanted())
+    machine, wage, engineer, *_ = rates(assumed, prices)
     index, training = (s * assumed.machine_scale / 3600 * machine for s in (arm.index_seconds, arm.training_seconds))
     labelling = assumed.labelling_hours * wage if arm.training_seconds else 0.0
     every, rate = assumed.refresh_days(arm), assumed.changes_per_year / 365
     again = {"index": index, "weights": training - math.expm1(-rate * every) * labelling if rate else training}
     capacity, hosting = _machine(arm, assumed, machine)
+    work = assumed.evaluation_hours * wage + assumed.building_hours * engineer
     return {
-        "set-up": index + labelling + (1 + assumed.failed_runs) * training + assumed.evaluation_hours * wage,
+        "set-up": index + labelling + (1 + assumed.failed_runs) * training + work,
         "refreshes": again.get(arm.facts, 0.0) * (assumed.days // every),
+        "operation": assumed.running_hours * 12 / 365 * assumed.days * engineer,
         "hosting": math.ceil(assumed.per_day / capacity) * hosting,
         "questions": assumed.per_day * assumed.days * _per_question(arm, assumed, prices),
     }
@@ -129,7 +147,7 @@ def _machine(arm: Arm, assumed: Assumptions, price: float) -> tuple[float, float
 
 
 def _per_question(arm: Arm, assumed: Assumptions, prices: Prices) -> float:
-    _, wage, prompt, reply = amounts(prices, assumed.wanted())
+    _, wage, _, prompt, reply = rates(assumed, prices)
     tokens = arm.prompt_tokens * prompt + arm.reply_tokens * reply if arm.paid == "tokens" else 0.0
     return assumed.checking_minutes / 60 * wage + tokens / 1e6
 
@@ -137,8 +155,9 @@ def _per_question(arm: Arm, assumed: Assumptions, prices: Prices) -> float:
 def _gain(arm: Arm, assumed: Assumptions, prices: Prices) -> np.ndarray:
     """What an answer of the arm is worth, before its cost, beyond one of a person."""
     (right, wrong, refused), person = arm.shares, person_answer(assumed, prices)
-    lost = right * stale(arm, assumed)
-    return (right - lost) * assumed.value - (wrong + lost) * assumed.loss + refused * person - person
+    lost, found = right * stale(arm, assumed), wrong * assumed.checking_finds * bool(assumed.checking_minutes)
+    believed = wrong - found + lost
+    return (right - lost) * assumed.value - believed * assumed.loss + (refused + found) * person - person
 
 
 def net_benefit(arm: Arm, assumed: Assumptions, prices: Prices) -> np.ndarray:
@@ -168,9 +187,9 @@ def break_even(arm: Arm, assumed: Assumptions, prices: Prices) -> np.ndarray:
     (1 + DRAWS,).
     """
     parts = costs(arm, assumed, prices)
-    fixed = parts["set-up"] + parts["refreshes"]
+    fixed = parts["set-up"] + parts["refreshes"] + parts["operation"]
     margin = (_gain(arm, assumed, prices) - _per_question(arm, assumed, prices)) * assumed.days
-    capacity, hosting = _machine(arm, assumed, amounts(prices, assumed.wanted())[0])
+    capacity, hosting = _machine(arm, assumed, rates(assumed, prices)[0])
     with np.errstate(divide="ignore", invalid="ignore"):
         # What a busy machine brings; where that is nothing, more machines do not help.
         busy = np.where(margin > 0, margin * capacity - hosting, -1)

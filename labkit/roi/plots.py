@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,8 +48,6 @@ def plot_map(table: pd.DataFrame, arms: Sequence[str]) -> tuple[Any, str]:
         "linewidth": 0,
     }
     axes.pcolor(*places, undecided, shading="nearest", hatch="////", **clear)
-    for code, name in enumerate(look):
-        _label(axes, name, codes == code, winner)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:,g}")
     patches = [Patch(facecolor=c, edgecolor="#555555", label=name) for name, c in look.items()]
@@ -64,18 +61,6 @@ def plot_map(table: pd.DataFrame, arms: Sequence[str]) -> tuple[Any, str]:
     return figure, "Map of which brings most, by questions a day and changes of a fact a year: " + "; ".join(
         parts
     ) + "."
-
-
-def _label(axes: Any, name: str, cells: np.ndarray, winner: pd.DataFrame) -> None:
-    """Write a winner's name where its region is widest, if there is room for it."""
-    from scipy.ndimage import distance_transform_edt
-
-    inside = distance_transform_edt(np.pad(cells, 1))[1:-1, 1:-1]
-    row, column = np.unravel_index(int(inside.argmax()), inside.shape)
-    if inside[row, column] >= 2:
-        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 2}
-        place = winner.columns.to_numpy()[column], winner.index.to_numpy()[row]
-        axes.text(*place, textwrap.fill(name, 20), ha="center", va="center", fontsize=9, bbox=box)
 
 
 def plot_curves(table: pd.DataFrame, arms: Sequence[str], currency: str = "USD") -> tuple[Any, str]:

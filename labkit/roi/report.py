@@ -1,4 +1,4 @@
-"""The decision report: one page to hand on, as HTML and Markdown, and its figures as CSV."""
+"""The decision report: one page to hand on, and its figures as CSV."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ _STYLE = (
 )
 _METHOD = """\
 Net benefit is what an arm brings over the horizon, less all its costs, beyond what people who answer everything would
-bring. A refused question goes to a person. A right answer whose fact has changed since the last refresh counts as
-wrong. Intervals are 95 % and come from the measured shares alone, clustered by contract, with the spread of training
-seeds where there are several; assumptions and prices have none, so see how the answer moves with them. Break-even is
-the number of questions a day from which an arm brings more than people do. The cost of a right answer is cost-of-pass
-(Erol et al. 2025, arXiv 2504.13359; Sturm et al. 2026, arXiv 2605.09533). Seconds were measured on one machine and
-scaled to the chosen one."""
+bring. A refused question goes to a person, and so does a wrong answer that checking finds. A right answer whose fact
+has changed since the last refresh counts as wrong. Refreshes are taken to work at once, and are not evaluated again.
+Minutes that are saved are worth their cost only where they are used. Intervals are 95 % and come from the measured
+shares alone, clustered by contract, with the spread of training seeds where there are several; assumptions and prices
+have none, so see how the answer moves with them. Break-even is the number of questions a day from which an arm brings
+more than people do. The cost of a right answer is cost-of-pass (Erol et al. 2025, arXiv 2504.13359; Sturm et al. 2026,
+arXiv 2605.09533). Seconds were measured on one machine and scaled to the chosen one. Rare large
+losses, confidentiality and liability are not in these figures."""
 
 
 def decision_report(
     arms: Sequence[Arm], assumed: Assumptions, prices: Prices, folder: Path,
-    question: str = "Retrieve, fine-tune, do both, or let people answer?", **ranges: Any,
+    question: str = "Retrieve, fine-tune, do both, or let people answer?",
 ) -> list[Path]:  # fmt: skip
     """Write the decision report.
 
@@ -42,12 +44,11 @@ def decision_report(
         arms: to decide among.
         assumed: the assumptions.
         prices: by id.
-        folder: takes `decision.html`, `decision.md`, both with their pictures inside, and `figures.csv`.
+        folder: takes `decision.html`, with its pictures inside, and `figures.csv`.
         question: that is to be decided.
-        ranges: of the decision map, per_day and changes_per_year, as in `decision_map`.
 
     Returns:
-        The three files.
+        The two files.
 
     Raises:
         ValueError: the arms cannot be compared, a price cannot be used, or a file cannot be written.
@@ -55,19 +56,18 @@ def decision_report(
     import mistune
 
     figures = tables.figures(arms, assumed, prices)
-    text = _markdown(figures, (arms, assumed, prices), question, ranges)
-    body = mistune.create_markdown(plugins=["table"])(text)
+    body = mistune.create_markdown(plugins=["table"])(_markdown(figures, (arms, assumed, prices), question))
     page = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(question)}</title>'
         f"<style>{_STYLE}</style></head><body>{body}</body></html>"
     )
-    files = {"decision.html": page, "decision.md": text, "figures.csv": figures.to_csv(index=False)}
+    files = {"decision.html": page, "figures.csv": figures.to_csv(index=False)}
     for name, content in files.items():
         paths.write_atomic(Path(folder) / name, content)
     return [Path(folder) / name for name in files]
 
 
-def _markdown(figures: pd.DataFrame, case: Any, question: str, ranges: Any) -> str:
+def _markdown(figures: pd.DataFrame, case: Any, question: str) -> str:
     arms, assumed, prices = case
     names, currency = [arm.name for arm in arms], prices[assumed.person]["currency"]
     moved = tables.tornado(*case)
@@ -78,7 +78,7 @@ def _markdown(figures: pd.DataFrame, case: Any, question: str, ranges: Any) -> s
     return "\n\n".join([
         f"# {_plain(question)}", f"**{_plain(tables.verdict(*case))}**",
         "## The arms", _table(tables.summary(*case)),
-        "## Where each arm brings most", _picture(*plots.plot_map(tables.decision_map(*case, **ranges), names)),
+        "## Where each arm brings most", _picture(*plots.plot_map(tables.decision_map(*case), names)),
         "## When it pays", _picture(*plots.plot_curves(tables.horizon_curves(*case), names, currency)),
         "## What would change the decision", _changes(moved), _picture(*plots.plot_tornado(moved, currency)),
         "## Assumptions", _table(figures.loc[own & ~priced, columns]),

@@ -27,7 +27,7 @@ def figures(arms: Sequence[Arm], assumed: Assumptions, prices: Prices) -> pd.Dat
 
     Returns:
         Columns arm (empty for assumptions and prices), figure, value, low and high (nan where there is no interval),
-        text (the three in words), unit, tag (measured, derived or assumed) and source.
+        text (the three in words), unit, tag (measured, derived, assumed, or quoted for a price) and source.
 
     Raises:
         ValueError: the arms cannot be compared, or a price cannot be used; the same holds for the other tables.
@@ -64,7 +64,7 @@ def figures(arms: Sequence[Arm], assumed: Assumptions, prices: Prices) -> pd.Dat
     for name, unit in assumed.wanted():
         price, unit = prices[name], f"{currency} by the {unit}"
         source = f"{price['source']}, {price['period']}"
-        add("", f"{name}: {price['what']}", price["amount"], unit, "assumed", source)
+        add("", f"{name}: {price['what']}", price["amount"], unit, "quoted", source)
     return pd.DataFrame(rows, columns=["arm", "figure", "value", "low", "high", "text", "unit", "tag", "source"])
 
 
@@ -85,22 +85,28 @@ def _ranked(arms: Sequence[Arm], assumed: Assumptions, prices: Prices) -> tuple[
     nets = {arm.name: net_benefit(arm, assumed, prices) for arm in arms} | {PEOPLE: np.zeros(1 + DRAWS)}
     first = max(nets, key=lambda name: nets[name][0])
     leads = {name: quantiles(nets[first] - net) for name, net in nets.items() if name != first}
-    rival = min(leads, key=lambda name: leads[name].low if leads[name].low > -np.inf else -np.inf)
+    rival = min(leads, key=lambda n: (leads[n].low if leads[n].low > -np.inf else -np.inf, leads[n].value))
     return first, rival, leads[rival], nets[first]
 
 
 def verdict(arms: Sequence[Arm], assumed: Assumptions, prices: Prices) -> str:
-    """The answer in words: which arm brings most, how much, and whether the interval tells it from the others."""
+    """The answer in words: which arm brings most, how much, and whether the interval tells it from the others.
+
+    The closest rival is the one whose interval of the distance from the best reaches lowest.
+    """
     check_together(arms)
     winner, rival, lead, net = _ranked(arms, assumed, prices)
-    currency = prices[assumed.person]["currency"]
+    currency, unsure = prices[assumed.person]["currency"], "the measurement does not tell these two apart"
     text = f"At {assumed.per_day:,.4g} questions a day over {assumed.days:g} days "
     if winner == PEOPLE:
-        text += f"no arm pays: people who answer everything bring {currency} {in_words(lead)} more than {rival}"
+        text += f"no arm pays as measured: people bring {currency} {in_words(lead)} more than {rival}"
+        unsure = f"but the measurement does not exclude that {rival} pays"
     else:
         text += f"{winner} brings most: {currency} {in_words(quantiles(net))} more than people would"
         text += f", and {currency} {in_words(lead)} more than its closest rival, {rival}" if rival != PEOPLE else ""
-    return text + ("." if lead.low > 0 else "; the measurement does not tell these two apart.")
+    text += "." if lead.low > 0 else f"; {unsure}."
+    nobody = " A person costs as much as an answer brings or more, so without an arm nobody answers."
+    return text + nobody * (not model.person_answer(assumed, prices))
 
 
 def horizon_curves(arms: Sequence[Arm], assumed: Assumptions, prices: Prices) -> pd.DataFrame:
@@ -135,39 +141,32 @@ def changed(assumed: Assumptions, prices: Prices, values: Mapping[str, float]) -
     return new, moved
 
 
-def tornado(
-    arms: Sequence[Arm], assumed: Assumptions, prices: Prices, ranges: Mapping[str, tuple[float, float]] | None = None
-) -> pd.DataFrame:  # fmt: skip
-    """How the net benefit of the best arm moves as one figure at a time changes, the widest first.
+def tornado(arms: Sequence[Arm], assumed: Assumptions, prices: Prices) -> pd.DataFrame:
+    """How the net benefit of the best arm moves as one assumption or price at a time changes, the widest first.
+
+    Each is halved and doubled, and shares move by 0.1; horizon and questions a day, on which all depends, stay.
 
     Columns: figure, low and high (its values), at_low and at_high (net benefit of the arm that is best now), best_low,
-    best_high and best_now (which arm is best there, or people). The figure "right" is the measured shares, which go
-    from end to end of their interval.
-
-    Args:
-        arms: to compare.
-        assumed: the assumptions now.
-        prices: the prices now.
-        ranges: ends by the name of an assumption or the id of a price; by default each is halved and doubled, and
-            shares move by 0.1.
+    best_high and best_now (which arm is best there, or people). Another choice is named only where it is to or from
+    people, or where the interval of its lead is above 0.
     """
     check_together(arms)
     arm = max(arms, key=lambda a: float(net_benefit(a, assumed, prices)[0]))
-    known = {f.name: f.metadata for f in fields(assumed) if f.metadata}
-    default = {n: (prices[n]["amount"] / 2, prices[n]["amount"] * 2) for n, _ in assumed.wanted()}
-    for name, meta in known.items():
-        now, (least, most) = getattr(assumed, name), meta["limits"]
-        low, high = (now - 0.1, now + 0.1) if meta["unit"] == "share" else (now / 2, 2 * now)
-        default[name] = max(least, low), min(most, high)
-    net = quantiles(net_benefit(arm, assumed, prices))
     now_best = _ranked(arms, assumed, prices)[0]
-    rows: list[tuple[Any, ...]] = [("right", arm.right.low, arm.right.high, net.low, net.high, now_best, now_best)]
-    for name, ends in (ranges or default).items():
+    ranges = {n: (prices[n]["amount"] / 2, prices[n]["amount"] * 2) for n, _ in assumed.wanted()}
+    for f in (f for f in fields(assumed) if f.metadata and f.name not in ("days", "per_day")):
+        now, (least, most) = getattr(assumed, f.name), f.metadata["limits"]
+        low, high = (now - 0.1, now + 0.1) if f.metadata["unit"] == "share" else (now / 2, 2 * now)
+        ranges[f.name] = max(least, low), min(most, high)
+    rows: list[tuple[Any, ...]] = []
+    for name, ends in ranges.items():
         cases = [changed(assumed, prices, {name: end}) for end in ends]
         nets = [float(net_benefit(arm, *case)[0]) for case in cases]
-        rows.append((name, *ends, *nets, *(_ranked(arms, *case)[0] for case in cases)))
-    table = pd.DataFrame(rows, columns=["figure", "low", "high", "at_low", "at_high", "best_low", "best_high"])
-    table["best_now"] = now_best
+        first = [_ranked(arms, *case) for case in cases]
+        best = [n if lead.low > 0 or PEOPLE in (n, now_best) else now_best for n, _, lead, _ in first]
+        rows.append((name, *ends, *nets, *best, now_best))
+    columns = ["figure", "low", "high", "at_low", "at_high", "best_low", "best_high", "best_now"]
+    table = pd.DataFrame(rows, columns=columns)
     width = (table["at_high"] - table["at_low"]).abs()
     return table.loc[width[width > 0].sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
 
@@ -181,12 +180,13 @@ def decision_map(
     A cell is decided where the 95 % interval of the winner's lead over every other arm, and over people, is above 0.
 
     Returns:
-        Columns changes_per_year, per_day, winner, rival (the closest), lead, decided.
+        Columns changes_per_year, per_day, winner, rival (the closest), lead, decided, and pays: whether the interval of
+        what the winner brings more than people is above 0.
     """
     check_together(arms)
     rows = []
     for rate, questions in product(changes_per_year, per_day):
         there = replace(assumed, per_day=float(questions), changes_per_year=float(rate))
-        winner, rival, lead, _ = _ranked(arms, there, prices)
-        rows.append((rate, questions, winner, rival, lead.value, lead.low > 0))
-    return pd.DataFrame(rows, columns=["changes_per_year", "per_day", "winner", "rival", "lead", "decided"])
+        winner, rival, lead, net = _ranked(arms, there, prices)
+        rows.append((rate, questions, winner, rival, lead.value, lead.low > 0, quantiles(net).low > 0))
+    return pd.DataFrame(rows, columns=["changes_per_year", "per_day", "winner", "rival", "lead", "decided", "pays"])

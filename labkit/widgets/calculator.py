@@ -43,7 +43,9 @@ class Calculator(Explorer):
         self.controls = {
             f.name: _slider(f.metadata, getattr(assumed, f.name), currency) for f in fields(assumed) if f.metadata
         }
-        for role, (name, unit) in zip(("machine", "person", "prompt", "reply"), assumed.wanted(), strict=True):
+        for role, (name, unit) in zip(
+            ("machine", "person", "engineer", "prompt", "reply"), assumed.wanted(), strict=True
+        ):
             price, said = prices[name], f"{role} ({currency} by the {unit})"
             sources.append(escape(f"{role}: {price['what']} ({price['source']}, {price['period']})"))
             self.controls[name] = ipywidgets.FloatText(price["amount"], step=0.01, description=said, **_LAYOUT)

@@ -18,17 +18,18 @@ def _price(amount: float, unit: str = "hour", currency: str = "USD") -> dict:
 
 @pytest.fixture
 def prices() -> dict:
-    """A machine for 0.5 an hour, a person for 30, prompts for 100 and replies for 10,000 a million tokens."""
+    """A machine for 0.5 an hour, a person for 30, an engineer for 40, a million tokens for 100 and 10,000."""
     tokens = {"prompt": _price(100, "million tokens"), "reply": _price(10_000, "million tokens")}
-    return {"machine": _price(0.5), "person": _price(30), **tokens}
+    return {"machine": _price(0.5), "person": _price(30), "engineer": _price(40), **tokens}
 
 
 @pytest.fixture
 def assumed() -> roi.Assumptions:
-    """A person's answer costs 3 and is worth 10; evaluation costs 300; no fact changes."""
+    """A person's answer costs 3 and is worth 10; evaluation costs 300, building nothing; no fact changes."""
     return roi.Assumptions(
         value=10, loss=5, person_minutes=6, per_day=50, days=100, changes_per_year=0, evaluation_hours=10,
-        machine="machine", person="person", prompt="prompt", reply="reply",
+        building_hours=0, running_hours=0, overhead=1,
+        machine="machine", person="person", engineer="engineer", prompt="prompt", reply="reply",
     )  # fmt: skip
 
 

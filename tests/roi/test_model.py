@@ -20,7 +20,7 @@ def test_an_arm_paid_by_tokens_as_worked_by_hand(arm, assumed, prices):
     one = arm()
     assert model.person_answer(assumed, prices) == pytest.approx(7)
     assert roi.costs(one, assumed, prices) == pytest.approx(
-        {"set-up": 300, "refreshes": 0, "hosting": 0, "questions": 50 * 100 * 0.2}
+        {"set-up": 300, "refreshes": 0, "operation": 0, "hosting": 0, "questions": 50 * 100 * 0.2}
     )
     assert roi.net_benefit(one, assumed, prices)[0] == pytest.approx(5000 * 1.0 - 300)
     assert roi.break_even(one, assumed, prices)[0] == pytest.approx(300 / (100 * 1.0))
@@ -54,6 +54,38 @@ def test_training_labelling_and_refreshes_as_worked_by_hand(arm, assumed, prices
     parts = roi.costs(indexed, replace(case, index_days=7), prices)
     assert parts["set-up"] == pytest.approx(300 + 600 + 1.5 + 1) and parts["refreshes"] == pytest.approx(14 * 1)
     assert roi.costs(arm(), case, prices)["refreshes"] == 0
+
+
+def test_an_engineers_work_and_what_comes_on_top_of_wages_as_worked_by_hand(arm, assumed, prices):
+    # An hour of a person costs 45 with what comes on top, one of an engineer 60; 100 days are 3.29 months.
+    case = replace(assumed, building_hours=20, running_hours=3, overhead=1.5)
+    parts = roi.costs(arm(), case, prices)
+    assert parts["set-up"] == pytest.approx(10 * 45 + 20 * 60)
+    assert parts["operation"] == pytest.approx(3 * 60 * 12 * 100 / 365)
+    assert model.person_answer(case, prices) == pytest.approx(10 - 0.1 * 45)
+    gain = 0.8 * 10 - 0.1 * 5 - 0.9 * 5.5 - 0.2
+    assert roi.break_even(arm(), case, prices)[0] == pytest.approx((1650 + parts["operation"]) / (100 * gain))
+
+
+def test_checking_finds_wrong_answers_but_not_outdated_ones_as_worked_by_hand(arm, assumed, prices):
+    # Of the 0.1 wrong 0.06 are found and go to a person, whose answer is worth 7; 6 minutes of checking cost 3.
+    case = replace(assumed, checking_minutes=6, checking_finds=0.6)
+    gain = 0.8 * 10 - 0.04 * 5 + 0.16 * 7 - 7
+    assert roi.net_benefit(arm(), case, prices)[0] == pytest.approx(5000 * (gain - 3 - 0.2) - 300)
+    unchecked = replace(case, checking_minutes=0)
+    assert np.array_equal(roi.net_benefit(arm(), unchecked, prices), roi.net_benefit(arm(), assumed, prices))
+    changing = replace(case, changes_per_year=3.65)
+    lost = 0.8 * model.stale(arm(facts="index"), changing)
+    net = roi.net_benefit(arm(facts="index"), changing, prices)[0]
+    assert lost > 0.02 and net == pytest.approx(5000 * (gain - 15 * lost - 3 - 0.2) - 300)
+
+
+def test_where_a_person_costs_more_than_an_answer_brings_nobody_answers(arm, assumed, prices):
+    dear = replace(assumed, person_minutes=30, evaluation_hours=0)  # 15 for what is worth 10
+    assert model.person_answer(dear, prices) == 0
+    assert roi.net_benefit(arm(), dear, prices)[0] == pytest.approx(5000 * (0.8 * 10 - 0.1 * 5 - 0.2))
+    assert roi.verdict([arm()], dear, prices).endswith("without an arm nobody answers.")
+    assert "nobody" not in roi.verdict([arm()], assumed, prices)
 
 
 def test_what_is_stale_as_worked_by_hand(arm, assumed):

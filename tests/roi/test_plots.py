@@ -23,11 +23,11 @@ def closed():
 def cells():
     """Four by four cells: people below 10 questions a day, RAG above, one of its eight not decided."""
     rows = [
-        (rate, number, "RAG" if number > 10 else roi.PEOPLE, roi.PEOPLE, 1.0, (rate, number) != (1, 1000))
+        (rate, number, "RAG" if number > 10 else roi.PEOPLE, roi.PEOPLE, 1.0, (rate, number) != (1, 1000), number > 10)
         for rate in (0.01, 0.1, 1, 10)
         for number in (1, 10, 100, 1000)
     ]
-    return pd.DataFrame(rows, columns=["changes_per_year", "per_day", "winner", "rival", "lead", "decided"])
+    return pd.DataFrame(rows, columns=["changes_per_year", "per_day", "winner", "rival", "lead", "decided", "pays"])
 
 
 def test_the_map_hatches_what_is_not_decided_and_names_the_regions(cells):

@@ -29,7 +29,7 @@ def test_every_price_of_the_course_has_a_unit_a_date_and_a_source():
         assert price["amount"] > 0 and price["unit"] in (HOUR, TOKENS) and price["source"] and price["note"]
         assert isinstance(price["as_of"], datetime.date) and price["as_of"].day == 1
     wanted = roi.Assumptions(value=1, loss=1, person_minutes=1, per_day=1).wanted()
-    assert amounts(prices, wanted) == [0.0816, 29.31, 0.4, 1.6]
+    assert amounts(prices, wanted) == [0.0816, 29.31, 63.98, 0.4, 1.6]
 
 
 @pytest.mark.parametrize(

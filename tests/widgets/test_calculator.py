@@ -72,11 +72,11 @@ def test_a_value_that_cannot_be_changes_nothing(calculator):
 def test_every_assumption_and_price_has_a_control_that_says_what_it_is(calculator):
     names = [name for name, _ in calculator.assumed.wanted()]
     assert set(calculator.controls) == {f for f in calculator.assumed.__dataclass_fields__ if f not in
-                                        ("machine", "person", "prompt", "reply")} | set(names)  # fmt: skip
+                                        ("machine", "person", "engineer", "prompt", "reply")} | set(names)  # fmt: skip
     for price in calculator.prices.values():
         used = price["id"] in names
         assert (f"{price['what']} ({price['source']}, {price['period']})" in calculator.box.children[2].value) == used
-    assert calculator.controls["loss"].description == "loss from a wrong answer (USD)"
+    assert calculator.controls["loss"].description == "further loss from a wrong answer (USD)"
     assert calculator.controls["paralegal_hour"].description == "person (USD by the hour)"
 
 
