@@ -11,6 +11,7 @@ Judge = Callable[[Any], str | None]
 # The right number with None, then the numbers that typical mistakes give, each with its hint.
 Numbers = Iterator[tuple[float, str | None]]
 EXERCISES: dict[str, Judge] = {}
+_RIGHT = "right."
 
 
 def exercise(number: str, function: bool = False) -> Callable[[Judge], Judge]:
@@ -70,18 +71,26 @@ def check(exercise: str, answer: Any = None) -> None:
     Raises:
         ValueError: there is no such exercise.
     """
+    print(f"{exercise}: {_judged(exercise, answer)}")
+
+
+def passed(exercise: str, answer: Any = None) -> bool:
+    """Whether the answer to an exercise is right, for grading; arguments and errors as in `check`."""
+    return _judged(exercise, answer) == _RIGHT
+
+
+def _judged(exercise: str, answer: Any) -> str:
     if exercise not in EXERCISES:
         raise ValueError(f"There is no exercise {exercise!r}: choose one of {', '.join(sorted(EXERCISES))}.")
     if answer is None or answer is ...:
-        print(f"{exercise}: not answered yet.")
-        return
+        return "not answered yet."
     try:
         hint = EXERCISES[exercise](answer)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as cause:
         # An answer that cannot even be judged gets a hint, not a traceback.
         asked = "It could not be judged. Does the answer have the form that the exercise asks for?"
         hint = f"{asked} ({type(cause).__name__}: {cause})"
-    print(f"{exercise}: right." if hint is None else f"{exercise}: not yet. {hint}")
+    return _RIGHT if hint is None else f"not yet. {hint}"
 
 
 def choice(answer: Any, right: str, hints: Mapping[str, str], among: str = "a to d") -> str | None:

@@ -35,6 +35,12 @@ def test_a_right_answer(two_exercises, capsys):
     assert capsys.readouterr().out == "01.1: right.\n"
 
 
+def test_only_a_right_answer_passes(two_exercises):
+    assert exercises.passed("01.1", 6)
+    assert not any(exercises.passed("01.1", answer) for answer in (5, None, ...))
+    assert not exercises.passed("01.2", 6)
+
+
 @pytest.mark.parametrize("answer", [5, 0, "", []])
 def test_a_wrong_answer_gets_a_hint(two_exercises, answer: Any, capsys):
     exercises.check("01.1", answer)
