@@ -131,16 +131,6 @@ def test_bf16_halves_the_memory(hub_folder):
     assert half.memory_mb() == pytest.approx(full.memory_mb() / 2, rel=0.01)
 
 
-def test_as_llama_index_llm(hub_folder):
-    generator = models.load_generator(hub_folder[1], dtype="fp32")
-    generator.max_new_tokens = 8
-    from llama_index.core.llms import ChatMessage
-
-    llm = generator.as_llm()
-    reply = llm.chat([ChatMessage(role=m["role"], content=m["content"]) for m in PROMPTS[0]])
-    assert (reply.message.content or "").strip() == generator.generate([PROMPTS[0]])[0]
-
-
 def test_a_model_that_does_not_exist_says_what_to_do(tmp_path):
     for name in ("no-such-owner/no-such-model", str(tmp_path / "nothing")):
         with pytest.raises(ValueError, match="LABKIT_MODEL"):

@@ -18,7 +18,6 @@ from labkit.models.store import Store
 from labkit.prompts import Message
 
 if TYPE_CHECKING:
-    from llama_index.core.llms import LLM
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -34,13 +33,8 @@ def _at_least_one(name: str, value: int) -> int:
     return int(value)
 
 
-def _mean_likelihood(logits: Any, tokens: Any) -> float:
+def mean_likelihood(logits: Any, tokens: Any) -> float:
     return float(logits.log_softmax(-1).gather(-1, tokens[:, None]).mean())
-
-
-def _lead(logits: Any, tokens: Any) -> float:
-    """By how many logits the first choice leads over the token written, at worst."""
-    return float((logits.max(-1).values - logits.gather(-1, tokens[:, None])[:, 0]).max())
 
 
 @dataclass
@@ -249,28 +243,13 @@ class Generator:
         found = self._answers(
             "likelihood",
             texts,
-            lambda missing: [f"{v:.4f}" for v in self._likelihoods([pairs[i] for i in missing], size)],
+            lambda missing: [f"{v:.4f}" for v in self.forced([pairs[i] for i in missing], mean_likelihood, size)],
         )
         return np.array(found, dtype=float)
 
-    def choice_gaps(self, texts: Sequence[str], replies: Sequence[str], batch_size: int | None = None) -> np.ndarray:
-        """How far the model is from writing given replies: by how much the first choice leads, at worst, a token.
-
-        Args:
-            texts: prompts after the chat template.
-            replies: one to each, as the model writes them, with the end token where it ended by itself.
-            batch_size: overrides that of the generator.
-
-        Returns:
-            float64 array of shape (len(texts),), in logits: 0 where each token is the model's first choice.
-        """
-        size = self.batch_size if batch_size is None else batch_size
-        return np.array(self._forced(list(zip(texts, replies, strict=True)), size, _lead))
-
-    def _likelihoods(self, pairs: Sequence[tuple[str, str]], size: int) -> list[float]:
-        return self._forced(pairs, size, _mean_likelihood)
-
-    def _forced(self, pairs: Sequence[tuple[str, str]], size: int, measure: Callable[[Any, Any], float]) -> list[float]:
+    def forced(
+        self, pairs: Sequence[tuple[str, str]], measure: Callable[[Any, Any], float], size: int = 8
+    ) -> list[float]:
         """A measure of (logits, tokens) of each reply, when the model is made to write it after its prompt."""
         import torch
 
@@ -306,24 +285,3 @@ class Generator:
                 f"A prompt of {longest} tokens with an answer of {new} does not fit into the window of "
                 f"{self.max_length}: give fewer or shorter passages, or a shorter question."
             )
-
-    def as_llm(self) -> LLM:
-        """The generator as a LlamaIndex LLM, for any LlamaIndex component (greedy, like `generate`)."""
-        from llama_index.core.base.llms.types import ChatMessage
-        from llama_index.llms.huggingface import HuggingFaceLLM
-
-        def chat(messages: Sequence[ChatMessage]) -> str:
-            return self.text([{"role": m.role.value, "content": m.content or ""} for m in messages])
-
-        return HuggingFaceLLM(
-            model=self.model,
-            tokenizer=self.tokenizer,
-            model_name=self.name,
-            tokenizer_name=self.name,
-            context_window=self.max_length,
-            max_new_tokens=self.max_new_tokens,
-            generate_kwargs={"do_sample": False, "pad_token_id": self.tokenizer.pad_token_id},
-            messages_to_prompt=chat,
-            completion_to_prompt=lambda text: self.text([{"role": "user", "content": text}]),
-            is_chat_model=True,
-        )
