@@ -30,6 +30,11 @@ _PROMPTS = {
 }
 
 
+def text_key(text: str) -> bytes:
+    """What a text's vector is filed under: 16 bytes."""
+    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
+
+
 @dataclass
 class Embedder:
     """A sentence embedder with a cache on disk.
@@ -43,7 +48,7 @@ class Embedder:
         name: says which weights, for the cache.
         batch_size: texts embedded together.
         cached: keep vectors on disk.
-        shipped: folder with a `vectors.safetensors` from `save_vectors`; its texts are not embedded again.
+        shipped: folder with a `vectors.safetensors`; its texts are not embedded again.
         width: length of a vector, where it is known before the network is loaded.
         prompts: what the network puts before a "query" and a "document".
     """
@@ -85,7 +90,7 @@ class Embedder:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         mark = "query\x00" if query and self.prompts else ""
-        keys, shipped = [self._key(mark + t) for t in texts], self._shipped
+        keys, shipped = [text_key(mark + t) for t in texts], self._shipped
         new = {k: mark + t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in self._known}
         waiting = list(new.values())
 
@@ -130,14 +135,6 @@ class Embedder:
                     parts[i] = [texts[i][start:end] for start, end in pairwise([*starts, None])]
         return parts
 
-    def save_vectors(self, folder: Path, texts: Sequence[str]) -> None:
-        """Write the vectors of texts to `vectors.safetensors` of a folder, in half precision, to be shipped."""
-        from safetensors.numpy import save_file
-
-        unique = list(dict.fromkeys(texts))
-        keys = np.frombuffer(b"".join(map(self._key, unique)), dtype=np.uint8).reshape(-1, 16)
-        save_file({"keys": keys.copy(), "vectors": self.encode(unique).astype(np.float16)}, folder / VECTORS)
-
     def as_llama_index(self) -> BaseEmbedding:
         """The embedder as a LlamaIndex embedding, sharing model and cache."""
         from llama_index.core.embeddings import BaseEmbedding
@@ -158,9 +155,6 @@ class Embedder:
                 return self._get_query_embedding(query)
 
         return LabkitEmbedding(model_name=self.name, embed_batch_size=512)
-
-    def _key(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
 
     @cached_property
     def _shipped(self) -> dict[bytes, np.ndarray]:

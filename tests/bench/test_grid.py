@@ -46,7 +46,8 @@ def adapter(model: Path, out: Path, seed: int) -> None:
         for name, weight in network.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, 0.1)
-    tune.settings.save_adapter(network, out, str(model))
+    out.mkdir()
+    tune.settings.write_adapter(network, out, str(model))
 
 
 def arms(tiny: Path) -> list[Arm]:
