@@ -11,10 +11,10 @@ from labkit.widgets import display
 
 
 def test_spans_are_marked_and_underlined_and_the_text_is_escaped():
-    split = widgets.highlighted("ab<def", 10, [Span("x", 8, 12), Span("x", 14, 15)])
+    split = widgets.highlighted("ab<def", [Span("x", -2, 2), Span("x", 4, 5)])
     assert split.startswith("<mark") and split.count("<mark") == split.count("underline") == 2 and split.endswith("f")
     assert "&lt;" in split and "<d" not in split
-    assert widgets.highlighted("a\nb", 0, []) == "a<br>b"
+    assert widgets.highlighted("a\nb", []) == "a<br>b"
 
 
 def test_neighbouring_blocks_differ_in_shade():
