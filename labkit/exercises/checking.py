@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 Judge = Callable[[Any], str | None]
@@ -29,17 +31,6 @@ def exercise(number: str, function: bool = False) -> Callable[[Judge], Judge]:
         return judge
 
     return register
-
-
-def choices(number: str, right: str, **hints: str) -> None:
-    """Register a multiple-choice exercise.
-
-    Args:
-        number: of the exercise.
-        right: the right letter.
-        hints: by wrong letter.
-    """
-    EXERCISES[number] = partial(choice, right=right, hints=hints)
 
 
 def number(name: str, otherwise: str, tolerance: float = 0.005) -> Callable[[Callable[[], Numbers]], None]:
@@ -112,3 +103,10 @@ def tried(function: Callable[..., Any], cases: Iterable[tuple[tuple[Any, ...], A
         if given != arguments:
             return "It changes what it was given: work on a copy, such as sorted(...) makes."
     return None
+
+
+def register_choices() -> None:
+    """Register the multiple-choice exercises that `choices.toml` holds."""
+    text = Path(__file__).with_name("choices.toml").read_text(encoding="utf-8")
+    for number, hints in tomllib.loads(text).items():
+        EXERCISES[number] = partial(choice, right=hints.pop("right"), hints=hints)

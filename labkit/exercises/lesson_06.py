@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from labkit import bench
-from labkit.exercises.checking import Numbers, choices, exercise, number, tried
+from labkit.exercises.checking import Numbers, exercise, number, tried
 from labkit.exercises.dev_archive import lookup_pipeline, near, reading
 
 
@@ -64,9 +64,3 @@ _HELD: list[tuple[tuple[list[tuple[str, str]], str], str | None, str]] = [
 @exercise("06.3", function=True)
 def value_on_a_day(answer: Any) -> str | None:
     return tried(answer, _HELD)
-
-
-# Where extraction pays least.
-choices("06.4", "c", a="The same few values, from thousands of documents, every day. How often is each one used?",
-        b="Six fields are a schema that is known beforehand, and every invoice has them.",
-        d="Few documents, but the values in force depend on all sixty. How would reading find the newest?")  # fmt: skip
