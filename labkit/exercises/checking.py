@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 Judge = Callable[[Any], str | None]
-# The right number with None, then the numbers that typical mistakes give, each with its hint.
-Numbers = Iterator[tuple[float, str | None]]
+# The right number (or numbers) with None, then the numbers that typical mistakes give, each with its hint.
+Numbers = Iterator[tuple[float | tuple[float, ...], str | None]]
 EXERCISES: dict[str, Judge] = {}
 
 
@@ -45,8 +47,8 @@ def number(name: str, otherwise: str, tolerance: float = 0.005) -> Callable[[Cal
     def register(numbers: Callable[[], Numbers]) -> None:
         @exercise(name)
         def judge(answer: Any) -> str | None:
-            given = float(answer)
-            return next((hint for value, hint in numbers() if abs(given - value) < tolerance), otherwise)
+            given = np.asarray(answer, dtype=float)
+            return next((hint for value, hint in numbers() if np.abs(given - value).max() < tolerance), otherwise)
 
     return register
 

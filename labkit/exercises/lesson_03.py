@@ -14,20 +14,14 @@ from labkit.exercises.dev_archive import documents, evidence, hybrid
 CONSTANT = 60
 
 
-@exercise("03.1")
-def two_middling_places(answer: Any) -> str | None:
+@number("03.1", f"Write both scores down: A has 1 / ({CONSTANT} + 1), B has twice 1 / ({CONSTANT} + r). For which r is "
+                "B's score larger?", 0.5)  # fmt: skip
+def two_middling_places() -> Numbers:
     # Ranks from 1, down to which a chunk of two lists comes before one that is first in a single list.
-    rank, last = float(answer), max(r for r in range(1, 1000) if 2 / (CONSTANT + r) > 1 / (CONSTANT + 1))
-    if rank == last:
-        return None
-    if rank == last + 1:
-        return "At that rank the two have the same score: B must be before A."
-    if rank == 1:
-        return "B does not need a first place: it gets a share from each of the two lists."
-    return (
-        f"Write both scores down: A has 1 / ({CONSTANT} + 1), B has twice 1 / ({CONSTANT} + r). "
-        f"For which r is B's score larger? Your rank is too {'small' if rank < last else 'large'}."
-    )
+    last = max(r for r in range(1, 1000) if 2 / (CONSTANT + r) > 1 / (CONSTANT + 1))
+    yield last, None
+    yield last + 1, "At that rank the two have the same score: B must be before A."
+    yield 1, "B does not need a first place: it gets a share from each of the two lists."
 
 
 _Case = tuple[list[list[str]], list[float], int]

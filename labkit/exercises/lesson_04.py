@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from labkit import rag
-from labkit.exercises.checking import Numbers, choice, exercise, number
+from labkit.exercises.checking import Numbers, choice, exercise, number, tried
 from labkit.exercises.dev_archive import dense, evidence, hybrid, near, tuned_index
 
 
@@ -31,10 +31,6 @@ def second_look_without_training() -> Numbers:
     yield evidence(hybrid()), "That is the hybrid search without reranking: put the stage behind it."
 
 
-# The documents of chunks, best first, as `document_first` is tried on them.
-_LISTS = ("baa", "ab", "a", "", "abbcbaccc", "cabab", "abcabc", "dcbaa")
-
-
 def votes(documents: Sequence[str]) -> list[int]:
     """Places of chunks, those of the document with most of them first."""
     counts = Counter(documents)
@@ -43,21 +39,21 @@ def votes(documents: Sequence[str]) -> list[int]:
     return sorted(range(len(documents)), key=lambda place: documents[place] != winner)
 
 
+# The documents of chunks, best first, and what to look at where they are ordered otherwise.
+_LISTS = (
+    ("baa", "Count the chunks of each document: which has most? Every place must occur once."),
+    ("ab", "Of documents with equally many chunks, whose best chunk stands higher?"),
+    ("a", "A single chunk stays where it is."),
+    ("", "Without chunks, give an empty list."),
+    *((names, "The right document comes first, but within a group the old order must stay.")
+      for names in ("abbcbaccc", "cabab", "abcabc", "dcbaa")),
+)  # fmt: skip
+
+
 @exercise("04.3", function=True)
 def chunks_vote_for_their_document(answer: Any) -> str | None:
-    for documents in map(list, _LISTS):
-        given = answer(list(documents))
-        if given is None:
-            return "The function returns nothing: end it with return."
-        order, right = [int(place) for place in given], votes(documents)
-        if order == right:
-            continue
-        shown = f"For {documents} it gives {order}."
-        if sorted(order) != sorted(right):
-            return f"{shown} Every place from 0 to {len(documents) - 1} must occur once."
-        if Counter(documents)[documents[order[0]]] < Counter(documents)[documents[right[0]]]:
-            return f"{shown} Count the chunks of each document: which has most?"
-        if documents[order[0]] != documents[right[0]]:
-            return f"{shown} Of documents with equally many chunks, whose best chunk stands higher?"
-        return f"{shown} The right document comes first, but within a group the old order must stay."
-    return None
+    def order(documents: list[str]) -> list[int] | None:
+        given = answer(documents)
+        return given if given is None else [int(place) for place in given]
+
+    return tried(order, [((list(names),), votes(names), hint) for names, hint in _LISTS])
