@@ -172,25 +172,20 @@ class Embedder:
 def load_embedder(
     model: str | Path | profiles.Model | None = None,
     *,
-    profile: str | profiles.Profile | None = None,
     cached: bool = True,
     shipped: Path | None = None,
 ) -> Embedder:
-    """Load the embedder of a profile, or any sentence-transformers model.
+    """Load the embedder of the profile, or any sentence-transformers model.
 
     Args:
         model: Hugging Face id or local folder; the profile's embedder by default.
-        profile: a profile or its name; the current one by default.
         cached: keep vectors on disk under `build/cache`.
         shipped: folder of vectors that were made with the course's own embedder, for that one alone.
 
     Raises:
         ValueError: the model cannot be found or reached.
     """
-    chosen = profile if isinstance(profile, profiles.Profile) else profiles.get(profile)
-    wanted = chosen.embedder if model is None else model
-    if not isinstance(wanted, profiles.Model):
-        wanted = profiles.Model(str(wanted))
+    _, wanted = profiles.chosen("embedder", model)
     name = f"{wanted.id}@{wanted.revision}"
     if wanted.id == profiles.MINILM:
         return Embedder(partial(_load_network, wanted), name, cached=cached, shipped=shipped, width=MINILM_WIDTH)
