@@ -166,8 +166,7 @@ def _questions(options: argparse.Namespace) -> None:
     from labkit import corpus, models, questions, rag
 
     folder = corpus.load_folder(options.docs)
-    for name, why in folder.problems.items():
-        print(f"{name}: not read, for {why}")
+    print(folder.report())
     chunks = rag.chunk(folder.documents, rag.ClauseParser())
     rows = questions.write_questions(models.load_generator(), chunks, progress=True)
     path = questions.save(rows, Path(options.out))

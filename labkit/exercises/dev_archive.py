@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -66,10 +65,6 @@ def evidence(retriever: Retriever, *post: postprocessors.Stage, top_k: int = 3, 
         hits = postprocessors.process(stage, queries, hits)
     spans = [[rag.span_of(h.node) for h in row[:top_k]] for row in hits]
     return float(np.mean([metrics.evidence_in_prompt(q.evidence, s) or 0.0 for q, s in zip(asked, spans, strict=True)]))
-
-
-def near(answer: Any, expected: float, tolerance: float = 0.005) -> bool:
-    return abs(float(answer) - expected) < tolerance
 
 
 @cache

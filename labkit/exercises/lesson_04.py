@@ -8,14 +8,14 @@ from typing import Any
 
 from labkit import rag
 from labkit.exercises.checking import Numbers, choice, exercise, number, tried
-from labkit.exercises.dev_archive import dense, evidence, hybrid, near, tuned_index
+from labkit.exercises.dev_archive import dense, evidence, hybrid, tuned_index
 
 
 @exercise("04.1")
 def what_is_left_of_mmr(answer: Any) -> str | None:
     index = tuned_index()
     plain, diverse = evidence(index), evidence(index, rag.MMR(index.embedder, weight=1, depth=10))
-    letter = "b" if near(diverse, plain) else "a" if diverse > plain else "c"
+    letter = "b" if abs(diverse - plain) < 0.005 else "a" if diverse > plain else "c"
     hint = "Put weight=1 into the line of `mmr` that makes the score: which term is left?"
     return choice(answer, letter, dict.fromkeys("abc", hint), "a to c")
 
