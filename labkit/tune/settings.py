@@ -13,13 +13,14 @@ from labkit import models
 
 
 def arguments(out: str, epochs: float, learning_rate: float, batch_size: int, seed: int) -> dict[str, Any]:
-    """Settings of a trainer of sentence-transformers: quiet, nothing saved on the way, bf16 where it is native."""
+    """Settings of a trainer: quiet, every loss logged as it is, bf16 where it is native."""
     on_cpu = models.device() == "cpu"
     return dict(
         output_dir=out, num_train_epochs=epochs, per_device_train_batch_size=batch_size,
         learning_rate=learning_rate, warmup_steps=0.1, lr_scheduler_type="linear", seed=seed,
-        bf16=models.native_bf16(), use_cpu=on_cpu, report_to="none", save_strategy="no",
-        logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=not on_cpu,
+        bf16=models.native_bf16(), use_cpu=on_cpu, report_to="none", save_strategy="no", save_total_limit=2,
+        logging_strategy="steps", logging_steps=1, logging_nan_inf_filter=False, gradient_checkpointing=False,
+        disable_tqdm=True, dataloader_pin_memory=not on_cpu,
     )  # fmt: skip
 
 
