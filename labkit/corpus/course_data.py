@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from labkit import paths
-from labkit.corpus.types import Document, Question, Span
+from labkit.corpus.types import Document, Question
 
 SPLITS = ("train", "dev", "test")
 KINDS = ("contract", "amendment", "register", "playbook")
@@ -109,16 +110,16 @@ def _choice(what: str, value: str | None, choices: Sequence[str | None]) -> None
         raise ValueError(f"There is no {what} {value!r}: choose one of {known}.")
 
 
+@cache
+def _questions() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Question)
+
+
 def question_of(record: Mapping[str, Any]) -> Question:
-    """A question from its row as the data holds it; what else stands there is left out."""
-    names = Question.__dataclass_fields__
-    values = {k: v for k, v in record.items() if k in names}
-    values["aliases"] = tuple(record["aliases"])
-    values["items"] = tuple(tuple(i) for i in record["items"])
-    values["fields"] = {k: tuple(v) for k, v in record["fields"].items()}
-    values["evidence"] = tuple(Span(**evidence) for evidence in record["evidence"])
-    values["documents"] = tuple(record["documents"])
-    return Question(**values)
+    """A question as `questions/*.jsonl` holds it, without what is not a question's."""
+    return cast(Question, _questions().validate_python(record))
 
 
 def changed_files(folder: Path | None = None) -> dict[str, str]:
