@@ -90,11 +90,6 @@ def highlighted(text: str, evidence: Sequence[Span]) -> str:
     return "".join([*parts, escape(text[at:])]).replace("\n", "<br>")
 
 
-def block(number: int, html: str) -> str:
-    """One of several blocks of HTML, one below another, in alternating shades."""
-    return f'<div style="background:{_SHADES[number % 2]};color:#000;padding:4px 8px">{html}</div>'
-
-
 def framed(texts: Iterable[tuple[str, str, Sequence[Span]]], style: str = "max-height:16em") -> str:
     """Texts of any length, below each other in a frame that scrolls and that the keyboard reaches.
 
@@ -103,7 +98,8 @@ def framed(texts: Iterable[tuple[str, str, Sequence[Span]]], style: str = "max-h
         style: CSS of the frame.
     """
     blocks = "".join(
-        block(number, f"<b>{escape(title)}</b><br>{highlighted(text, marks)}")
+        f'<div style="background:{_SHADES[number % 2]};color:#000;padding:4px 8px"><b>{escape(title)}</b><br>'
+        f"{highlighted(text, marks)}</div>"
         for number, (title, text, marks) in enumerate(texts, start=1)
     )
     return f'<div tabindex="0" style="overflow:auto;border:1px solid #999;{style}">{blocks}</div>'

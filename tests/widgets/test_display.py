@@ -17,8 +17,8 @@ def test_spans_are_marked_and_underlined_and_the_text_is_escaped():
     assert widgets.highlighted("a\nb", []) == "a<br>b"
 
 
-def test_neighbouring_blocks_differ_in_shade():
-    one, two, three = (display.block(i, "x") for i in (1, 2, 3))
+def test_neighbouring_texts_differ_in_shade():
+    one, two, three = (part.split(";")[0] for part in display.framed([("t", "x", [])] * 3).split("background:")[1:])
     assert one == three != two
 
 
