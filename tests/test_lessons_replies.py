@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import style
 from reading import lead
+from synthesis.shipped_replies import read_asked
 
 from labkit import models, paths, profiles
 from labkit.models import shipped_replies
@@ -32,7 +33,7 @@ BLANKS = 4
 def asked() -> dict[str, dict[str, str]]:
     """What lessons and solutions asked for in this run of `labkit test`, by key."""
     folder = os.environ.get("LABKIT_LESSONS_ASKED", "")
-    if rows := shipped_replies.read_asked(Path(folder)) if folder else {}:
+    if rows := read_asked(Path(folder)) if folder else {}:
         return rows
     message = "Nothing is noted of what the lessons ask: run make test."
     if os.environ.get("CI"):

@@ -13,6 +13,7 @@ from typing import cast
 
 from labkit import course, paths
 from labkit.models import shipped_replies
+from synthesis.checked import write_checked
 
 
 @contextmanager
@@ -52,10 +53,16 @@ def write(lessons: Sequence[str], results: Path) -> list[Path]:
                 for notebook in (mine[0], mine[0].parent / "solutions" / mine[0].name):
                     if notebook.exists() and (error := course.execute(notebook, Path(scratch) / "run.ipynb", 3600)):
                         raise RuntimeError(f"{notebook.name} failed: {error}")
-            asked = shipped_replies.read_asked(Path(scratch) / "asked")
+            asked = read_asked(Path(scratch) / "asked")
         written.append(write_file(lesson, asked, results))
         print(f"{written[-1].name}: {len(asked)} replies, {written[-1].stat().st_size / 1e6:.2f} MB", flush=True)
     return written
+
+
+def read_asked(folder: Path) -> dict[str, dict[str, str]]:
+    """The rows of `shipped_replies.log_asked` by key, each once, in order of the key."""
+    rows = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
+    return dict(sorted((shipped_replies.key(row["fingerprint"], row["task"], row["content"]), row) for row in rows))
 
 
 def write_file(lesson: str, asked: dict[str, dict[str, str]], folder: Path) -> Path:
@@ -63,7 +70,7 @@ def write_file(lesson: str, asked: dict[str, dict[str, str]], folder: Path) -> P
 
     Args:
         lesson: its number ("03").
-        asked: rows as `shipped_replies.read_asked` gives them.
+        asked: rows as `read_asked` gives them.
         folder: of the shipped results.
 
     Returns:
@@ -84,7 +91,7 @@ def write_file(lesson: str, asked: dict[str, dict[str, str]], folder: Path) -> P
     lines = [json.dumps(head), *(json.dumps([k, row["reply"]], ensure_ascii=False) for k, row in rows)]
     packed = lzma.compress(("\n".join(lines) + "\n").encode("utf-8"), preset=9)
     shipped_replies._rows.cache_clear()
-    return paths.write_checked(name, packed, folder)
+    return write_checked(name, packed, folder)
 
 
 def main(lessons: Sequence[str]) -> None:

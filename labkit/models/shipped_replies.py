@@ -160,9 +160,3 @@ def log_asked(fingerprint: str | None, task: str, made: str, rows: Sequence[tupl
         for content, reply in rows:
             row = {"fingerprint": fingerprint, "task": task, "made": made, "content": content, "reply": reply}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-def read_asked(folder: Path) -> dict[str, dict[str, str]]:
-    """The rows of `log_asked` by key, each once, in order of the key."""
-    rows = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
-    return dict(sorted((key(row["fingerprint"], row["task"], row["content"]), row) for row in rows))

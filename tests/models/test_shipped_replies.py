@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from reading import lead
-from synthesis.shipped_replies import write_file
+from synthesis.checked import write_checked
+from synthesis.shipped_replies import read_asked, write_file
 
 from labkit import models, paths
 from labkit.models import shipped_replies
@@ -39,7 +40,7 @@ def shipped(tmp_path, monkeypatch) -> Path:
 
 def ship(results: Path, lesson: str = "03") -> Path:
     """Ship what was asked so far, and forget what was kept and counted."""
-    asked = shipped_replies.read_asked(results.parents[1] / "asked")
+    asked = read_asked(results.parents[1] / "asked")
     file = write_file(lesson, asked, results)
     paths.check_folder(results)
     for store in (results.parents[1] / "cache").iterdir():
@@ -129,7 +130,7 @@ def plant(file: Path, results: Path, change) -> None:
 
     head, rows = shipped_replies.read_file(results, f"replies/{file.name}")
     lines = [json.dumps(line) for line in (head, *(change(row) for row in rows))]
-    paths.write_checked(f"replies/{file.name}", lzma.compress("\n".join(lines).encode()), results)
+    write_checked(f"replies/{file.name}", lzma.compress("\n".join(lines).encode()), results)
     shipped_replies._rows.cache_clear()
 
 
