@@ -181,13 +181,10 @@ class Generator:
         import torch
         from tqdm.auto import tqdm
 
-        lengths = [len(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
-        self._check_window(lengths, new)
-        order = sorted(range(len(texts)), key=lambda i: (-lengths[i], i))
+        batches = self._batches(list(map(len, self._ids(texts))), size, new)
         replies = [""] * len(texts)
         bar = tqdm(total=len(texts), desc="answering", unit="question", disable=not progress)
-        for start in range(0, len(order), size):
-            batch = order[start : start + size]
+        for batch in batches:
             inputs = self.tokenizer(
                 [texts[i] for i in batch], return_tensors="pt", padding=True, add_special_tokens=False
             ).to(self.model.device)
@@ -253,18 +250,12 @@ class Generator:
         """A measure of (logits, tokens) of each reply, when the model is made to write it after its prompt."""
         import torch
 
-        def ids(texts: list[str]) -> list[list[int]]:
-            return cast(list[list[int]], self.tokenizer(texts, add_special_tokens=False)["input_ids"]) if texts else []
-
-        heads, tails = ids([p for p, _ in pairs]), ids([r for _, r in pairs])
+        heads, tails = self._ids([p for p, _ in pairs]), self._ids([r for _, r in pairs])
         rows = [head + tail for head, tail in zip(heads, tails, strict=True)]
-        self._check_window([len(row) for row in rows], 0)
-        order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
         found = [0.0] * len(rows)
         network: Any = getattr(self.model, "get_base_model", lambda: self.model)()
         placed = "position_ids" in inspect.signature(network.forward).parameters
-        for start in range(0, len(order), size):
-            batch = order[start : start + size]
+        for batch in self._batches(list(map(len, rows)), size):
             padded = self.tokenizer.pad({"input_ids": [rows[i] for i in batch]}, return_tensors="pt")
             inputs = {k: padded[k].to(self.model.device) for k in ("input_ids", "attention_mask")}
             if placed:
@@ -278,10 +269,16 @@ class Generator:
                 found[i] = measure(row[-len(tails[i]) :], tokens[-len(tails[i]) :])
         return found
 
-    def _check_window(self, lengths: Sequence[int], new: int) -> None:
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return list(self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]) if texts else []
+
+    def _batches(self, lengths: Sequence[int], size: int, new: int = 0) -> list[list[int]]:
+        """Places of the texts that are computed at once, the longest first; an error where one does not fit."""
         longest = max(lengths, default=0)
         if longest + new > self.max_length:
             raise ValueError(
                 f"A prompt of {longest} tokens with an answer of {new} does not fit into the window of "
                 f"{self.max_length}: give fewer or shorter passages, or a shorter question."
             )
+        order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+        return [order[start : start + size] for start in range(0, len(order), size)]
