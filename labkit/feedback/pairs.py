@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from labkit import stats
 from labkit.feedback.store import Comparison, Judgement, by_id
 from labkit.judge import Preference, Rated
 
@@ -60,9 +61,7 @@ def _settled(
     comparisons: Sequence[Comparison], judgements: Sequence[Judgement]
 ) -> Iterator[tuple[Comparison, str, list[str]]]:
     """Each comparison that was judged, what came out (a verdict, "identical" or "contradicting"), and the edits."""
-    given: dict[str, list[Judgement]] = {}
-    for judgement in judgements:
-        given.setdefault(judgement.comparison, []).append(judgement)
+    given = stats.grouped((judgement.comparison, judgement) for judgement in judgements)
     for name, comparison in by_id(comparisons, judgements).items():
         if not (own := given.get(name)):
             continue

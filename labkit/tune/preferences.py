@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MethodType, SimpleNamespace
 from typing import Any
 
-from labkit import models
+from labkit import models, stats
 from labkit.judge import Preference, Rated
 from labkit.models.adapters import lora
 from labkit.models.device import quietly
@@ -144,12 +144,9 @@ def _too_long(examples: Sequence[Sequence[Sequence[int]]], generator: models.Gen
 def _side_by_side(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
     """Rows in random order, those with one prompt together, and with each a reply to another prompt: from these KTO
     estimates the KL divergence."""
-    groups: dict[tuple[int, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row["prompt_ids"]), []).append(row)
-    if len(groups) < 2:
+    order = list(stats.grouped((tuple(row["prompt_ids"]), row) for row in rows).values())
+    if len(order) < 2:
         raise ValueError("KTO learns from replies to at least two prompts, and these are all to one.")
-    order = list(groups.values())
     random.Random(seed).shuffle(order)
     placed, apart = [row for group in order for row in group], max(map(len, order))
     return [row | {"KL_completion_ids": placed[i - apart]["completion_ids"]} for i, row in enumerate(placed)]
