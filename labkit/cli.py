@@ -39,8 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     add("help", lambda _: parser.print_help(), "list the commands")
     add("base", _base, "fetch the base model once, so that everything else runs without network")
     add("lab", _lab, "open the course in JupyterLab (further arguments go to JupyterLab)").set_defaults(passes_on=True)
-    add("test", _test, "run every check and test, each notebook included")
-    add("lint", _lint, "check style and types")
+    add("test", _checks, "run every check and test, each notebook included")
+    add("lint", _checks, "check style and types")
     add("course", _course, "run every lesson and print all figures")
     add("doctor", _doctor, "examine this machine: what is missing, what would run, what to do about each problem")
     data = add("data", _data, "describe the course's data, or verify that it is as shipped")
@@ -82,19 +82,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _root() -> Path:
-    root = paths.checkout()
-    if root is None:
-        raise FileNotFoundError("This command needs the course's checkout: clone it and run the command there.")
-    return root
-
-
-def _call(*command: str | Path, **environment: str) -> int:
-    """Run a step from the checkout's root, its command printed; its exit code."""
-    print("$", " ".join(str(c) for c in command), flush=True)
-    return subprocess.run([str(c) for c in command], cwd=_root(), env=os.environ | environment, check=False).returncode
-
-
 def _lessons() -> Path:
     """The checkout's lessons; where labkit was installed from a wheel, a copy of them to work in."""
     if root := paths.checkout():
@@ -122,40 +109,10 @@ def _lab(options: argparse.Namespace) -> int:
     return subprocess.run([*command, *options.rest], check=False).returncode
 
 
-def _lint(_: argparse.Namespace) -> int:
-    steps = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-    return _failed([_call(sys.executable, "-m", *step) for step in steps])
-
-
-def _failed(codes: Sequence[int]) -> int:
-    """1 when a step failed; a step that was killed has a negative code."""
-    return int(any(code != 0 for code in codes))
-
-
-def _test(options: argparse.Namespace) -> int:
-    offline = {
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONPATH": str(_root() / "tests" / "offline"),
-        # Two threads each for two jobs on two cores stall one another.
-        "OMP_NUM_THREADS": "1",
-        # Notebooks run first and fill it, so that the browser tests need not embed anew.
-        "LABKIT_CACHE": str(paths.cache()),
-        # A student's own results stay as they are.
-        "LABKIT_BUILD": str(paths.build() / "test"),
-    }
-    # What the lessons ask is noted: the tests compare it with the replies that come with the course.
-    asked = paths.build() / "test" / "asked"
-    shutil.rmtree(asked, ignore_errors=True)
-    notebooks = ("--nbval-lax", "--nbval-cell-timeout=600", "--nbval-sanitize-with", "tests/nbval.cfg")
-    pytest = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q")
-    codes = [
-        _lint(options),
-        _call(*pytest, "notebooks", *notebooks, "-p", "no:cacheprovider", LABKIT_ASKED=str(asked), **offline),
-        # In the order of collection, the browser tests come first: they are few and long, and would end alone.
-        _call(*pytest, "--no-loadscope-reorder", "tests", LABKIT_LESSONS_ASKED=str(asked), **offline),
-    ]
-    return _failed(codes)
+def _checks(options: argparse.Namespace) -> int:
+    if (root := paths.checkout()) is None:
+        raise FileNotFoundError("This command needs the course's checkout: clone it and run the command there.")
+    return subprocess.run([sys.executable, str(root / "tests"), options.command], cwd=root, check=False).returncode
 
 
 def _course(_: argparse.Namespace) -> None:
@@ -241,8 +198,7 @@ def _questions(options: argparse.Namespace) -> None:
     from labkit import corpus, models, questions, rag
 
     folder = corpus.load_folder(options.docs)
-    for name, why in folder.problems.items():
-        print(f"{name}: not read, for {why}")
+    print(folder.report())
     chunks = rag.chunk(folder.documents, rag.ClauseParser())
     rows = questions.write_questions(models.load_generator(), chunks, progress=True)
     path = questions.save(rows, Path(options.out))

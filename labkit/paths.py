@@ -10,7 +10,7 @@ import hashlib
 import json
 import lzma
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -151,26 +151,8 @@ def check_folder(folder: Path) -> None:
 
 
 def write_checksums(folder: Path, names: Sequence[str]) -> None:
-    """Write a folder's SHA256SUMS over the named files."""
-    _write_sums(folder, {n: sha256(folder / n) for n in names})
-
-
-def write_checked(name: str, content: str | bytes, folder: Path) -> Path:
-    """Write a file of a folder and its line in the folder's SHA256SUMS, for `read_checked`.
-
-    The other lines stay as they are, so that a file that was altered is not approved in passing.
-
-    Returns:
-        The file.
-    """
-    known = checksums(folder) if (folder / SUMS).exists() else {}
-    write_atomic(folder / name, content)
-    _write_sums(folder, known | {name: sha256(folder / name)})
-    return folder / name
-
-
-def _write_sums(folder: Path, digests: Mapping[str, str]) -> None:
-    write_atomic(folder / SUMS, "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)))
+    """Write a folder's SHA256SUMS for the files named, which lie in it."""
+    write_atomic(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in sorted(names)))
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -135,3 +135,16 @@ def get(name: str | None = None) -> Profile:
     if embedder := os.environ.get("LABKIT_EMBEDDER"):
         profile = replace(profile, embedder=Model(embedder, gigabytes=None), tried="", minutes=None)
     return profile
+
+
+def chosen(role: str, model: object = None, profile: str | Profile | None = None) -> tuple[Profile, Model]:
+    """A profile, and the model that it has for a role or that is named in its place.
+
+    Args:
+        role: "generator" or "embedder".
+        model: a `Model`, or what can be its id; the profile's own by default.
+        profile: a profile or its name; the current one by default.
+    """
+    own = profile if isinstance(profile, Profile) else get(profile)
+    wanted = getattr(own, role) if model is None else model
+    return own, wanted if isinstance(wanted, Model) else Model(str(wanted))

@@ -14,56 +14,39 @@ Message = dict[str, str]
 REFUSAL = "I don't know."
 NOT_STATED = "not stated"
 
-ANSWER = (
-    "Answer the question from the numbered passages only, in as few words as possible, "
-    "and cite the passage like [1]. "
-    f"If the passages do not contain the answer, reply: {REFUSAL}"
-)
-
-
-CLOSED_BOOK = (
-    f"Answer the question from memory, in as few words as possible. If you do not know the answer, reply: {REFUSAL}"
-)
-HYDE = "Write a short passage, as it could stand in a document, that would answer the question."
-QUESTIONS = "Write the questions that the passage answers, one a line."
-REWRITE = "Rewrite the follow-up as a question that can be understood on its own."
-DECOMPOSE = (
-    "Split the question into simple questions, one a line, that together answer it. "
-    "A question that asks for one fact stays as it is."
-)
-TRIPLES = (
-    "List the facts of the passage that fit the relations, one a line, as: subject | relation | object. "
-    "If there are none, reply: none."
-)
-JUDGE = "Is the answer right according to the passages? Reply yes or no."
-PREFER = "Which of the two answers is better according to the passages? Reply A or B."
-COMPARE = "Answer the question by comparing the values found, in as few words as possible."
-CLASSIFY = "Name the rule that the clause falls under and the rating that the rule gives it, as: name, rating."
-TERM_SHEET = (
-    "Fill in the term sheet from the passages: one line a field, as: field: value. "
-    f"Where the passages do not say, write: {NOT_STATED}."
-)
-
-DRAFT = (
-    "Write the notice that is asked for, from the passages only: address the other party, name the contract and its "
-    "date, and state the notice period and the day on which the contract ends."
-)
-
 # Every instruction by name, as the reader is trained and measured on it.
 INSTRUCTIONS = {
-    "answer": ANSWER,
-    "closed_book": CLOSED_BOOK,
-    "hyde": HYDE,
-    "questions": QUESTIONS,
-    "rewrite": REWRITE,
-    "decompose": DECOMPOSE,
-    "triples": TRIPLES,
-    "judge": JUDGE,
-    "prefer": PREFER,
-    "compare": COMPARE,
-    "classify": CLASSIFY,
-    "term_sheet": TERM_SHEET,
-    "draft": DRAFT,
+    "answer": (
+        "Answer the question from the numbered passages only, in as few words as possible, "
+        "and cite the passage like [1]. "
+        f"If the passages do not contain the answer, reply: {REFUSAL}"
+    ),
+    "closed_book": (
+        f"Answer the question from memory, in as few words as possible. If you do not know the answer, reply: {REFUSAL}"
+    ),
+    "hyde": "Write a short passage, as it could stand in a document, that would answer the question.",
+    "questions": "Write the questions that the passage answers, one a line.",
+    "rewrite": "Rewrite the follow-up as a question that can be understood on its own.",
+    "decompose": (
+        "Split the question into simple questions, one a line, that together answer it. "
+        "A question that asks for one fact stays as it is."
+    ),
+    "triples": (
+        "List the facts of the passage that fit the relations, one a line, as: subject | relation | object. "
+        "If there are none, reply: none."
+    ),
+    "judge": "Is the answer right according to the passages? Reply yes or no.",
+    "prefer": "Which of the two answers is better according to the passages? Reply A or B.",
+    "compare": "Answer the question by comparing the values found, in as few words as possible.",
+    "classify": "Name the rule that the clause falls under and the rating that the rule gives it, as: name, rating.",
+    "term_sheet": (
+        "Fill in the term sheet from the passages: one line a field, as: field: value. "
+        f"Where the passages do not say, write: {NOT_STATED}."
+    ),
+    "draft": (
+        "Write the notice that is asked for, from the passages only: address the other party, name the contract and "
+        "its date, and state the notice period and the day on which the contract ends."
+    ),
 }
 # Longest reply that an instruction needs, in tokens of the reader; the others need no more than an answer.
 NEW_TOKENS = {
@@ -90,8 +73,8 @@ def numbered(passages: Sequence[Passage], first: int = 1) -> str:
     return "\n\n".join(f"[{i}] {p.title}\n{p.text}" for i, p in enumerate(passages, start=first))
 
 
-def _messages(system: str, content: str) -> list[Message]:
-    return [{"role": "system", "content": system}, {"role": "user", "content": content}]
+def _messages(instruction: str, content: str) -> list[Message]:
+    return [{"role": "system", "content": INSTRUCTIONS[instruction]}, {"role": "user", "content": content}]
 
 
 def _asked(question: str) -> str:
@@ -110,12 +93,12 @@ def answer_messages(question: str, passages: Sequence[Passage]) -> list[Message]
     Raises:
         ValueError: the question is empty.
     """
-    return _messages(ANSWER, f"{_context(passages)}\n\nQuestion: {_asked(question)}")
+    return _messages("answer", f"{_context(passages)}\n\nQuestion: {_asked(question)}")
 
 
 def closed_book_messages(question: str) -> list[Message]:
     """Messages that ask for an answer without any passage. Raises ValueError on an empty question."""
-    return _messages(CLOSED_BOOK, f"Question: {_asked(question)}")
+    return _messages("closed_book", f"Question: {_asked(question)}")
 
 
 def hyde_messages(question: str) -> list[Message]:
@@ -124,12 +107,12 @@ def hyde_messages(question: str) -> list[Message]:
     Raises:
         ValueError: the question is empty.
     """
-    return _messages(HYDE, f"Question: {_asked(question)}")
+    return _messages("hyde", f"Question: {_asked(question)}")
 
 
 def questions_messages(passage: Passage) -> list[Message]:
     """Messages that ask for the questions a passage answers; `parse_lines` reads the reply."""
-    return _messages(QUESTIONS, numbered([passage]))
+    return _messages("questions", numbered([passage]))
 
 
 def rewrite_messages(history: Sequence[Message], followup: str) -> list[Message]:
@@ -143,12 +126,12 @@ def rewrite_messages(history: Sequence[Message], followup: str) -> list[Message]
     """
     names = {"user": "Question", "assistant": "Answer"}
     lines = [f"{names[m['role']]}: {m['content'].strip()}" for m in history]
-    return _messages(REWRITE, "\n".join([*lines, f"Follow-up: {_asked(followup)}"]))
+    return _messages("rewrite", "\n".join([*lines, f"Follow-up: {_asked(followup)}"]))
 
 
 def decompose_messages(question: str) -> list[Message]:
     """Messages that ask for simple questions; `parse_lines` reads the reply. Raises ValueError when empty."""
-    return _messages(DECOMPOSE, f"Question: {_asked(question)}")
+    return _messages("decompose", f"Question: {_asked(question)}")
 
 
 def triples_messages(passage: Passage, relations: Sequence[str]) -> list[Message]:
@@ -162,18 +145,18 @@ def triples_messages(passage: Passage, relations: Sequence[str]) -> list[Message
     """
     if not relations:
         raise ValueError("No relations: name those that you want to extract.")
-    return _messages(TRIPLES, f"{numbered([passage])}\n\nRelations: {'; '.join(relations)}")
+    return _messages("triples", f"{numbered([passage])}\n\nRelations: {'; '.join(relations)}")
 
 
 def judge_messages(question: str, answer: str, passages: Sequence[Passage]) -> list[Message]:
     """Messages that ask whether an answer is right; `parse_judgement` reads the reply. Raises ValueError when empty."""
-    return _messages(JUDGE, f"{_context(passages)}\n\nQuestion: {_asked(question)}\nAnswer: {answer.strip()}")
+    return _messages("judge", f"{_context(passages)}\n\nQuestion: {_asked(question)}\nAnswer: {answer.strip()}")
 
 
 def prefer_messages(question: str, a: str, b: str, passages: Sequence[Passage]) -> list[Message]:
     """Messages that ask which answer is better; `parse_preference` reads the reply. Raises ValueError when empty."""
     asked = f"Question: {_asked(question)}\nA: {a.strip()}\nB: {b.strip()}"
-    return _messages(PREFER, f"{_context(passages)}\n\n{asked}")
+    return _messages("prefer", f"{_context(passages)}\n\n{asked}")
 
 
 def compare_messages(question: str, values: Sequence[tuple[str, str]]) -> list[Message]:
@@ -188,7 +171,7 @@ def compare_messages(question: str, values: Sequence[tuple[str, str]]) -> list[M
     if not values:
         raise ValueError("Nothing to compare: give the values that were found.")
     lines = "\n".join(f"{name}: {value}" for name, value in values)
-    return _messages(COMPARE, f"{lines}\n\nQuestion: {_asked(question)}")
+    return _messages("compare", f"{lines}\n\nQuestion: {_asked(question)}")
 
 
 def classify_messages(clause: str, rules: Sequence[Passage]) -> list[Message]:
@@ -199,7 +182,7 @@ def classify_messages(clause: str, rules: Sequence[Passage]) -> list[Message]:
     """
     if not rules:
         raise ValueError("No rules: give the passages of the playbook that could hold the rule.")
-    return _messages(CLASSIFY, f"{numbered(rules)}\n\nClause: {clause.strip()}")
+    return _messages("classify", f"{numbered(rules)}\n\nClause: {clause.strip()}")
 
 
 def term_sheet_messages(passages: Sequence[Passage], guide: str) -> list[Message]:
@@ -208,7 +191,7 @@ def term_sheet_messages(passages: Sequence[Passage], guide: str) -> list[Message
     Args:
         guide: what the sheet holds, a line a field.
     """
-    return _messages(TERM_SHEET, f"{_context(passages)}\n\nGuide:\n{guide.strip()}")
+    return _messages("term_sheet", f"{_context(passages)}\n\nGuide:\n{guide.strip()}")
 
 
 def draft_messages(request: str, passages: Sequence[Passage]) -> list[Message]:
@@ -221,4 +204,4 @@ def draft_messages(request: str, passages: Sequence[Passage]) -> list[Message]:
     Raises:
         ValueError: the request is empty.
     """
-    return _messages(DRAFT, f"{_context(passages)}\n\nRequest: {_asked(request)}")
+    return _messages("draft", f"{_context(passages)}\n\nRequest: {_asked(request)}")

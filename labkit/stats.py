@@ -8,7 +8,7 @@ and counted in `Interval.missing`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, TypeVar
 
@@ -92,9 +92,6 @@ def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
     return groups
 
 
-Statistic = Callable[..., np.ndarray]
-
-
 def _measured(values: Scores, clusters: Sequence[str]) -> tuple[np.ndarray, np.ndarray, int]:
     """Values that are there, the number of the cluster of each, and how many values are missing."""
     if len(values) != len(clusters):
@@ -105,37 +102,6 @@ def _measured(values: Scores, clusters: Sequence[str]) -> tuple[np.ndarray, np.n
         raise ValueError("A value is infinite: leave it out, or give None where nothing was measured.")
     _, index = np.unique(np.asarray(clusters, dtype=str)[there], return_inverse=True)
     return scores[there], index, int((~there).sum())
-
-
-def jackknife_interval(tallies: np.ndarray, clusters: Sequence[str], statistic: Statistic) -> Interval:
-    """Interval of a statistic of sums: each cluster left out in turn, Student's t with clusters - 1 degrees of freedom.
-
-    The delete-one-cluster jackknife (Cameron and Miller 2015, section VI). Where few clusters differ much in size, 92
-    of 100 such intervals hold the true value rather than 95; use `mean_interval` for a mean.
-
-    Args:
-        tallies: shape (n, m): what each question adds to each of m sums.
-        clusters: n names.
-        statistic: takes m arrays of sums, gives the statistic (for a mean: `lambda s, c: s / c`).
-
-    Raises:
-        ValueError: numbers of rows differ, or a number is infinite.
-    """
-    tallies = np.asarray(tallies, dtype=float) if len(tallies) else np.zeros((0, 1))
-    rows, index, missing = _measured(list(tallies.sum(axis=1)), clusters)
-    count = int(index.max()) + 1 if len(index) else 0
-    if not count:
-        return Interval(math.nan, math.nan, math.nan, 0, 0, missing)
-    sums = np.zeros((count, tallies.shape[1]))
-    np.add.at(sums, index, tallies[~np.isnan(tallies).any(axis=1)])
-    total = sums.sum(axis=0)
-    value = float(statistic(*total))
-    width = math.nan
-    if count >= FEWEST_CLUSTERS:
-        without = np.asarray(statistic(*(total - sums).T), dtype=float)
-        error = math.sqrt((count - 1) * float(np.nanmean((without - value) ** 2)))
-        width = _t_quantile(0.975, count - 1) * error
-    return Interval(value, value - width, value + width, len(rows), count, missing)
 
 
 def _t_quantile(share: float, df: float) -> float:

@@ -1,4 +1,4 @@
-"""Reads single files, and writes Word files of pieces of XML."""
+"""Reads single files and what a model would write, and writes Word files of pieces of XML."""
 
 from __future__ import annotations
 
@@ -62,3 +62,8 @@ def word(path, *blocks, change=None):
         change(document)
     document.save(str(path))
     return read(path)
+
+
+def lead(logits, tokens):
+    """By how many logits a model's first choice leads over the token that it is forced to write, at worst."""
+    return float((logits.max(-1).values - logits.gather(-1, tokens[:, None])[:, 0]).max())

@@ -85,7 +85,11 @@ def test_the_wheel_carries_everything_that_labkit_loads(wheel: Path):
         data / "models" / "reader" / name
         for name in ("README.md", "evaluation.json", "breadth.json", "sample.jsonl.xz")
     ]
-    files += [*(ROOT / "labkit").rglob("*.py"), *(ROOT / "notebooks").rglob("[0-9A]*_*.ipynb")]
+    files += [
+        *(ROOT / "labkit").rglob("*.py"),
+        *(ROOT / "labkit").rglob("*.toml"),
+        *(ROOT / "notebooks").rglob("[0-9A]*_*.ipynb"),
+    ]
     names = {path.relative_to(ROOT).as_posix() for path in files if ".ipynb_checkpoints" not in path.parts}
     assert len(names) > 200
     assert {name if name.startswith("labkit/") else f"labkit/{name}" for name in names} - carried == set()

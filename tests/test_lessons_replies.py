@@ -10,12 +10,14 @@ import random
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 import style
+from reading import lead
+from synthesis.shipped_replies import read_asked
 
 from labkit import models, paths, profiles
 from labkit.models import shipped_replies
+from labkit.models.generator import mean_likelihood
 from labkit.models.reranker import TASK
 
 # On another processor a search may order two almost equal passages the other way, and so ask for other replies.
@@ -31,7 +33,7 @@ BLANKS = 4
 def asked() -> dict[str, dict[str, str]]:
     """What lessons and solutions asked for in this run of `labkit test`, by key."""
     folder = os.environ.get("LABKIT_LESSONS_ASKED", "")
-    if rows := shipped_replies.read_asked(Path(folder)) if folder else {}:
+    if rows := read_asked(Path(folder)) if folder else {}:
         return rows
     message = "Nothing is noted of what the lessons ask: run make test."
     if os.environ.get("CI"):
@@ -86,10 +88,10 @@ def test_replies_are_what_their_models_choose(asked, shipped, reader):
         written = [(k, r) for k, r in own if r["task"] != "likelihood"]
         texts = [row["content"] for _, row in written]
         replies = [whole(generator, row, shipped[key]) for key, row in written]
-        gaps = generator.choice_gaps(texts, replies) if texts else np.zeros(0)
+        gaps = generator.forced(list(zip(texts, replies, strict=True)), lead)
         far += [(round(float(g), 2), shipped[k]) for g, (k, _) in zip(gaps, written, strict=True) if g > MARGIN]
         pairs = [row["content"].split("\x00") for _, row in likely]
-        found = generator._likelihoods([(a, b) for a, b in pairs], generator.batch_size) if pairs else []
+        found = generator.forced([(a, b) for a, b in pairs], mean_likelihood)
         far += [(v, shipped[k]) for v, (k, _) in zip(found, likely, strict=True) if abs(v - float(shipped[k])) > MARGIN]
     assert len(far) <= FEW * len(rows), far
 

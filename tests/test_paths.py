@@ -11,13 +11,3 @@ def test_a_wrong_data_folder_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError, match="LABKIT_DATA"):
         paths.data()
-
-
-def test_a_result_is_written_with_its_checksum_and_approves_no_other(tmp_path):
-    for name in ("a.jsonl", "b.jsonl"):
-        paths.write_checked(name, "[1]\n", tmp_path)
-    (tmp_path / "a.jsonl").write_text("[2]\n", encoding="utf-8")
-    paths.write_checked("b.jsonl", "[3]\n", tmp_path)
-    assert paths.read_rows("b.jsonl", tmp_path) == [[3]]
-    with pytest.raises(ValueError, match="not what was shipped"):
-        paths.read_rows("a.jsonl", tmp_path)

@@ -120,7 +120,7 @@ class Writer:
         return [self.reply(chat[0]["content"], chat[-1]["content"]) for chat in chats]
 
     def reply(self, instruction: str, text: str) -> str:
-        if instruction == prompts.QUESTIONS:
+        if instruction == prompts.INSTRUCTIONS["questions"]:
             return f"{WHERE}\nwhere do servers stand?\nHow much is paid?\nHalf a ques"
         own = re.search(r"\[(\d)\] Hosting", text)
         return f"Oslo [{own[1]}]" if own and WHERE in text else prompts.REFUSAL

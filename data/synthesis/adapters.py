@@ -16,7 +16,9 @@ from llama_index.core.schema import TextNode
 from labkit import corpus, metrics, models, paths, questions, rag, tune
 from labkit.corpus import Document, Question, Span
 from labkit.prompts import Passage, triples_messages
-from synthesis import finetuning, raft, results
+from synthesis import finetuning, intents, raft, results
+from synthesis.embedder import save_vectors, train_embedder, triplets
+from synthesis.reranker import train_reranker
 
 TASKS = ("lookup", "amended", "compare", "multihop")
 DEPTH = 30
@@ -69,7 +71,7 @@ def make_reranker(out: Path, epochs: float = 1.0, say: Callable[[str], None] = S
     """
     made = tune.pairs(*_searched(say), negatives=NEGATIVES)
     say(f"{len(made)} pairs, {sum(p.label for p in made):.0f} with evidence")
-    return _sealed(tune.train_reranker(made, out, epochs=epochs, rank=8, batch_size=8))
+    return _sealed(train_reranker(made, out, epochs=epochs, rank=8, batch_size=8))
 
 
 def make_embedder(out: Path, epochs: float = 1.0, say: Callable[[str], None] = SAY) -> Path:
@@ -78,9 +80,9 @@ def make_embedder(out: Path, epochs: float = 1.0, say: Callable[[str], None] = S
     Args:
         out: folder of the adapter. epochs: passes over the triplets. say: shows progress.
     """
-    made = tune.triplets(*_searched(say))
+    made = triplets(*_searched(say))
     say(f"{len(made)} triplets")
-    return embed_archive(tune.train_embedder(made, out, epochs=epochs))
+    return embed_archive(train_embedder(made, out, epochs=epochs))
 
 
 def embed_archive(adapter: Path) -> Path:
@@ -93,7 +95,7 @@ def embed_archive(adapter: Path) -> Path:
     """
     (adapter / models.VECTORS).unlink(missing_ok=True)
     _sealed(adapter)
-    models.load_tuned_embedder(adapter).save_vectors(adapter, [rag.indexed_text(c) for c in _archive()])
+    save_vectors(models.load_tuned_embedder(adapter), adapter, [rag.indexed_text(c) for c in _archive()])
     return _sealed(adapter)
 
 
@@ -111,7 +113,7 @@ def make_vectors(out: Path, say: Callable[[str], None] = SAY) -> Path:
     texts = [text for c in clauses for text in (rag.text_of(c), str(c.metadata["header"]))]
     texts += [rag.indexed_text(c) for c in rag.chunk(corpus.load_documents("dev"), tokens=128)]
     out.mkdir(parents=True, exist_ok=True)
-    models.load_embedder().save_vectors(out, texts)
+    save_vectors(models.load_embedder(), out, texts)
     say(f"{len(set(texts))} texts")
     return _sealed(out)
 
@@ -270,7 +272,7 @@ def make_intents(out: Path, say: Callable[[str], None] = SAY) -> Path:
                 texts += [(text, relation), (clause["heading"], relation)]
     asked = corpus.load_questions("train")
     say(f"{len(asked)} questions, {len(texts)} clauses and headings")
-    return _sealed(tune.train_intents(asked, embedder, retriever.masked, texts).save(out))
+    return _sealed(intents.save(intents.train_intents(asked, embedder, retriever.masked, texts), out))
 
 
 # What each folder below data/models is made by, in the order in which one needs another.

@@ -28,6 +28,7 @@ from labkit.prompts import REFUSAL
 from labkit.rag import TaskPrompt
 from labkit.replies import parse_answer
 from synthesis import finetuning
+from synthesis.checked import write_checked
 
 SAY = partial(print, flush=True)
 # Below the shipped results: how the judges agree with gold, comparisons and judgements as a store imports them, the
@@ -313,4 +314,4 @@ def ship(folder: str, name: str, content: Any) -> None:
     else:
         written = (json.dumps(content, indent=1) + "\n").encode()
     (paths.shipped_results() / folder).mkdir(exist_ok=True)
-    paths.write_checked(f"{folder}/{name}", written, paths.shipped_results())
+    write_checked(f"{folder}/{name}", written, paths.shipped_results())

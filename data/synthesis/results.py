@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import corpus, models, paths, questions, rag
+from synthesis.checked import write_checked
 
 # Questions that the reader wrote about the train contracts, with what the filters made of them.
 WRITTEN = "written_questions.jsonl"
@@ -16,7 +17,7 @@ WRITTEN = "written_questions.jsonl"
 
 def _write(name: str, rows: Iterable[Any]) -> Path:
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    return paths.write_checked(name, text, paths.shipped_results())
+    return write_checked(name, text, paths.shipped_results())
 
 
 def write_questions() -> Path:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import lzma
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from labkit import course, paths
 from labkit.models import shipped_replies
+from synthesis.checked import write_checked
 
 
 @contextmanager
@@ -49,10 +53,45 @@ def write(lessons: Sequence[str], results: Path) -> list[Path]:
                 for notebook in (mine[0], mine[0].parent / "solutions" / mine[0].name):
                     if notebook.exists() and (error := course.execute(notebook, Path(scratch) / "run.ipynb", 3600)):
                         raise RuntimeError(f"{notebook.name} failed: {error}")
-            asked = shipped_replies.read_asked(Path(scratch) / "asked")
-        written.append(shipped_replies.write_file(lesson, asked, results))
+            asked = read_asked(Path(scratch) / "asked")
+        written.append(write_file(lesson, asked, results))
         print(f"{written[-1].name}: {len(asked)} replies, {written[-1].stat().st_size / 1e6:.2f} MB", flush=True)
     return written
+
+
+def read_asked(folder: Path) -> dict[str, dict[str, str]]:
+    """The rows of `shipped_replies.log_asked` by key, each once, in order of the key."""
+    rows = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
+    return dict(sorted((shipped_replies.key(row["fingerprint"], row["task"], row["content"]), row) for row in rows))
+
+
+def write_file(lesson: str, asked: dict[str, dict[str, str]], folder: Path) -> Path:
+    """Write a lesson's file of replies anew, without the rows that the files of other lessons hold.
+
+    Args:
+        lesson: its number ("03").
+        asked: rows as `read_asked` gives them.
+        folder: of the shipped results.
+
+    Returns:
+        The file.
+    """
+    name = f"{shipped_replies.FOLDER}/{lesson}.jsonl.xz"
+    known = paths.checksums(folder) if (folder / paths.SUMS).exists() else {}
+    files = [file for file in known if file.startswith(f"{shipped_replies.FOLDER}/")]
+    others = {row[0] for file in files if file != name for row in shipped_replies.read_file(folder, file)[1]}
+    rows = [(k, row) for k, row in asked.items() if k not in others]
+    made = {row["made"] for _, row in rows}
+    if name in files:
+        # A row that was looked up in the file itself was made where the file says.
+        head, former = shipped_replies.read_file(folder, name)
+        same = {k for k, _ in former} & {k for k, _ in rows}
+        made |= set(cast(list[str], head["made"])) if same else set()
+    head = {"models": sorted({row["fingerprint"] for _, row in rows}), "made": sorted(made)}
+    lines = [json.dumps(head), *(json.dumps([k, row["reply"]], ensure_ascii=False) for k, row in rows)]
+    packed = lzma.compress(("\n".join(lines) + "\n").encode("utf-8"), preset=9)
+    shipped_replies._rows.cache_clear()
+    return write_checked(name, packed, folder)
 
 
 def main(lessons: Sequence[str]) -> None:

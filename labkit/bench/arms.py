@@ -92,7 +92,10 @@ def task_messages(question: Question, passages: Sequence[Passage], guide: str, c
     asked = question.question
     if question.task == "classify":
         # `classify_messages` wants rules, which an arm may not have.
-        alone = [{"role": "system", "content": prompts.CLASSIFY}, {"role": "user", "content": f"Clause: {asked}"}]
+        alone = [
+            {"role": "system", "content": prompts.INSTRUCTIONS["classify"]},
+            {"role": "user", "content": f"Clause: {asked}"},
+        ]
         return prompts.classify_messages(asked, passages) if passages else alone
     if question.task == "summarise":
         return prompts.term_sheet_messages(passages, f"{guide}\n\nRequest: {asked}")

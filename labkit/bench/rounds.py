@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit import paths
+from labkit import paths, stats
 from labkit.bench.runs import Run
 from labkit.bench.shipped import TunedModel, scored_run
 from labkit.corpus import Question, question_of
@@ -82,9 +82,7 @@ def shipped_rounds() -> Rounds:
     replies: dict[str, dict[str, dict[str, str]]] = {}
     for version, name, number, reply in paths.read_rows(f"{ROUNDS}/replies.jsonl.xz", folder):
         replies.setdefault(version, {}).setdefault(name, {})[number] = reply
-    judged: dict[str, list[Sequence[Any]]] = {}
-    for version, *row in paths.read_rows(f"{ROUNDS}/judged.jsonl.xz", folder):
-        judged.setdefault(version, []).append(row)
+    judged = stats.grouped((version, row) for version, *row in paths.read_rows(f"{ROUNDS}/judged.jsonl.xz", folder))
     facts = []
     for row in paths.read_rows(f"{ROUNDS}/facts.jsonl.xz", folder):
         asked = {name: tuple(map(question_of, group)) for name, group in row["asked"].items()}

@@ -64,14 +64,15 @@ class Run:
         Raises:
             ValueError: the generator was not asked.
         """
-        return error_analysis.count(self.error_categories())
+        categories = self.error_categories()
+        return {name: categories.count(name) for name in error_analysis.ERROR_CATEGORIES}
 
     def error_categories(self) -> list[str]:
         """The error category of each question; errors as in `error_counts`."""
         read = [a for a in self.answers if a is not None]
         if len(read) < len(self.answers):
             raise ValueError(f"{self.name!r} was measured without reading: measure it with answers.")
-        return error_analysis.error_categories(self.questions, self.results, read)
+        return list(map(error_analysis.error_category, self.questions, self.results, read))
 
     def values(self, metric: str) -> list[float | None]:
         """A metric question by question; None where it is not defined.

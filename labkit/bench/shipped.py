@@ -110,16 +110,15 @@ def _scored(question: Question, reply: str) -> AnswerScore:
 def everyday_questions() -> list[Question]:
     """Sixty questions about contracts of train and dev, written by hand in everyday English; no training has them."""
     texts = {d.id: d.text for d in corpus.load_documents(kinds=("contract",))}
-    rest: dict[str, Any] = dict(
-        items=(), fields={}, reference=None, half=None, stratum="known", ambiguous=False, split="dev"
-    )
     asked = []
     for row in paths.read_rows(f"{TUNED}/everyday.jsonl", paths.shipped_results()):
         document, quote = row.pop("document"), row.pop("quote")
         start = texts[document].index(quote or "")
-        rest["evidence"] = (Span(document, start, start + len(quote)),) if quote else ()
-        row |= rest | {"task": "lookup" if quote else "unanswerable", "aliases": tuple(row["aliases"])}
-        asked.append(Question(**row, documents=(document,), wording=row["id"]))
+        evidence = [dict(document=document, start=start, end=start + len(quote))] if quote else []
+        task = "lookup" if quote else "unanswerable"
+        asked.append(
+            corpus.question_of(row | dict(task=task, evidence=evidence, documents=[document], wording=row["id"]))
+        )
     return asked
 
 

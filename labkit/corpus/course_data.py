@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from labkit import paths
-from labkit.corpus.types import Document, Question, Span
+from labkit.corpus.types import Document, Question
 
 SPLITS = ("train", "dev", "test")
 KINDS = ("contract", "amendment", "register", "playbook")
@@ -109,16 +110,16 @@ def _choice(what: str, value: str | None, choices: Sequence[str | None]) -> None
         raise ValueError(f"There is no {what} {value!r}: choose one of {known}.")
 
 
+@cache
+def _questions() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Question)
+
+
 def question_of(record: Mapping[str, Any]) -> Question:
-    """A question from its row as the data holds it; what else stands there is left out."""
-    names = Question.__dataclass_fields__
-    values = {k: v for k, v in record.items() if k in names}
-    values["aliases"] = tuple(record["aliases"])
-    values["items"] = tuple(tuple(i) for i in record["items"])
-    values["fields"] = {k: tuple(v) for k, v in record["fields"].items()}
-    values["evidence"] = tuple(Span(**evidence) for evidence in record["evidence"])
-    values["documents"] = tuple(record["documents"])
-    return Question(**values)
+    """A question as `questions/*.jsonl` holds it, without what is not a question's."""
+    return cast(Question, _questions().validate_python(record))
 
 
 def changed_files(folder: Path | None = None) -> dict[str, str]:
@@ -142,29 +143,19 @@ def changed_files(folder: Path | None = None) -> dict[str, str]:
 
 
 def describe() -> str:
-    """Counts of contracts by split and round, and of questions by split, half and part, as text."""
+    """Counts of contracts and amendments by split, and of questions by split, half and part, as text."""
     import pandas as pd
 
     documents = pd.DataFrame(contract_records())
     documents["words"] = [len(read_checked(f"contracts/{name}.txt").split()) for name in documents["id"]]
     documents["clauses"] = documents["clauses"].map(len)
-    first = documents["amends"].isna()
+    documents["document"] = documents["amends"].isna().map({True: "contract", False: "amendment"})
     asked = pd.DataFrame([row for split in SPLITS for row in paths.read_rows(f"questions/{split}.jsonl")])
-    asked["where"] = (asked["split"] + " " + asked["half"].fillna("")).str.strip()
-    asked["follow-ups"] = asked["followup"].notna()
-    sizes = [f"{kind}: {rows['words'].min()} to {rows['words'].max()} words, {rows['clauses'].min()} to "
-             f"{rows['clauses'].max()} clauses" for kind, rows in
-             (("Contracts", documents[first]), ("Amendments", documents[~first]))]  # fmt: skip
-    blocks = [f"{len(company_records())} companies, {first.sum()} contracts, {(~first).sum()} amendments", *sizes]
-    for title, table, column, names in (
-        ("Contracts", documents[first], "split", ("kind", "style", "round")),
-        ("Amendments", documents[~first], "split", ("round",)),
-        ("Questions", asked, "where", ("task", "stratum", "reference")),
-        ("Test questions, new half", asked[asked["where"] == "test new"], "part", ("task",)),
-        ("Test questions, seen half", asked[asked["where"] == "test seen"], "part", ("task",)),
-    ):
-        for name in names:
-            counts = pd.crosstab(table[name].fillna("none"), table[column], margins=True, margins_name="all")
-            blocks.append(f"\n{title}\n{counts.to_string()}")
-    blocks.append(f"\n{asked.groupby('where')[['ambiguous', 'follow-ups']].sum().to_string()}")
-    return "\n".join(blocks)
+    asked["where"] = asked[["split", "half", "part"]].fillna("").agg(" ".join, axis=1).str.strip()
+    asked["follow-up"] = asked["followup"].notna()
+    tables = [documents.groupby("document")[["words", "clauses"]].agg(["count", "min", "max"])]
+    columns = [documents["document"], documents["split"]]
+    tables += [pd.crosstab(documents[name].fillna("none"), columns) for name in ("kind", "style", "round")]
+    kinds = ("task", "stratum", "reference", "ambiguous", "follow-up")
+    tables += [pd.crosstab(asked[name].fillna("none"), asked["where"], margins=True) for name in kinds]
+    return "\n\n".join([f"{len(company_records())} companies", *(table.to_string() for table in tables)])

@@ -83,18 +83,18 @@ class Question:
     task: str
     question: str
     answer: str | None
-    aliases: tuple[str, ...]
-    items: tuple[tuple[str, ...], ...]
-    fields: Mapping[str, tuple[str, ...]]
-    evidence: tuple[Span, ...]
-    documents: tuple[str, ...]
-    category: str | None
-    wording: str
-    reference: str | None
-    half: str | None
-    stratum: str
-    ambiguous: bool
-    split: str
+    aliases: tuple[str, ...] = ()
+    items: tuple[tuple[str, ...], ...] = ()
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    evidence: tuple[Span, ...] = ()
+    documents: tuple[str, ...] = ()
+    category: str | None = None
+    wording: str = ""
+    reference: str | None = None
+    half: str | None = None
+    stratum: str = "known"
+    ambiguous: bool = False
+    split: str = "dev"
     followup: Mapping[str, Any] | None = None
     standalone: str | None = None
     part: str | None = None

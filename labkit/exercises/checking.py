@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 Judge = Callable[[Any], str | None]
-# The right number with None, then the numbers that typical mistakes give, each with its hint.
-Numbers = Iterator[tuple[float, str | None]]
+# The right number (or numbers) with None, then the numbers that typical mistakes give, each with its hint.
+Numbers = Iterator[tuple[float | tuple[float, ...], str | None]]
 EXERCISES: dict[str, Judge] = {}
 _RIGHT = "right."
 
@@ -32,17 +36,6 @@ def exercise(number: str, function: bool = False) -> Callable[[Judge], Judge]:
     return register
 
 
-def choices(number: str, right: str, **hints: str) -> None:
-    """Register a multiple-choice exercise.
-
-    Args:
-        number: of the exercise.
-        right: the right letter.
-        hints: by wrong letter.
-    """
-    EXERCISES[number] = partial(choice, right=right, hints=hints)
-
-
 def number(name: str, otherwise: str, tolerance: float = 0.005) -> Callable[[Callable[[], Numbers]], None]:
     """Register an exercise whose answer is a number; the function decorated gives the numbers expected, one by one.
 
@@ -55,8 +48,8 @@ def number(name: str, otherwise: str, tolerance: float = 0.005) -> Callable[[Cal
     def register(numbers: Callable[[], Numbers]) -> None:
         @exercise(name)
         def judge(answer: Any) -> str | None:
-            given = float(answer)
-            return next((hint for value, hint in numbers() if abs(given - value) < tolerance), otherwise)
+            given = np.asarray(answer, dtype=float)
+            return next((hint for value, hint in numbers() if np.abs(given - value).max() < tolerance), otherwise)
 
     return register
 
@@ -121,3 +114,10 @@ def tried(function: Callable[..., Any], cases: Iterable[tuple[tuple[Any, ...], A
         if given != arguments:
             return "It changes what it was given: work on a copy, such as sorted(...) makes."
     return None
+
+
+def register_choices() -> None:
+    """Register the multiple-choice exercises that `choices.toml` holds."""
+    text = Path(__file__).with_name("choices.toml").read_text(encoding="utf-8")
+    for number, hints in tomllib.loads(text).items():
+        EXERCISES[number] = partial(choice, right=hints.pop("right"), hints=hints)

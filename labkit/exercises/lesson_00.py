@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labkit import corpus, metrics
-from labkit.exercises.checking import choices, exercise, tried
+from labkit.exercises.checking import exercise, tried
 from labkit.exercises.dev_archive import FIRST_CONTRACT, first_question
 from labkit.replies import parse_answer
 
@@ -52,9 +52,3 @@ def interest_on_late_payments(answer: Any) -> str | None:
 def verdicts_on_replies(answer: Any) -> str | None:
     hint = tried(answer, _CASES)
     return hint and f'{hint} (A verdict must be "right", "wrong" or "refused".)'
-
-
-# What training on the same contracts shows.
-choices("00.4", "b", a="What would a hundred such questions say about the contract that comes in tomorrow?",
-        c="Does the conclusion follow from these questions, for a model of any size?",
-        d="Models do keep facts from training. For which contracts would that help her?")  # fmt: skip

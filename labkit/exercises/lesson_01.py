@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from labkit import metrics, models, paths, rag
-from labkit.exercises.checking import Numbers, choice, choices, exercise, number
-from labkit.exercises.dev_archive import documents, lookups
+from labkit import models, paths, rag
+from labkit.exercises.checking import Numbers, choice, exercise, number
+from labkit.exercises.dev_archive import documents, evidence
 
-TOP_K = 3
 # Exercise 01.1: the rise from which each letter holds.
 _BANDS = {"a": -1.0, "b": 0.1, "c": 0.4}
 
 
 @exercise("01.1")
 def rise_within_the_contract(answer: Any) -> str | None:
-    rise = _evidence(_index(), within=True) - _evidence(_index())
+    rise = evidence(_index(), within=True) - evidence(_index())
     hint = (
         "Compute it: `index.retrieve` takes `within`, for each question a list of the documents to search in, "
         "here [question.cluster]."
@@ -30,9 +29,9 @@ def rise_within_the_contract(answer: Any) -> str | None:
 @number("01.2", "Give the share of the evidence in the first three chunks, for the lookups alone, with the titles of "
                 "the documents as headers and joined=False.")  # fmt: skip
 def evidence_with_titles() -> Numbers:
-    yield _evidence(_titled()), None
+    yield evidence(_titled()), None
     without = "That is the share without titles: is the index made of the chunks that rag.add_headers gives?"
-    yield _evidence(_index()), without
+    yield evidence(_index()), without
 
 
 @exercise("01.3", function=True)
@@ -62,12 +61,6 @@ def _compare(given: list[int], query: np.ndarray, matrix: np.ndarray, k: int) ->
     return f"Of {len(matrix)} rows it gives {given}, which are not the {k} with the largest cosine, best first."
 
 
-# What a threshold does.
-choices("01.4", "c", a="Look at the five scores and at that of the evidence. Which threshold lies between them?",
-        b="The threshold works on the embedder's scores. Does the language model see them?",
-        d="Where a threshold is chosen does not change what scores it must separate. Test stays closed.")  # fmt: skip
-
-
 @cache
 def _index() -> rag.VectorIndex:
     """The index of the lesson."""
@@ -79,11 +72,3 @@ def _titled() -> rag.VectorIndex:
     """The same with each document's title as a header."""
     headed = rag.add_headers(_index().chunks, rag.titles(documents()))
     return rag.VectorIndex(headed, _index().embedder, joined=False)
-
-
-def _evidence(index: rag.VectorIndex, within: bool = False) -> float:
-    """Mean share of the evidence in the first chunks, searched in all documents or within the question's contract."""
-    asked = lookups()
-    hits = index.retrieve([q.question for q in asked], TOP_K, [[q.cluster] for q in asked] if within else None)
-    found = [[rag.span_of(h.node) for h in row] for row in hits]
-    return float(np.mean([metrics.evidence_in_prompt(q.evidence, f) or 0.0 for q, f in zip(asked, found, strict=True)]))

@@ -8,13 +8,8 @@ from typing import Any
 import numpy as np
 
 from labkit import corpus, metrics, models, paths, rag
-from labkit.exercises.checking import Numbers, choice, choices, exercise, number
-from labkit.exercises.dev_archive import dense, documents, lookups, mean
-
-
-def _evidence_found(index: rag.VectorIndex) -> float:
-    """Mean evidence in the prompt over the lookups of the lesson."""
-    return mean(lookups(), index)
+from labkit.exercises.checking import Numbers, choice, exercise, number
+from labkit.exercises.dev_archive import dense, documents, evidence
 
 
 def _with_headers(headers: dict[str, str] | None) -> rag.VectorIndex:
@@ -28,8 +23,8 @@ def _with_headers(headers: dict[str, str] | None) -> rag.VectorIndex:
 def titles_of_other_documents(answer: Any) -> str | None:
     archive = documents()
     after = [*archive[1:], archive[0]]
-    wrong = _evidence_found(_with_headers({d.id: other.title for d, other in zip(archive, after, strict=True)}))
-    gain = wrong - _evidence_found(_with_headers(None))
+    wrong = evidence(_with_headers({d.id: other.title for d, other in zip(archive, after, strict=True)}))
+    gain = wrong - evidence(_with_headers(None))
     hint = "Which chunks are now near a question that names a contract? Then try it: measure both."
     return choice(answer, "b" if abs(gain) <= 0.01 else "a" if gain > 0 else "c", dict.fromkeys("abc", hint), "a to c")
 
@@ -37,9 +32,9 @@ def titles_of_other_documents(answer: Any) -> str | None:
 @number("02.2", "Add the headers to the clauses by rag.add_headers, index them with joined=False, and average over all "
                 "lookups with top_k=3.", 0.002)  # fmt: skip
 def longer_headers() -> Numbers:
-    yield _evidence_found(_with_headers(rag.document_headers(documents(), words=80))), None
+    yield evidence(_with_headers(rag.document_headers(documents(), words=80))), None
     as_before = "That is the figure for the headers as they were: add those made with words=80 to the clauses."
-    yield _evidence_found(dense()), as_before
+    yield evidence(dense()), as_before
 
 
 def _parallel(a: np.ndarray, b: np.ndarray) -> bool:
@@ -96,9 +91,3 @@ def followup_in_full(answer: Any) -> str | None:
 def found(index: rag.VectorIndex, question: str, evidence: Sequence[corpus.Span]) -> bool:
     """Whether a piece of evidence is in one of the first five chunks."""
     return any(metrics.covers(rag.span_of(h.node), e) for h in index.retrieve([question], 5)[0] for e in evidence)
-
-
-# Words bridged at least cost.
-choices("02.5", "b", a="Count the generations in a month: how many does the archive take, how many do the questions?",
-        c="Do these questions ask for several things at once?",
-        d="A header says which document is meant. Is that what is hard here?")  # fmt: skip

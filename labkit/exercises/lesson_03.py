@@ -7,29 +7,21 @@ from itertools import pairwise
 from typing import Any
 
 from labkit import rag
-from labkit.exercises.checking import Numbers, choices, exercise, number
-from labkit.exercises.dev_archive import documents, hybrid, lookups
-from labkit.rag.retrieval import Retriever
-from labkit.replies import parse_answer
+from labkit.exercises.checking import Numbers, exercise, number
+from labkit.exercises.dev_archive import documents, evidence, hybrid
 
 # The constant of reciprocal rank fusion, as in the paper.
 CONSTANT = 60
 
 
-@exercise("03.1")
-def two_middling_places(answer: Any) -> str | None:
+@number("03.1", f"Write both scores down: A has 1 / ({CONSTANT} + 1), B has twice 1 / ({CONSTANT} + r). For which r is "
+                "B's score larger?", 0.5)  # fmt: skip
+def two_middling_places() -> Numbers:
     # Ranks from 1, down to which a chunk of two lists comes before one that is first in a single list.
-    rank, last = float(answer), max(r for r in range(1, 1000) if 2 / (CONSTANT + r) > 1 / (CONSTANT + 1))
-    if rank == last:
-        return None
-    if rank == last + 1:
-        return "At that rank the two have the same score: B must be before A."
-    if rank == 1:
-        return "B does not need a first place: it gets a share from each of the two lists."
-    return (
-        f"Write both scores down: A has 1 / ({CONSTANT} + 1), B has twice 1 / ({CONSTANT} + r). "
-        f"For which r is B's score larger? Your rank is too {'small' if rank < last else 'large'}."
-    )
+    last = max(r for r in range(1, 1000) if 2 / (CONSTANT + r) > 1 / (CONSTANT + 1))
+    yield last, None
+    yield last + 1, "At that rank the two have the same score: B must be before A."
+    yield 1, "B does not need a first place: it gets a share from each of the two lists."
 
 
 _Case = tuple[list[list[str]], list[float], int]
@@ -86,22 +78,10 @@ def _fusion_hint(given: Sequence[str], case: _Case, scores: dict[str, float]) ->
     return f"For {lists} with weights {weights} the order is not by the sums: {given}. Add up a share for each list."
 
 
-def _evidence(retriever: Retriever, top_k: int) -> float:
-    """Share of the evidence of the lookups in the first passages; no model is needed for it."""
-    asked = lookups()
-    lists = retriever.retrieve([q.question for q in asked], top_k)
-    nothing = parse_answer("")
-    results = [
-        rag.Result(q.question, tuple(hits), len(hits), "", nothing, 0) for q, hits in zip(asked, lists, strict=True)
-    ]
-    shares = [share for share in rag.evidence_in_prompt(asked, results) if share is not None]
-    return sum(shares) / len(shares)
-
-
 def gain_by_routing(top_k: int) -> float:
     """How much more of the evidence is in the prompt where the hybrid search is routed by title."""
     routed = rag.Routed(hybrid(), rag.Router(rag.titles(documents())))
-    return _evidence(routed, top_k) - _evidence(hybrid(), top_k)
+    return evidence(routed, top_k=top_k) - evidence(hybrid(), top_k=top_k)
 
 
 @number("03.3", "`evidence(retriever, top_k)` gives a share: once for rag.Routed(hybrid, by_title), once for hybrid.")
@@ -110,11 +90,5 @@ def routing_with_one_passage() -> Numbers:
     yield gain, None
     yield -gain, "The other way round: routed less hybrid."
     yield gain_by_routing(3), "That is the gain with three passages in the prompt: give `evidence` its second argument."
-    for share in (_evidence(hybrid(), 1), _evidence(hybrid(), 1) + gain):
+    for share in (evidence(hybrid(), top_k=1), evidence(hybrid(), top_k=1) + gain):
         yield share, "That is the share of one search: give the difference of the two."
-
-
-# A router for titles that are alike.
-choices("03.4", "c", a="All titles are alike here: what could a search among them tell apart?",
-        b="It did well where questions name a kind and a date. What do users of this archive name?",
-        d="True of a wrong route, but several may be kept. Is there a line that holds what users ask by?")  # fmt: skip

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from labkit import rag
-from labkit.exercises.checking import Numbers, choice, choices, exercise, number
-from labkit.exercises.dev_archive import dense, hybrid, lookups, mean, near, tuned_index
+from labkit.exercises.checking import Numbers, choice, exercise, number, tried
+from labkit.exercises.dev_archive import dense, evidence, hybrid, tuned_index
 
 
 @exercise("04.1")
 def what_is_left_of_mmr(answer: Any) -> str | None:
     index = tuned_index()
-    plain, diverse = mean(lookups(), index), mean(lookups(), index, rag.MMR(index.embedder, weight=1, depth=10))
-    letter = "b" if near(diverse, plain) else "a" if diverse > plain else "c"
+    plain, diverse = evidence(index), evidence(index, rag.MMR(index.embedder, weight=1, depth=10))
+    letter = "b" if abs(diverse - plain) < 0.005 else "a" if diverse > plain else "c"
     hint = "Put weight=1 into the line of `mmr` that makes the score: which term is left?"
     return choice(answer, letter, dict.fromkeys("abc", hint), "a to c")
 
@@ -23,18 +23,12 @@ def what_is_left_of_mmr(answer: Any) -> str | None:
 @number("04.2", "`look` takes a name, the search and a stage, rag.EmbedderRerank(embedder, depth=20); `evidence` takes "
                 "the run.")  # fmt: skip
 def second_look_without_training() -> Numbers:
-    def evidence(*post: rag.EmbedderRerank) -> float:
-        return mean(lookups(), hybrid(), *post)
-
     untrained, trained = dense().embedder, tuned_index().embedder
-    yield evidence(rag.EmbedderRerank(untrained, 20)), None
-    yield evidence(rag.EmbedderRerank(trained, 20)), "That is the tuned embedder: give rag.EmbedderRerank `embedder`."
-    yield evidence(rag.EmbedderRerank(untrained, 5)), "That is the figure of depth 5: let it see twenty."
-    yield evidence(), "That is the hybrid search without reranking: put the stage behind it."
-
-
-# The documents of chunks, best first, as `document_first` is tried on them.
-_LISTS = ("baa", "ab", "a", "", "abbcbaccc", "cabab", "abcabc", "dcbaa")
+    of_tuned = "That is the tuned embedder: give rag.EmbedderRerank `embedder`."
+    yield evidence(hybrid(), rag.EmbedderRerank(untrained, 20)), None
+    yield evidence(hybrid(), rag.EmbedderRerank(trained, 20)), of_tuned
+    yield evidence(hybrid(), rag.EmbedderRerank(untrained, 5)), "That is the figure of depth 5: let it see twenty."
+    yield evidence(hybrid()), "That is the hybrid search without reranking: put the stage behind it."
 
 
 def votes(documents: Sequence[str]) -> list[int]:
@@ -45,28 +39,21 @@ def votes(documents: Sequence[str]) -> list[int]:
     return sorted(range(len(documents)), key=lambda place: documents[place] != winner)
 
 
+# The documents of chunks, best first, and what to look at where they are ordered otherwise.
+_LISTS = (
+    ("baa", "Count the chunks of each document: which has most? Every place must occur once."),
+    ("ab", "Of documents with equally many chunks, whose best chunk stands higher?"),
+    ("a", "A single chunk stays where it is."),
+    ("", "Without chunks, give an empty list."),
+    *((names, "The right document comes first, but within a group the old order must stay.")
+      for names in ("abbcbaccc", "cabab", "abcabc", "dcbaa")),
+)  # fmt: skip
+
+
 @exercise("04.3", function=True)
 def chunks_vote_for_their_document(answer: Any) -> str | None:
-    for documents in map(list, _LISTS):
-        given = answer(list(documents))
-        if given is None:
-            return "The function returns nothing: end it with return."
-        order, right = [int(place) for place in given], votes(documents)
-        if order == right:
-            continue
-        shown = f"For {documents} it gives {order}."
-        if sorted(order) != sorted(right):
-            return f"{shown} Every place from 0 to {len(documents) - 1} must occur once."
-        if Counter(documents)[documents[order[0]]] < Counter(documents)[documents[right[0]]]:
-            return f"{shown} Count the chunks of each document: which has most?"
-        if documents[order[0]] != documents[right[0]]:
-            return f"{shown} Of documents with equally many chunks, whose best chunk stands higher?"
-        return f"{shown} The right document comes first, but within a group the old order must stay."
-    return None
+    def order(documents: list[str]) -> list[int] | None:
+        given = answer(documents)
+        return given if given is None else [int(place) for place in given]
 
-
-# Answers to check by hand.
-choices("04.4", "c",
-        a="They show how many right answers are thrown away. What do they say about the wrong ones that pass?",
-        b="They show how many wrong answers pass. What do they say about the right ones that are thrown away?",
-        d="With greedy decoding the judge says the same each time. And do doubtful cases stand for all?")  # fmt: skip
+    return tried(order, [((list(names),), votes(names), hint) for names, hint in _LISTS])

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from labkit import bench, corpus, rag
-from labkit.exercises.checking import Numbers, choices, exercise, number, tried
+from labkit.exercises.checking import Numbers, exercise, number, tried
 from labkit.exercises.dev_archive import documents, lookup_pipeline
 
 KINDS = ("lookup", "amended", "compare", "multihop", "list")
@@ -109,9 +109,3 @@ def top_of_the_group(answer: Any) -> str | None:
         return tried(answer, _CASES)
     except RecursionError:
         return "It never comes to an end where ownership runs in a circle: keep the companies that were seen."
-
-
-# When to extract.
-choices("05.4", "c", a="That extracts two hundred contracts for twenty questions. How many are ever asked about?",
-        b="The break-even was that of an archive. What does one contract cost, and how long do its triples serve?",
-        d="The extractor copies values that it has never seen: what was exchanged in its training?")  # fmt: skip

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from labkit import corpus, paths, questions, rag
-from labkit.exercises.checking import Numbers, choice, choices, exercise, number, tried
+from labkit.exercises.checking import Numbers, choice, exercise, number, tried
 
 _TASKS = {"a": "lookup", "b": "classify", "c": "draft", "d": "summarise"}
 
@@ -95,9 +95,3 @@ def wording_without_names(answer: Any) -> str | None:
         for pair in ((question, other), (other, question))
     ]
     return tried(lambda *given: bool(answer(*given)), cases)
-
-
-# The score on dev that can be trusted least.
-choices("07.4", "c", a="Wrong examples make the model worse. Does the score then say more than is true, or less?",
-        b="New contracts of known kinds are what the model is made for.",
-        d="That makes the validation part too easy, so training stops a little late. Does it touch dev?")  # fmt: skip

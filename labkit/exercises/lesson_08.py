@@ -7,14 +7,7 @@ import math
 from typing import Any
 
 from labkit import paths
-from labkit.exercises.checking import Numbers, choices, exercise, number
-
-choices(
-    "08.1", "c",
-    a="The gradient of one of the two is multiplied by the other. What is B at the start?",
-    b="What reaches A comes back through B. What is B at the start?",
-    d="Then it could never learn anything. Follow the product back from the output, one factor at a time.",
-)  # fmt: skip
+from labkit.exercises.checking import Numbers, exercise, number
 
 
 def _weights_at_rank_8() -> int:
@@ -90,11 +83,3 @@ def _wrong_output(change: Any, products: dict[str, tuple[Any, float, int]], name
     )
     other = f"After `use({name!r})` the output is wrong: frozen(x) + alpha / rank * B A x is wanted."
     return next((hint for wanted, hint in hints if change.allclose(wanted, atol=1e-4)), other)
-
-
-choices(
-    "08.4", "d",
-    a="With a gold passage in the prompt nothing has to be known. The colleague wants to do without passages.",
-    b="Those contracts were never trained on, so that is what a model guesses. The colleague does train.",
-    c="It falls for sentences that are learned by heart as well. Users ask in words of their own.",
-)  # fmt: skip

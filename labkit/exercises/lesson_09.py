@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from labkit import corpus, feedback
-from labkit.exercises.checking import Numbers, choice, choices, exercise, number
+from labkit.exercises.checking import Numbers, choice, exercise, number
 from labkit.metrics import normalise
 
 
@@ -79,9 +79,3 @@ def loss_of_doubtful_judgements(answer: Any) -> str | None:
     return (
         None if loss.isfinite().all() else "For a large margin it is not finite: torch has log-sigmoid as one function."
     )
-
-
-# What tells that answers became better.
-choices("09.4", "c", a="The judge that made the pairs likes what it asked for, its faults included.",
-        b="Those pairs were trained on. Ranking them correctly only shows that they were learned.",
-        d="It says how far the model has moved, not where to.")  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit import models, prompts, tune
 from labkit.bench.rounds import shipped_rounds
-from labkit.exercises.checking import Numbers, choices, exercise, number
+from labkit.exercises.checking import Numbers, exercise, number
 from labkit.stats import Interval
 
 
@@ -94,9 +94,3 @@ def strict_gate(answer: Any) -> str | None:
             shown = ", ".join(f"{name} {i.low:+.2f} to {i.high:+.2f}" for name, i in found.items())
             return f"For {shown} and a margin of {margin} it gives {given}. {hint}"
     return None
-
-
-# What a guard cannot see that compares with the version in use.
-choices("10.4", "c", a="New wordings show what was only learned by heart as lost. What is version 3 compared with?",
-        b="Questions of round 0 say nothing of rounds 1 and 2. Who would have to know these for a fall to be seen?",
-        d="A fact that is answered with a wrong value is no refusal. What does the other version know?")  # fmt: skip

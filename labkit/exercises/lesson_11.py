@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit import corpus, metrics, rag
 from labkit.bench.systems import TOP_K, tuned_index
-from labkit.exercises.checking import Numbers, choices, exercise, number, tried
+from labkit.exercises.checking import Numbers, exercise, number, tried
 from labkit.prompts import REFUSAL
 
 CONTRACTS = 6
@@ -72,8 +72,3 @@ def examples_from_texts(answer: Any) -> str | None:
         return (list(made[0]), str(made[1]).strip()) if isinstance(made, (tuple, list)) and len(made) == 2 else made
 
     return tried(given, _CASES)
-
-
-choices("11.4", "b", a="A larger adapter would learn the same thing. What did every example have in common?",
-        c="The embedder searches as before, whoever reads. What did the model learn about passages?",
-        d="Decoding was the same in both measurements. What was different in the prompts?")  # fmt: skip

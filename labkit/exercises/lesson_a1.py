@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from labkit import paths
-from labkit.exercises.checking import Numbers, choices, exercise, number
+from labkit.exercises.checking import Numbers, exercise, number
 
 
 @number("A1.1", "Each of the thin matrices has `rank` rows or columns, so their size is proportional to it.", 0.05)
@@ -42,9 +42,3 @@ def gain_with_new_clauses() -> Numbers:
     shipped = json.loads(paths.read_checked("breadth.json", paths.adapter("reader")))
     values = [row["clause"]["value"] for row in shipped["rows"] if row["wordings"]]
     yield values[-1] - values[0], None
-
-
-# What helps with new wordings.
-choices("A1.4", "b", a="The table of breadth gave each adapter the same training: what made the difference there?",
-        c="New names and values teach copying. Which part of the text stays the same in all those worlds?",
-        d="Then nothing is left that says how it does on wordings it has not seen.")  # fmt: skip

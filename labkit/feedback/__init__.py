@@ -6,9 +6,3 @@ from labkit.feedback.pairs import dataset, preferences, rated
 from labkit.feedback.raters import agreement, Agreement, Bias, biases, without_biased
 from labkit.feedback.simulated import simulated_judgements
 from labkit.feedback.store import Comparison, Judgement, Store, Verdict
-
-__all__ = [
-    "Agreement", "Bias", "Comparison", "Judge", "Judgement", "Orders", "Store", "Verdict", "agreement", "biases",
-    "both_orders", "dataset", "judgements_by", "orders", "preferences", "rated", "settled", "simulated_judgements",
-    "without_biased",
-]  # fmt: skip

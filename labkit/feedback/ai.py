@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from labkit import stats
 from labkit.feedback.store import Comparison, Judgement
 from labkit.judge import Compared
 
@@ -54,9 +55,7 @@ def both_orders(judge: Judge, comparisons: Sequence[Comparison], rater: str = "j
 
 
 def _pairs(judgements: Sequence[Judgement]) -> list[tuple[Judgement, Judgement]]:
-    found: dict[tuple[str, str], list[Judgement]] = {}
-    for judgement in judgements:
-        found.setdefault((judgement.rater, judgement.comparison), []).append(judgement)
+    found = stats.grouped(((j.rater, j.comparison), j) for j in judgements)
     if any(sorted(j.left for j in pair) != [0, 1] for pair in found.values()):
         raise ValueError("Give each comparison's judgements in both orders, as `both_orders` makes them.")
     return [(pair[0], pair[1]) for pair in found.values()]

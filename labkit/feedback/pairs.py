@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from labkit import stats
 from labkit.feedback.store import Comparison, Judgement, by_id
 from labkit.judge import Preference, Rated
 
@@ -28,14 +29,14 @@ def preferences(comparisons: Sequence[Comparison], judgements: Sequence[Judgemen
     Raises:
         ValueError: no pair can be made, and why; or a judgement is about none of the comparisons.
     """
-    found, outcomes = [], Counter[str]()
-    for comparison, outcome, edits in _settled(comparisons, judgements):
+
+    def learned(comparison: Comparison, outcome: str, edits: Sequence[str]) -> list[Preference]:
         first, second = comparison.answers
         pairs = [(edit, answer) for edit in edits for answer in (first, second) if edit.strip() != answer.strip()]
         pairs += {"first": [(first, second)], "second": [(second, first)]}.get(outcome, [])
-        found += [Preference(tuple(comparison.messages or ()), *pair) for pair in dict.fromkeys(pairs)]
-        outcomes[outcome] += 1
-    return _some(found, outcomes, "pair of answers")
+        return [Preference(tuple(comparison.messages or ()), *pair) for pair in dict.fromkeys(pairs)]
+
+    return _each(comparisons, judgements, learned, "pair of answers")
 
 
 def rated(comparisons: Sequence[Comparison], judgements: Sequence[Judgement]) -> list[Rated]:
@@ -44,25 +45,23 @@ def rated(comparisons: Sequence[Comparison], judgements: Sequence[Judgement]) ->
     The better answer is good and the other bad; two bad answers are bad, and an edited answer is good in place of the
     better one. Verdicts count as in `preferences`; arguments and errors are the same.
     """
-    found, outcomes = [], Counter[str]()
-    for comparison, outcome, edits in _settled(comparisons, judgements):
+
+    def learned(comparison: Comparison, outcome: str, edits: Sequence[str]) -> list[Rated]:
         first, second = comparison.answers
         good, bad = {
             "first": ([first], [second]), "second": ([second], [first]), "both_bad": ([], [first, second])
         }.get(outcome, ([], []))  # fmt: skip
         thumbs = dict.fromkeys(edits or good, True) | dict.fromkeys(bad, False)
-        found += [Rated(tuple(comparison.messages or ()), *thumb) for thumb in thumbs.items()]
-        outcomes[outcome] += 1
-    return _some(found, outcomes, "answer with a thumb")
+        return [Rated(tuple(comparison.messages or ()), *thumb) for thumb in thumbs.items()]
+
+    return _each(comparisons, judgements, learned, "answer with a thumb")
 
 
 def _settled(
     comparisons: Sequence[Comparison], judgements: Sequence[Judgement]
 ) -> Iterator[tuple[Comparison, str, list[str]]]:
     """Each comparison that was judged, what came out (a verdict, "identical" or "contradicting"), and the edits."""
-    given: dict[str, list[Judgement]] = {}
-    for judgement in judgements:
-        given.setdefault(judgement.comparison, []).append(judgement)
+    given = stats.grouped((judgement.comparison, judgement) for judgement in judgements)
     for name, comparison in by_id(comparisons, judgements).items():
         if not (own := given.get(name)):
             continue
@@ -74,9 +73,14 @@ def _settled(
         yield comparison, outcome, list(dict.fromkeys(j.edited for j in own if j.edited))
 
 
-def _some(found: list[T], outcomes: Counter[str], what: str) -> list[T]:
-    if found:
+def _each(
+    comparisons: Sequence[Comparison], judgements: Sequence[Judgement], learned: Callable[..., list[T]], what: str
+) -> list[T]:
+    """What is learned from each comparison that was judged; an error that says why where that is nothing."""
+    settled = list(_settled(comparisons, judgements))
+    if found := [row for one in settled for row in learned(*one)]:
         return found
+    outcomes = Counter(outcome for _, outcome, _ in settled)
     reasons = {
         "tie": "ties", "both_bad": "with two bad answers", "identical": "with identical answers",
         "contradicting": "on which raters contradict each other",

@@ -109,30 +109,26 @@ def score_retrieval(
     """
     if k < 1:
         raise ValueError(f"k is {k}: at least one passage must be looked at.")
-    import ir_measures
-    from ir_measures import RR, nDCG
+    rows = zip(questions, passages, tokens, strict=True)
+    return [_scored(q.evidence, ranked, sizes, k, budget) if q.evidence else None for q, ranked, sizes in rows]
 
-    qrels, run, recall = [], [], []
-    for number, (question, ranked) in enumerate(zip(questions, passages, strict=True)):
-        # For each piece of evidence the first passage that covers it.
-        first = [next((i for i, p in enumerate(ranked) if covered(e, spans_of(p))), None) for e in question.evidence]
-        relevant = [f"missing{i}" for i in range(first.count(None))] + [f"r{i}" for i in {*first} - {None}]
-        qrels += [ir_measures.Qrel(str(number), name, 1) for name in relevant]
-        run += [ir_measures.ScoredDoc(str(number), f"r{i}", -float(i)) for i in range(len(ranked))]
-        recall.append(sum(i is not None and i < k for i in first) / max(1, len(first)))
-    measures = {RR: "mrr", nDCG @ k: "ndcg"}
-    table: dict[str, dict[str, float]] = {}
-    if qrels:
-        for metric in ir_measures.iter_calc(list(measures), qrels, run):
-            table.setdefault(metric.query_id, {})[measures[metric.measure]] = float(metric.value)
-    scores: list[RetrievalScore | None] = []
-    for number, (question, ranked, sizes) in enumerate(zip(questions, passages, tokens, strict=True)):
-        if not question.evidence:
-            scores.append(None)
-            continue
-        documents, found = {e.document for e in question.evidence}, table.get(str(number), {})
-        wrong = [spans_of(p)[0].document not in documents for p in ranked[:k]]
-        in_budget = evidence_recall(question.evidence, ranked, sizes, budget)
-        ranks = found.get("mrr", 0.0), found.get("ndcg", 0.0)
-        scores.append(RetrievalScore(in_budget, recall[number], *ranks, float(np.mean(wrong or [True]))))
-    return scores
+
+def _scored(
+    evidence: Sequence[Span], ranked: Sequence[Place], sizes: Sequence[int], k: int, budget: int
+) -> RetrievalScore:
+    from ir_measures import RR, Qrel, ScoredDoc, iter_calc, nDCG
+
+    # For each piece of evidence the first passage that covers it.
+    first = [next((i for i, p in enumerate(ranked) if covered(e, spans_of(p))), None) for e in evidence]
+    relevant = [f"missing{i}" for i in range(first.count(None))] + [f"r{i}" for i in {*first} - {None}]
+    run = [ScoredDoc("", f"r{i}", -float(i)) for i in range(len(ranked))]
+    metrics = iter_calc([RR, nDCG @ k], [Qrel("", name, 1) for name in relevant], run)
+    ranks = {metric.measure: float(metric.value) for metric in metrics}
+    documents = {e.document for e in evidence}
+    return RetrievalScore(
+        evidence_recall=evidence_recall(evidence, ranked, sizes, budget),
+        recall_at_k=sum(i is not None and i < k for i in first) / len(first),
+        mrr=ranks[RR],
+        ndcg=ranks[nDCG @ k],
+        wrong_document_rate=float(np.mean([spans_of(p)[0].document not in documents for p in ranked[:k]] or [True])),
+    )

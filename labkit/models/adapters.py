@@ -29,10 +29,7 @@ def weights_of(adapter: Path) -> Path:
     """
     weights = adapter / "adapter_model.safetensors"
     if not weights.exists():
-        raise FileNotFoundError(
-            f"There is no adapter in {adapter}: train one with `tune.train_embedder`, `tune.train_reranker` or "
-            "`tune.train_generator`."
-        )
+        raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_generator`.")
     if (adapter / paths.SUMS).exists():
         paths.check_folder(adapter)
     return weights
@@ -44,40 +41,40 @@ def base_of(adapter: Path) -> str:
     return str(config["base_model_name_or_path"])
 
 
-def embedder_network(base: str) -> Any:
+def embedder_network() -> Any:
+    """MiniLM as it is."""
     with quietly():
         from sentence_transformers import SentenceTransformer
 
-        network = SentenceTransformer(base, device=device())
+        network = SentenceTransformer(minilm_path(), device=device())
     network.max_seq_length = MAX_LENGTH
     return network
 
 
-def reranker_network(base: str) -> Any:
-    """The base network as a cross-encoder with one score and a fresh head."""
+def reranker_network() -> Any:
+    """MiniLM as a cross-encoder with one score and a fresh head."""
     import torch
 
     torch.manual_seed(0)
     with quietly():
         from sentence_transformers import CrossEncoder
 
-        return CrossEncoder(base, num_labels=1, max_length=MAX_LENGTH, device=device())
+        return CrossEncoder(minilm_path(), num_labels=1, max_length=MAX_LENGTH, device=device())
 
 
-def load_tuned_embedder(adapter: Path, base: str | None = None) -> Embedder:
-    """The base network with a trained adapter, and the vectors that lie beside it.
+def load_tuned_embedder(adapter: Path) -> Embedder:
+    """MiniLM with a trained adapter, and the vectors that lie beside it.
 
     Args:
-        adapter: folder that `train_embedder` made.
-        base: the network it was trained on.
+        adapter: its folder.
 
     Raises:
         FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
     """
-    name = f"{base or 'MiniLM'} with adapter {digest(weights_of(adapter))}"
+    name = f"MiniLM with adapter {digest(weights_of(adapter))}"
 
     def load() -> Any:
-        network = embedder_network(base or minilm_path())
+        network = embedder_network()
         with quietly():
             from peft import PeftModel
 
@@ -86,15 +83,14 @@ def load_tuned_embedder(adapter: Path, base: str | None = None) -> Embedder:
             network[0].auto_model = merged.merge_and_unload()
         return network.eval()
 
-    return Embedder(load, name, shipped=adapter, width=None if base else MINILM_WIDTH)
+    return Embedder(load, name, shipped=adapter, width=MINILM_WIDTH)
 
 
-def load_tuned_reranker(adapter: Path, base: str | None = None) -> Reranker:
-    """The base network with a trained adapter.
+def load_tuned_reranker(adapter: Path) -> Reranker:
+    """MiniLM with a trained adapter.
 
     Args:
-        adapter: folder that `train_reranker` made.
-        base: the network it was trained on.
+        adapter: its folder.
 
     Raises:
         FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
@@ -102,12 +98,13 @@ def load_tuned_reranker(adapter: Path, base: str | None = None) -> Reranker:
     weights = weights_of(adapter)
 
     def load() -> Any:
-        encoder = reranker_network(base or minilm_path())
+        encoder = reranker_network()
         with quietly():
             encoder.load_adapter(str(adapter))
         return encoder.eval()
 
-    return Reranker(load, str(adapter), fingerprint=f"{base} {digest(weights)}")
+    # The scores that come with the course are filed under this name.
+    return Reranker(load, str(adapter), fingerprint=f"None {digest(weights)}")
 
 
 def lora(rank: int) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +81,10 @@ def loading(kind: str, name: str, path: str, setting: str) -> Iterator[None]:
         ValueError: the model cannot be found, reached or read.
     """
     from safetensors import SafetensorError
-    from transformers.utils import logging as transformers_logging
 
-    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
-    quiet = Path(path).is_dir() and transformers_logging.is_progress_bar_enabled()
-    if quiet:
-        transformers_logging.disable_progress_bar()
     try:
-        yield
+        with quietly() if Path(path).is_dir() else nullcontext():
+            yield
     except (OSError, ValueError, ImportError, SafetensorError) as cause:
         if isinstance(cause, ImportError):
             advice = "a library that it needs is missing: install it, or choose another model"
@@ -101,9 +97,6 @@ def loading(kind: str, name: str, path: str, setting: str) -> Iterator[None]:
             f"The {kind} {name!r} could not be loaded: {advice}, or unset {setting} to use the one that labkit "
             f"carries. ({type(cause).__name__}: {details})"
         ) from cause
-    finally:
-        if quiet:
-            transformers_logging.enable_progress_bar()
 
 
 @contextmanager

@@ -30,6 +30,11 @@ _PROMPTS = {
 }
 
 
+def text_key(text: str) -> bytes:
+    """What a text's vector is filed under: 16 bytes."""
+    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
+
+
 @dataclass
 class Embedder:
     """A sentence embedder with a cache on disk.
@@ -43,7 +48,7 @@ class Embedder:
         name: says which weights, for the cache.
         batch_size: texts embedded together.
         cached: keep vectors on disk.
-        shipped: folder with a `vectors.safetensors` from `save_vectors`; its texts are not embedded again.
+        shipped: folder with a `vectors.safetensors`; its texts are not embedded again.
         width: length of a vector, where it is known before the network is loaded.
         prompts: what the network puts before a "query" and a "document".
     """
@@ -85,7 +90,7 @@ class Embedder:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         mark = "query\x00" if query and self.prompts else ""
-        keys, shipped = [self._key(mark + t) for t in texts], self._shipped
+        keys, shipped = [text_key(mark + t) for t in texts], self._shipped
         new = {k: mark + t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in self._known}
         waiting = list(new.values())
 
@@ -130,14 +135,6 @@ class Embedder:
                     parts[i] = [texts[i][start:end] for start, end in pairwise([*starts, None])]
         return parts
 
-    def save_vectors(self, folder: Path, texts: Sequence[str]) -> None:
-        """Write the vectors of texts to `vectors.safetensors` of a folder, in half precision, to be shipped."""
-        from safetensors.numpy import save_file
-
-        unique = list(dict.fromkeys(texts))
-        keys = np.frombuffer(b"".join(map(self._key, unique)), dtype=np.uint8).reshape(-1, 16)
-        save_file({"keys": keys.copy(), "vectors": self.encode(unique).astype(np.float16)}, folder / VECTORS)
-
     def as_llama_index(self) -> BaseEmbedding:
         """The embedder as a LlamaIndex embedding, sharing model and cache."""
         from llama_index.core.embeddings import BaseEmbedding
@@ -159,9 +156,6 @@ class Embedder:
 
         return LabkitEmbedding(model_name=self.name, embed_batch_size=512)
 
-    def _key(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
-
     @cached_property
     def _shipped(self) -> dict[bytes, np.ndarray]:
         """Apart from the cache: what was rounded for shipping must not come back where it was not asked for."""
@@ -178,25 +172,20 @@ class Embedder:
 def load_embedder(
     model: str | Path | profiles.Model | None = None,
     *,
-    profile: str | profiles.Profile | None = None,
     cached: bool = True,
     shipped: Path | None = None,
 ) -> Embedder:
-    """Load the embedder of a profile, or any sentence-transformers model.
+    """Load the embedder of the profile, or any sentence-transformers model.
 
     Args:
         model: Hugging Face id or local folder; the profile's embedder by default.
-        profile: a profile or its name; the current one by default.
         cached: keep vectors on disk under `build/cache`.
         shipped: folder of vectors that were made with the course's own embedder, for that one alone.
 
     Raises:
         ValueError: the model cannot be found or reached.
     """
-    chosen = profile if isinstance(profile, profiles.Profile) else profiles.get(profile)
-    wanted = chosen.embedder if model is None else model
-    if not isinstance(wanted, profiles.Model):
-        wanted = profiles.Model(str(wanted))
+    _, wanted = profiles.chosen("embedder", model)
     name = f"{wanted.id}@{wanted.revision}"
     if wanted.id == profiles.MINILM:
         return Embedder(partial(_load_network, wanted), name, cached=cached, shipped=shipped, width=MINILM_WIDTH)

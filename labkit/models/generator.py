@@ -34,13 +34,8 @@ def _at_least_one(name: str, value: int) -> int:
     return int(value)
 
 
-def _mean_likelihood(logits: Any, tokens: Any) -> float:
+def mean_likelihood(logits: Any, tokens: Any) -> float:
     return float(logits.log_softmax(-1).gather(-1, tokens[:, None]).mean())
-
-
-def _lead(logits: Any, tokens: Any) -> float:
-    """By how many logits the first choice leads over the token written, at worst."""
-    return float((logits.max(-1).values - logits.gather(-1, tokens[:, None])[:, 0]).max())
 
 
 @dataclass
@@ -187,13 +182,10 @@ class Generator:
         import torch
         from tqdm.auto import tqdm
 
-        lengths = [len(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
-        self._check_window(lengths, new)
-        order = sorted(range(len(texts)), key=lambda i: (-lengths[i], i))
+        batches = self._batches(list(map(len, self._ids(texts))), size, new)
         replies = [""] * len(texts)
         bar = tqdm(total=len(texts), desc="answering", unit="question", disable=not progress)
-        for start in range(0, len(order), size):
-            batch = order[start : start + size]
+        for batch in batches:
             inputs = self.tokenizer(
                 [texts[i] for i in batch], return_tensors="pt", padding=True, add_special_tokens=False
             ).to(self.model.device)
@@ -249,43 +241,22 @@ class Generator:
         found = self._answers(
             "likelihood",
             texts,
-            lambda missing: [f"{v:.4f}" for v in self._likelihoods([pairs[i] for i in missing], size)],
+            lambda missing: [f"{v:.4f}" for v in self.forced([pairs[i] for i in missing], mean_likelihood, size)],
         )
         return np.array(found, dtype=float)
 
-    def choice_gaps(self, texts: Sequence[str], replies: Sequence[str], batch_size: int | None = None) -> np.ndarray:
-        """How far the model is from writing given replies: by how much the first choice leads, at worst, a token.
-
-        Args:
-            texts: prompts after the chat template.
-            replies: one to each, as the model writes them, with the end token where it ended by itself.
-            batch_size: overrides that of the generator.
-
-        Returns:
-            float64 array of shape (len(texts),), in logits: 0 where each token is the model's first choice.
-        """
-        size = self.batch_size if batch_size is None else batch_size
-        return np.array(self._forced(list(zip(texts, replies, strict=True)), size, _lead))
-
-    def _likelihoods(self, pairs: Sequence[tuple[str, str]], size: int) -> list[float]:
-        return self._forced(pairs, size, _mean_likelihood)
-
-    def _forced(self, pairs: Sequence[tuple[str, str]], size: int, measure: Callable[[Any, Any], float]) -> list[float]:
+    def forced(
+        self, pairs: Sequence[tuple[str, str]], measure: Callable[[Any, Any], float], size: int = 8
+    ) -> list[float]:
         """A measure of (logits, tokens) of each reply, when the model is made to write it after its prompt."""
         import torch
 
-        def ids(texts: list[str]) -> list[list[int]]:
-            return cast(list[list[int]], self.tokenizer(texts, add_special_tokens=False)["input_ids"]) if texts else []
-
-        heads, tails = ids([p for p, _ in pairs]), ids([r for _, r in pairs])
+        heads, tails = self._ids([p for p, _ in pairs]), self._ids([r for _, r in pairs])
         rows = [head + tail for head, tail in zip(heads, tails, strict=True)]
-        self._check_window([len(row) for row in rows], 0)
-        order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
         found = [0.0] * len(rows)
         network: Any = getattr(self.model, "get_base_model", lambda: self.model)()
         placed = "position_ids" in inspect.signature(network.forward).parameters
-        for start in range(0, len(order), size):
-            batch = order[start : start + size]
+        for batch in self._batches(list(map(len, rows)), size):
             padded = self.tokenizer.pad({"input_ids": [rows[i] for i in batch]}, return_tensors="pt")
             inputs = {k: padded[k].to(self.model.device) for k in ("input_ids", "attention_mask")}
             if placed:
@@ -299,13 +270,19 @@ class Generator:
                 found[i] = measure(row[-len(tails[i]) :], tokens[-len(tails[i]) :])
         return found
 
-    def _check_window(self, lengths: Sequence[int], new: int) -> None:
+    def _ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return list(self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]) if texts else []
+
+    def _batches(self, lengths: Sequence[int], size: int, new: int = 0) -> list[list[int]]:
+        """Places of the texts that are computed at once, the longest first; an error where one does not fit."""
         longest = max(lengths, default=0)
         if longest + new > self.max_length:
             raise ValueError(
                 f"A prompt of {longest} tokens with an answer of {new} does not fit into the window of "
                 f"{self.max_length}: give fewer or shorter passages, or a shorter question."
             )
+        order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+        return [order[start : start + size] for start in range(0, len(order), size)]
 
     def as_llm(self) -> LLM:
         """The generator as a LlamaIndex LLM, for any LlamaIndex component (greedy, like `generate`)."""

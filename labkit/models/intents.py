@@ -1,4 +1,4 @@
-"""What does a question ask for? A classifier on the embedder's vectors; `tune.train_intents` trains it.
+"""What does a question ask for? A classifier on the embedder's vectors; `synthesis.intents` trained it.
 
 It predicts the relation asked for ("payment term", "seat"), and what is to be done with its values (give one, compare
 two, list those above a limit). Logistic regressions on sentence vectors.
@@ -73,11 +73,12 @@ class Intents:
     Attributes:
         embedder: whose vectors it was trained on.
         mask: takes names out of a question, writing "the company".
+        relation, kind: what it has learned.
     """
 
     def __init__(self, embedder: Embedder, relation: Head, kind: Head, mask: Callable[[str], str] = str) -> None:
         self.embedder, self.mask = embedder, mask
-        self._relation, self._kind = relation, kind
+        self.relation, self.kind = relation, kind
 
     def __call__(self, questions: Sequence[str]) -> list[Intent]:
         """What each question asks for."""
@@ -85,29 +86,15 @@ class Intents:
             return []
         masked = [self.mask(q) for q in questions]
         vectors = self.embedder.encode([without_quantities(q) for q in masked])
-        shares = self._relation.shares(vectors)
-        kinds = self._kind.shares(np.hstack([vectors, structure(masked)])).argmax(axis=1)
-        relations = [dict(zip(self._relation.classes, row, strict=True)) for row in shares.tolist()]
-        operations = [_operation(self._kind.classes[k], question) for k, question in zip(kinds, masked, strict=True)]
+        shares = self.relation.shares(vectors)
+        kinds = self.kind.shares(np.hstack([vectors, structure(masked)])).argmax(axis=1)
+        relations = [dict(zip(self.relation.classes, row, strict=True)) for row in shares.tolist()]
+        operations = [_operation(self.kind.classes[k], question) for k, question in zip(kinds, masked, strict=True)]
         return list(map(Intent, operations, relations))
-
-    def save(self, out: Path) -> Path:
-        """Write the two classifiers to a folder, in safetensors; returns the folder."""
-        from safetensors.numpy import save_file
-
-        out.mkdir(parents=True, exist_ok=True)
-        heads = {"relation": self._relation, "kind": self._kind}
-        # safetensors writes the memory as it lies, whatever its order.
-        parts = {f"{n}.{part}": getattr(h, part) for n, h in heads.items() for part in ("weights", "bias")}
-        arrays = {name: np.ascontiguousarray(part, np.float32) for name, part in parts.items()}
-        save_file(arrays, out / "intents.safetensors")
-        classes = {n: list(h.classes) for n, h in heads.items()}
-        paths.write_atomic(out / "classes.json", json.dumps(classes, indent=1) + "\n")
-        return out
 
 
 def load_intents(folder: Path, embedder: Embedder, mask: Callable[[str], str] = str) -> Intents:
-    """The classifier that `Intents.save` wrote.
+    """The classifier in a folder.
 
     Args:
         embedder: that it was trained with.
@@ -120,7 +107,7 @@ def load_intents(folder: Path, embedder: Embedder, mask: Callable[[str], str] = 
     from safetensors.numpy import load_file
 
     if not (folder / "intents.safetensors").exists():
-        raise FileNotFoundError(f"No intents are in {folder}: train some with `tune.train_intents` and save them.")
+        raise FileNotFoundError(f"No intents are in {folder}: those of the course are in `paths.adapter('intents')`.")
     if (folder / paths.SUMS).exists():
         paths.check_folder(folder)
     arrays = load_file(folder / "intents.safetensors")

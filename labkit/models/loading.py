@@ -49,7 +49,6 @@ def _quantization_config(name: str | None, dtype: Any) -> Any:
 def load_generator(
     model: str | Path | profiles.Model | None = None,
     *,
-    profile: str | profiles.Profile | None = None,
     dtype: str | None = None,
     quantization: str | None = "profile",
 ) -> Generator:
@@ -58,17 +57,13 @@ def load_generator(
     Args:
         model: Hugging Face id, local folder, GGUF file, address as in `load_address`, or a model that labkit brings
             (`profiles.BROUGHT`); the profile's generator by default.
-        profile: a profile or its name; the current one by default.
         dtype: "fp32", "fp16", "bf16" or "auto"; the profile's by default.
         quantization: None, "int8" or "nf4"; the profile's by default.
 
     Raises:
         ValueError: the model cannot be found or reached, has no chat template, or a setting is unknown.
     """
-    chosen = profile if isinstance(profile, profiles.Profile) else profiles.get(profile)
-    wanted = chosen.generator if model is None else model
-    if not isinstance(wanted, profiles.Model):
-        wanted = profiles.Model(str(wanted))
+    chosen, wanted = profiles.chosen("generator", model)
     if is_address(wanted.id):
         return load_address(wanted.id)
     torch_dtype = _torch_dtype(dtype or chosen.dtype)

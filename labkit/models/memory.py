@@ -53,7 +53,8 @@ def estimate_memory(
 
     Args:
         model: as in `load_generator`, or a configuration of transformers.
-        profile: as in `load_generator`, as is `quantization`.
+        profile: a profile or its name; the current one by default.
+        quantization: as in `load_generator`.
         dtype: the same, or one of torch's.
         rank: of LoRA on all linear layers; None to train all weights, 0 to answer.
         rows: of packed examples, or prompts, that are computed at once.
@@ -70,13 +71,11 @@ def estimate_memory(
     from labkit.models.adapters import lora
     from labkit.models.loading import _located, _quantization_config, _torch_dtype
 
-    chosen = profile if isinstance(profile, profiles.Profile) else profiles.get(profile)
+    given = isinstance(model, PretrainedConfig)
+    chosen, wanted = profiles.chosen("generator", model.model_type if given else model, profile)
     kind = dtype if isinstance(dtype, torch.dtype) else _torch_dtype(dtype or chosen.dtype)
     quantized = chosen.quantization if quantization == "profile" else quantization
     _quantization_config(quantized, kind)
-    given = isinstance(model, PretrainedConfig)
-    wanted = profiles.Model(model.model_type) if given else model or chosen.generator
-    wanted = wanted if isinstance(wanted, profiles.Model) else profiles.Model(str(wanted))
     path = "" if given else _located(wanted)[0]
     with loading("model", wanted.id, path, "LABKIT_MODEL"), quietly(), torch.device("meta"):
         config = model if given else AutoConfig.from_pretrained(path, revision=wanted.revision)

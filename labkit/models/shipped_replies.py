@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import lzma
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
 
 from labkit import paths
 from labkit.models.store import Store, remembered
@@ -162,37 +160,3 @@ def log_asked(fingerprint: str | None, task: str, made: str, rows: Sequence[tupl
         for content, reply in rows:
             row = {"fingerprint": fingerprint, "task": task, "made": made, "content": content, "reply": reply}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-def read_asked(folder: Path) -> dict[str, dict[str, str]]:
-    """The rows of `log_asked` by key, each once, in order of the key."""
-    rows = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
-    return dict(sorted((key(row["fingerprint"], row["task"], row["content"]), row) for row in rows))
-
-
-def write_file(lesson: str, asked: dict[str, dict[str, str]], folder: Path) -> Path:
-    """Write a lesson's file of replies anew, without the rows that the files of other lessons hold.
-
-    Args:
-        lesson: its number ("03").
-        asked: rows as `read_asked` gives them.
-        folder: of the shipped results.
-
-    Returns:
-        The file.
-    """
-    name = f"{FOLDER}/{lesson}.jsonl.xz"
-    files = [n for n in paths.checksums(folder) if n.startswith(f"{FOLDER}/")] if (folder / paths.SUMS).exists() else []
-    others = {row[0] for file in files if file != name for row in read_file(folder, file)[1]}
-    rows = [(k, row) for k, row in asked.items() if k not in others]
-    made = {row["made"] for _, row in rows}
-    if name in files:
-        # A row that was looked up in the file itself was made where the file says.
-        head, former = read_file(folder, name)
-        same = {k for k, _ in former} & {k for k, _ in rows}
-        made |= set(cast(list[str], head["made"])) if same else set()
-    head = {"models": sorted({row["fingerprint"] for _, row in rows}), "made": sorted(made)}
-    lines = [json.dumps(head), *(json.dumps([k, row["reply"]], ensure_ascii=False) for k, row in rows)]
-    packed = lzma.compress(("\n".join(lines) + "\n").encode("utf-8"), preset=9)
-    _rows.cache_clear()
-    return paths.write_checked(name, packed, folder)

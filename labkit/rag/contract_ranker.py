@@ -15,6 +15,9 @@ from labkit.rag.graph_retrieval import GraphRetriever
 from labkit.rag.retrieval import bundles
 from labkit.rag.search_words import stemmer
 
+# Words from the start of a contract that describe it, and the weight of its nearest clause, by meaning.
+_OPENING, _NEARNESS = 150, 2.0
+
 
 class ContractRanker:
     """Ranks contracts by how well their opening words, their companies and their clauses fit a question.
@@ -22,22 +25,12 @@ class ContractRanker:
     Args:
         documents: contracts among them are the candidates.
         retriever: knows the companies and indexes the clauses.
-        opening: words from the start of a contract that describe it.
-        nearness: weight of the nearest clause, by meaning.
-        names: weight of the companies named.
     """
 
-    def __init__(
-        self,
-        documents: Sequence[Document],
-        retriever: GraphRetriever,
-        opening: int = 150,
-        nearness: float = 2.0,
-        names: float = 1.0,
-    ) -> None:
+    def __init__(self, documents: Sequence[Document], retriever: GraphRetriever) -> None:
         contracts = set(retriever.graph.entities("contract"))
-        self.retriever, self.nearness, self.names = retriever, nearness, names
-        described = {d.id: f"{d.title} {' '.join(d.text.split()[:opening])}" for d in documents if d.id in contracts}
+        self.retriever = retriever
+        described = {d.id: f"{d.title} {' '.join(d.text.split()[:_OPENING])}" for d in documents if d.id in contracts}
         self._words = {name: set(self._stems(text)) for name, text in described.items()}
         if not self._words:
             raise ValueError("There are no contracts among the documents: load some, and build the graph from them.")
@@ -78,7 +71,7 @@ class ContractRanker:
         scores = {}
         for d in candidates:
             share, companies = covered(self._words[d], parties[d])
-            scores[d] = share + self.names * companies + self.nearness * self.retriever.nearest(row, d)
+            scores[d] = share + companies + _NEARNESS * self.retriever.nearest(row, d)
         ranked = sorted(candidates, key=lambda d: -scores[d])
         if count < 2 or len(candidates) < 2:
             return ranked
@@ -86,6 +79,6 @@ class ContractRanker:
         for a, b in itertools.combinations(ranked[:12], 2):
             # What both cover counts once, so that a pair is not twice the same description.
             share, companies = covered(self._words[a] | self._words[b], parties[a] | parties[b])
-            if (score := 2 * share + self.names * companies + 0.5 * (scores[a] + scores[b])) > top:
+            if (score := 2 * share + companies + 0.5 * (scores[a] + scores[b])) > top:
                 best, top = [a, b], score
         return [*best, *(d for d in ranked if d not in best)]

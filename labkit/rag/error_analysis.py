@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from labkit import metrics
 from labkit.corpus import Question
 from labkit.metrics import AnswerScore
@@ -45,15 +43,3 @@ def error_category(question: Question, result: Result, score: AnswerScore) -> st
     if cited and not cited & documents and {name.split("-A")[0] for name in cited} & family:
         return "wrong version"
     return "misread"
-
-
-def error_categories(
-    questions: Sequence[Question], results: Sequence[Result], scores: Sequence[AnswerScore]
-) -> list[str]:
-    """The category of every answer, question by question."""
-    return [error_category(q, r, s) for q, r, s in zip(questions, results, scores, strict=True)]
-
-
-def count(categories: Sequence[str]) -> dict[str, int]:
-    """How many answers are in each category, in the order of `ERROR_CATEGORIES`."""
-    return {name: categories.count(name) for name in ERROR_CATEGORIES}

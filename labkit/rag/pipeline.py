@@ -5,10 +5,8 @@ Each stage is one of this package's or any LlamaIndex part of its kind, and leav
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -18,7 +16,7 @@ from labkit.corpus import Span
 from labkit.models import Generator
 from labkit.prompts import Message, Passage, answer_messages
 from labkit.rag import postprocessors, query_transforms, retrieval
-from labkit.rag.chunking import cost_of, count_tokens, passage_of, places_of, text_of
+from labkit.rag.chunking import passage_of, places_of, text_of
 from labkit.replies import Answer, parse_answer
 
 # What was said before each question; None where nothing was.
@@ -31,18 +29,12 @@ class Step:
 
     Attributes:
         stage: its name.
-        inputs: texts, or titles and beginnings of chunks, as a person reads them.
-        outputs: the same of what the stage gave.
-        tokens: length of the outputs, in tokens of `chunking.count_tokens`.
-        milliseconds: the time of the whole batch, divided evenly among its questions.
+        outputs: what it gave: texts, or titles and beginnings of chunks, as a person reads them.
         hits: the chunks that the stage gave, if any.
     """
 
     stage: str
-    inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    tokens: int
-    milliseconds: float
     hits: tuple[NodeWithScore, ...] = ()
 
 
@@ -113,30 +105,41 @@ class Pipeline:
             ValueError: a question is empty, no text, or does not fit into the window even without passages, a single
                 question was given instead of a list, `top_k` is no possible number, or a stage gave no query.
         """
-        traces = _Traces(len(questions), self.top_k)
+        traces: list[list[Step]] = [[] for _ in questions]
         queries, hits = self._find(questions, histories, traces)
-        return self._answer(questions, [query.query_str for query in queries], hits, traces, progress)
+        fitting = [
+            fit(self.generator, query.query_str, [passage_of(h.node) for h in row[: self.top_k]])
+            for query, row in zip(queries, hits, strict=True)
+        ]
+        replies = self.generator.generate([messages for messages, _ in fitting], progress=progress)
+        results = []
+        for i, (reply, (messages, used)) in enumerate(zip(replies, fitting, strict=True)):
+            tokens, trace = self.generator.count_tokens(messages), (*traces[i], Step("answer", (reply,)))
+            results.append(Result(questions[i], tuple(hits[i]), used, reply, parse_answer(reply), tokens, trace))
+        return results
 
     def retrieve(self, questions: Sequence[str], histories: Histories = None) -> list[retrieval.Hits]:
         """The chunks after all stages, without asking the generator; the first `top_k` would be its passages."""
-        return self._find(questions, histories, _Traces(len(questions), self.top_k))[1]
+        return self._find(questions, histories, [[] for _ in questions])[1]
 
     def fitting(self, question: str, hits: Sequence[NodeWithScore]) -> int:
         """How many of the chunks retrieved fit into the prompt; errors as in `run`."""
         return fit(self.generator, question, [passage_of(h.node) for h in hits[: self.top_k]])[1]
 
     def _find(
-        self, questions: Sequence[str], histories: Histories, traces: _Traces
+        self, questions: Sequence[str], histories: Histories, traces: list[list[Step]]
     ) -> tuple[list[QueryBundle], list[retrieval.Hits]]:
         """For each question the query that the generator is asked, and the chunks after every stage."""
         queries = [[query] for query in retrieval.bundles(questions)]
         for rewrite in self.rewrite:
-            work = partial(self._rewritten, rewrite, queries, histories or [()] * len(questions))
-            queries = traces.timed(type(rewrite).__name__, queries, work)
-        hits = traces.timed(type(self.retriever).__name__, queries, partial(self._search, queries))
+            queries = self._rewritten(rewrite, queries, histories or [()] * len(questions))
+            _note(traces, rewrite, queries)
+        hits = self._search(queries)
+        _note(traces, self.retriever, hits)
         first = [row[0] for row in queries]
         for stage in self.post:
-            hits = traces.timed(type(stage).__name__, hits, partial(postprocessors.process, stage, first, hits))
+            hits = postprocessors.process(stage, first, hits)
+            _note(traces, stage, hits)
         return first, hits
 
     def _search(self, queries: Sequence[Sequence[QueryBundle]]) -> list[retrieval.Hits]:
@@ -159,47 +162,12 @@ class Pipeline:
         written = iter(query_transforms.transform(stage, flat, said))
         return [[query for _ in row for query in next(written)] for row in queries]
 
-    def _answer(
-        self,
-        questions: Sequence[str],
-        queries: Sequence[str],
-        hits: Sequence[Sequence[NodeWithScore]],
-        traces: _Traces,
-        progress: bool,
-    ) -> list[Result]:
-        passages = [[passage_of(h.node) for h in row[: self.top_k]] for row in hits]
-        fitting = [fit(self.generator, query, row) for query, row in zip(queries, passages, strict=True)]
-        prompts = [messages for messages, _ in fitting]
-        start = time.perf_counter()
-        replies = self.generator.generate(prompts, progress=progress)
-        each = 1000 * (time.perf_counter() - start) / max(1, len(replies))
-        results = []
-        for i, (reply, (messages, used)) in enumerate(zip(replies, fitting, strict=True)):
-            tokens = self.generator.count_tokens(messages)
-            step = Step("answer", (queries[i],), (reply,), tokens + count_tokens(reply), each)
-            trace = (*traces.steps[i], step)
-            results.append(Result(questions[i], tuple(hits[i]), used, reply, parse_answer(reply), tokens, trace))
-        return results
 
-
-class _Traces:
-    """What the stages did with each question of a batch, noted as they run."""
-
-    def __init__(self, questions: int, top_k: int) -> None:
-        self.steps: list[list[Step]] = [[] for _ in range(questions)]
-        self._top_k = top_k
-
-    def timed(self, stage: str, inputs: Sequence[Any], work: Callable[[], list[Any]]) -> list[Any]:
-        """Run a stage on the whole batch and note what it did with each question."""
-        start = time.perf_counter()
-        outputs = work()
-        each = 1000 * (time.perf_counter() - start) / max(1, len(outputs))
-        for steps, before, after in zip(self.steps, inputs, outputs, strict=True):
-            hits = tuple(h for h in after if isinstance(h, NodeWithScore))
-            tokens = sum(cost_of(h.node) for h in hits[: self._top_k]) if hits else 0
-            tokens = tokens or sum(count_tokens(t) for t in _shown(after))
-            steps.append(Step(stage, _shown(before), _shown(after), tokens, each, hits))
-        return outputs
+def _note(traces: list[list[Step]], stage: Any, outputs: Sequence[Sequence[Any]]) -> None:
+    """Note what a stage gave for each question of a batch."""
+    for steps, given in zip(traces, outputs, strict=True):
+        hits = tuple(h for h in given if isinstance(h, NodeWithScore))
+        steps.append(Step(type(stage).__name__, _shown(given), hits))
 
 
 def _shown(items: Sequence[Any]) -> tuple[str, ...]:

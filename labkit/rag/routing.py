@@ -16,29 +16,26 @@ from labkit.rag.retrieval import BM25Index, Hits, Hybrid, Query, Retriever, Vect
 
 @dataclass
 class Router:
-    """Which documents is a question about? By the words of their titles or headers, by their meaning, or both.
+    """Which documents is a question about? By the words of their titles or headers, or by their meaning as well.
 
     Attributes:
         headers: what describes each document, by id: its title, or `document_headers`.
         embedder: compares the meaning; None to compare words alone.
-        words: compare words as well.
         keep: documents that are kept for a question.
     """
 
     headers: Mapping[str, str]
     embedder: Embedder | None = None
-    words: bool = True
     keep: int = 3
     _index: Retriever = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.headers or not (self.words or self.embedder):
-            raise ValueError("The router needs headers of documents, and words or an embedder to compare them by.")
+        if not self.headers:
+            raise ValueError("The router needs headers of documents.")
         rows = self.headers.items()
         nodes = [place(TextNode(text=text, id_=name), Span(name, 0, len(text)), name) for name, text in rows]
-        ways: list[Retriever] = [BM25Index(nodes)] if self.words else []
-        ways += [VectorIndex(nodes, self.embedder)] if self.embedder else []
-        self._index = ways[0] if len(ways) == 1 else Hybrid(ways)
+        words = BM25Index(nodes)
+        self._index = Hybrid([words, VectorIndex(nodes, self.embedder)]) if self.embedder else words
 
     def route(self, queries: Sequence[Query]) -> list[list[str]]:
         """The ids of the documents kept for each query, likeliest first.
@@ -48,7 +45,7 @@ class Router:
         keep = min(self.keep, len(self.headers))
         routes = []
         for hits in self._index.retrieve(queries, keep):
-            names = [str(hit.node.metadata["document"]) for hit in hits if hit.score or not self.words]
+            names = [str(hit.node.metadata["document"]) for hit in hits if hit.score]
             routes.append(names or list(self.headers))
         return routes
 

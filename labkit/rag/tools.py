@@ -7,7 +7,6 @@ SubQuestionQueryEngine has the same three steps, with an LLM in each.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +17,7 @@ from labkit.corpus import COMPANY_RELATIONS, Span
 from labkit.metrics import normalise
 from labkit.models import Generator
 from labkit.prompts import REFUSAL
-from labkit.rag.chunking import count_tokens, passage_of, span_of
+from labkit.rag.chunking import passage_of, span_of
 from labkit.rag.contract_ranker import ContractRanker
 from labkit.rag.graph import InForce, KnowledgeGraph, Triple
 from labkit.rag.graph_retrieval import GraphRetriever, Intent, Seed, Understand
@@ -209,17 +208,15 @@ class ToolPipeline:
 
     def run(self, questions: Sequence[str], histories: Histories = None, progress: bool = False) -> list[Result]:
         """Answer many questions, as `Pipeline.run` does; `histories` and `progress` are not used."""
-        start = time.perf_counter()
         plans = self.plan(questions)
         # What the register says of a company needs no tool.
         asking = [bool(plan.relation) and plan.relation not in COMPANY_RELATIONS for plan in plans]
         requests = [[(d, p.relation) for d in p.documents] if ask else [] for p, ask in zip(plans, asking, strict=True)]
         answers = iter(self.tool.ask([request for row in requests for request in row]))
         values = [[next(answers) for _ in row] for row in requests]
-        each = 1000 * (time.perf_counter() - start) / max(1, len(questions))
-        return [self._result(q, p, v, each) for q, p, v in zip(questions, plans, values, strict=True)]
+        return [self._result(q, p, v) for q, p, v in zip(questions, plans, values, strict=True)]
 
-    def _result(self, question: str, plan: Plan, values: Sequence[DocumentValue], milliseconds: float) -> Result:
+    def _result(self, question: str, plan: Plan, values: Sequence[DocumentValue]) -> Result:
         if plan.relation in COMPANY_RELATIONS:
             values = self._register(plan, question)
         text, used = combine(question, plan, values, self.graph)
@@ -229,9 +226,9 @@ class ToolPipeline:
         reply = f"{text} {''.join(f'[{i}]' for i in range(1, len(nodes) + 1))}".strip() if text else REFUSAL
         tokens = sum(v.tokens for v in values)
         steps = (
-            Step("plan", (question,), (f"{plan.operation}: {plan.relation or 'nothing known'}",), 0, 0.0),
-            Step("ask", plan.documents, tuple(f"{v.document}: {v.text}" for v in values), tokens, milliseconds),
-            Step("combine", tuple(str(v.text) for v in used), (reply,), count_tokens(reply), 0.0),
+            Step("plan", (f"{plan.operation}: {plan.relation or 'nothing known'}",)),
+            Step("ask", tuple(f"{v.document}: {v.text}" for v in values)),
+            Step("combine", (reply,)),
         )
         hits = tuple(NodeWithScore(node=node, score=1.0) for node in nodes)
         return Result(question, hits, len(hits), reply, parse_answer(reply), tokens, steps)

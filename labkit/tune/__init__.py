@@ -1,11 +1,9 @@
-"""Training: embedder, reranker, generator and the classifier of intents; `labkit.models` loads what was trained."""
+"""Training the generator; `labkit.models` loads what was trained."""
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
-from labkit.tune.embedder import train_embedder, Triplet, triplets
 from labkit.tune.generator import Chat, train_generator
 from labkit.tune.preferences import train_dpo, train_kto
 from labkit.tune.progress import read_record, registry, TrainingRecord
-from labkit.tune.intents import train_intents
 from labkit.tune.replay import count_tokens, replay
-from labkit.tune.reranker import Pair, pairs, train_reranker
+from labkit.tune.reranker import Pair, pairs

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import MethodType, SimpleNamespace
 from typing import Any
 
-from labkit import models
+from labkit import models, stats
 from labkit.judge import Preference, Rated
 from labkit.models.adapters import lora
 from labkit.models.device import quietly
 from labkit.tune.generator import IGNORED, fit, made_of, tokens, train_and_save, without_dataset_bars
-from labkit.tune.progress import Checkpoints, Diverged, Progress, TrainingRecord
+from labkit.tune.progress import Checkpoints, Progress, TrainingRecord
 from labkit.tune.settings import arguments
 
 # Replies read at once; a pair is two of them.
@@ -144,12 +144,9 @@ def _too_long(examples: Sequence[Sequence[Sequence[int]]], generator: models.Gen
 def _side_by_side(rows: Sequence[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
     """Rows in random order, those with one prompt together, and with each a reply to another prompt: from these KTO
     estimates the KL divergence."""
-    groups: dict[tuple[int, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row["prompt_ids"]), []).append(row)
-    if len(groups) < 2:
+    order = list(stats.grouped((tuple(row["prompt_ids"]), row) for row in rows).values())
+    if len(order) < 2:
         raise ValueError("KTO learns from replies to at least two prompts, and these are all to one.")
-    order = list(groups.values())
     random.Random(seed).shuffle(order)
     placed, apart = [row for group in order for row in group], max(map(len, order))
     return [row | {"KL_completion_ids": placed[i - apart]["completion_ids"]} for i, row in enumerate(placed)]
@@ -188,9 +185,8 @@ def _trainer(rows: Sequence[dict[str, Any]], base: models.Generator, settings: A
     # KTO estimates the KL divergence over the replies read at once, so these are two at least.
     at_once = max(2, min(AT_ONCE[models.device()], settings["batch_size"], len(rows))) // (1 + paired)
     common = arguments(str(folder), settings["epochs"], settings["learning_rate"], at_once, settings["seed"]) | dict(
-        beta=settings["beta"], max_length=None, precompute_ref_log_probs=True, gradient_checkpointing=False,
-        gradient_accumulation_steps=max(1, settings["batch_size"] // at_once), logging_strategy="steps",
-        logging_steps=1, save_total_limit=2,
+        beta=settings["beta"], max_length=None, precompute_ref_log_probs=True,
+        gradient_accumulation_steps=max(1, settings["batch_size"] // at_once),
     )  # fmt: skip
     if not paired:
         good, half = sum(row["label"] for row in rows), len(rows) / 2
@@ -204,7 +200,6 @@ def _trainer(rows: Sequence[dict[str, Any]], base: models.Generator, settings: A
 def _reading_once(kind: Any, shown: bool) -> Any:
     """A trainer of TRL that takes the tokens as they are, reads a prompt once for all replies to it, and stops where
     the loss is no number."""
-    from torch import isfinite
     from tqdm.auto import tqdm
 
     class PreferenceTrainer(kind):  # type: ignore[misc]
@@ -223,12 +218,6 @@ def _reading_once(kind: Any, shown: bool) -> Any:
             ):
                 dataset = dataset.add_column(column, [value for part in parts for value in part.float().tolist()])
             return dataset
-
-        def compute_loss(self, *args: Any, **settings: Any) -> Any:
-            loss = super().compute_loss(*args, **settings)
-            if not isfinite(loss):
-                raise Diverged
-            return loss
 
     return PreferenceTrainer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import threading
 import time
@@ -185,6 +186,8 @@ class Progress:
 
             def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
                 if logs and "loss" in logs:
+                    if not math.isfinite(logs["loss"]):  # before a checkpoint is saved
+                        raise Diverged
                     self.bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
             def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -1,46 +1,26 @@
-"""What training embedder and reranker have in common: examples out of a search, settings, adapters on disk."""
+"""What all trainings have in common: settings, and adapters on disk."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from labkit import metrics, models, profiles
-from labkit.corpus import Question, Span
-
-
-def sides(
-    questions: Sequence[Question], hits: Sequence[Sequence[tuple[Span, str]]]
-) -> list[tuple[str, list[str], list[str]]]:
-    """Of each question its text, the passages found that hold evidence, and those that hold none, best first.
-
-    Raises:
-        ValueError: the numbers differ, or no passage found holds evidence.
-    """
-    if len(questions) != len(hits):
-        raise ValueError(f"{len(questions)} questions but {len(hits)} lists: search for each question once.")
-    rows = []
-    for question, passages in zip(questions, hits, strict=True):
-        right = [text for span, text in passages if any(metrics.covers(span, e) for e in question.evidence)]
-        wrong = [text for span, text in passages if not any(span.overlap(e) for e in question.evidence)]
-        rows.append((question.question, right, wrong))
-    if not any(right for _, right, _ in rows):
-        raise ValueError("No passage found holds evidence: search deeper, or check the questions.")
-    return rows
+from labkit import models
 
 
 def arguments(out: str, epochs: float, learning_rate: float, batch_size: int, seed: int) -> dict[str, Any]:
-    """Settings of a trainer of sentence-transformers: quiet, nothing saved on the way, bf16 where it is native."""
+    """Settings of a trainer: quiet, every loss logged as it is, bf16 where it is native."""
     on_cpu = models.device() == "cpu"
     return dict(
         output_dir=out, num_train_epochs=epochs, per_device_train_batch_size=batch_size,
         learning_rate=learning_rate, warmup_steps=0.1, lr_scheduler_type="linear", seed=seed,
-        bf16=models.native_bf16(), use_cpu=on_cpu, report_to="none", save_strategy="no",
-        logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=not on_cpu,
+        bf16=models.native_bf16(), use_cpu=on_cpu, report_to="none", save_strategy="no", save_total_limit=2,
+        logging_strategy="steps", logging_steps=1, logging_nan_inf_filter=False, gradient_checkpointing=False,
+        disable_tqdm=True, dataloader_pin_memory=not on_cpu,
     )  # fmt: skip
 
 
@@ -79,27 +59,14 @@ def kept_whole(out: Path) -> Iterator[Path]:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def save_adapter(network: Any, out: Path, base: str) -> Path:
-    """Save the adapter of a network of transformers.
+def write_adapter(network: Any, part: Path, base: str) -> None:
+    """Save the adapter of a network of transformers into a folder that is there.
 
     Args:
         network: with an adapter.
-        out: folder, made when missing.
-        base: id or folder that the network was loaded from.
-
-    Returns:
-        `out`.
-
-    Raises:
-        ValueError: the disk is full or read-only; what was there before is still there.
+        part: the folder.
+        base: id or folder of the network without it.
     """
-    with kept_whole(out) as part:
-        write_adapter(network, part, base)
-    return out
-
-
-def write_adapter(network: Any, part: Path, base: str) -> None:
-    """What `save_adapter` saves, into a folder that is there."""
     import torch
 
     # Of these PEFT keeps the adapter's; half of the bytes of fp32 are enough for it.
@@ -108,5 +75,5 @@ def write_adapter(network: Any, part: Path, base: str) -> None:
     (part / "README.md").unlink(missing_ok=True)  # an empty form
     path = part / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = profiles.MINILM if base == models.minilm_path() else base
+    config["base_model_name_or_path"] = base
     path.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")

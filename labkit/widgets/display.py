@@ -43,26 +43,51 @@ class Explorer:
         }
 
 
-def highlighted(text: str, start: int, evidence: Sequence[Span]) -> str:
-    """A piece of a document as HTML, the evidence inside it marked.
+def explorer(
+    rows: Sequence[Any], html: Callable[[], str], table: Callable[[], pd.DataFrame], moved: Sequence[Any]
+) -> Explorer:
+    """Controls, and below them a view that is drawn anew when one of them is moved or clicked.
 
     Args:
-        text: the piece.
-        start: where it begins in its document.
-        evidence: spans of that document.
+        rows: controls, or lists of controls that stand side by side.
+        html: what the view shows; a ValueError is shown as its message.
+        table: the same without a screen.
+        moved: the controls that draw anew.
     """
+    import ipywidgets
+
+    view = ipywidgets.HTML()
+
+    def draw(_: Any = None) -> None:
+        try:
+            view.value = styled(html())
+        except ValueError as cause:
+            view.value = styled(f"<b>{escape(str(cause))}</b>")
+
+    for control in moved:
+        if isinstance(control, ipywidgets.Button):
+            control.on_click(draw)
+        else:
+            control.observe(draw, names="value")
+    draw()
+    lines = [ipywidgets.HBox(row) if isinstance(row, list) else row for row in rows]
+    return Explorer(ipywidgets.VBox([*lines, view]), table)
+
+
+def styled(html: str) -> str:
+    """HTML in the letters of the widgets."""
+    return f'<div style="{STYLE}">{html}</div>'
+
+
+def highlighted(text: str, evidence: Sequence[Span]) -> str:
+    """A text as HTML, spans of it marked; what of them lies outside is left out."""
     parts, at = [], 0
     for span in sorted(evidence, key=lambda s: s.start):
-        begin, end = max(at, span.start - start), min(len(text), span.end - start)
+        begin, end = max(at, span.start), min(len(text), span.end)
         if begin < end:
             parts += [escape(text[at:begin]), f'<mark style="{_MARK}">{escape(text[begin:end])}</mark>']
             at = end
     return "".join([*parts, escape(text[at:])]).replace("\n", "<br>")
-
-
-def block(number: int, html: str) -> str:
-    """One of several blocks of HTML, one below another, in alternating shades."""
-    return f'<div style="background:{_SHADES[number % 2]};color:#000;padding:4px 8px">{html}</div>'
 
 
 def framed(texts: Iterable[tuple[str, str, Sequence[Span]]], style: str = "max-height:16em") -> str:
@@ -73,7 +98,8 @@ def framed(texts: Iterable[tuple[str, str, Sequence[Span]]], style: str = "max-h
         style: CSS of the frame.
     """
     blocks = "".join(
-        block(number, f"<b>{escape(title)}</b><br>{highlighted(text, 0, marks)}")
+        f'<div style="background:{_SHADES[number % 2]};color:#000;padding:4px 8px"><b>{escape(title)}</b><br>'
+        f"{highlighted(text, marks)}</div>"
         for number, (title, text, marks) in enumerate(texts, start=1)
     )
     return f'<div tabindex="0" style="overflow:auto;border:1px solid #999;{style}">{blocks}</div>'

@@ -11,7 +11,10 @@ import pandas as pd
 from labkit import bench, metrics, rag
 from labkit.corpus import Document, Question, Span
 from labkit.rag import Pipeline, error_analysis
-from labkit.widgets.display import STYLE, Explorer, block, highlighted
+from labkit.widgets.display import Explorer, explorer, framed, highlighted
+
+WIDE = {"width": "95%"}
+TALL = "max-height:420px"
 
 # ------------------------------------------------------------------ chunks
 
@@ -28,41 +31,38 @@ def chunk_table(document: Document, tokens: int, evidence: Sequence[Span] = ()) 
     return pd.DataFrame(rows, columns=["chunk", "tokens", "begins", "evidence"])
 
 
+def _marks(node: Any, evidence: Sequence[Span]) -> list[Span]:
+    """Where in the text of a node the evidence stands."""
+    own = rag.span_of(node)
+    return [Span("", s.start - own.start, s.end - own.start) for s in evidence if s.document == own.document]
+
+
 def chunk_html(document: Document, tokens: int, evidence: Sequence[Span] = ()) -> str:
     """The document with its cuts, chunk by chunk, the evidence marked."""
-    own = [s for s in evidence if s.document == document.id]
-    table = chunk_table(document, tokens, own)
+    table = chunk_table(document, tokens, evidence)
     held = [f"chunk {row['chunk']} ({row['evidence']})" for row in table.to_dict("records") if row["evidence"]]
-    blocks = [f"<p>{len(table)} chunks{'; evidence in ' + ' and '.join(held) if held else ''}</p>"]
-    for number, node in enumerate(rag.chunk([document], tokens=tokens), start=1):
-        inside = highlighted(node.text, rag.span_of(node).start, own)
-        tokens_here = f'<span style="color:#555">({rag.count_tokens(node.text)} tokens)</span>'
-        blocks.append(block(number, f"<b>{number}</b> {tokens_here}<br>{inside}"))
-    return f'<div style="{STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
+    chunks = zip(table["tokens"], rag.chunk([document], tokens=tokens), strict=True)
+    texts = [(f"{i} ({n} tokens)", node.text, _marks(node, evidence)) for i, (n, node) in enumerate(chunks, start=1)]
+    return f"<p>{len(table)} chunks{'; evidence in ' + ' and '.join(held) if held else ''}</p>{framed(texts, TALL)}"
 
 
-def chunk_explorer(
-    document: Document, evidence: Sequence[Span] = (), tokens: int = 128, smallest: int = 32, largest: int = 512
-) -> Explorer:
+def chunk_explorer(document: Document, evidence: Sequence[Span] = (), tokens: int = 128) -> Explorer:
     """Move the size of a chunk; see the cuts, and whether the evidence stays in one piece.
 
     Args:
         document: to cut.
         evidence: spans to mark.
-        tokens: size shown first, between `smallest` and `largest`.
+        tokens: size shown first, from 32 to 512.
     """
     import ipywidgets
 
-    slider = ipywidgets.IntSlider(
-        value=tokens, min=smallest, max=largest, step=16, description="tokens", continuous_update=False
+    slider = ipywidgets.IntSlider(value=tokens, min=32, max=512, step=16, description="tokens", continuous_update=False)
+    return explorer(
+        [slider],
+        lambda: chunk_html(document, slider.value, evidence),
+        lambda: chunk_table(document, slider.value, evidence),
+        [slider],
     )
-    view = ipywidgets.HTML(chunk_html(document, tokens, evidence))
-
-    def moved(change: Mapping[str, Any]) -> None:
-        view.value = chunk_html(document, int(change["new"]), evidence)
-
-    slider.observe(moved, names="value")
-    return Explorer(ipywidgets.VBox([slider, view]), lambda: chunk_table(document, int(slider.value), evidence))
 
 
 # ------------------------------------------------------------------ retrieval
@@ -96,29 +96,19 @@ def retrieval_explorer(
     """
     import ipywidgets
 
-    names = list(pipelines)
-    wide = ipywidgets.Layout(width="95%")
-    text = ipywidgets.Text(value=question, description="question", continuous_update=False, layout=wide)
-    chosen = ipywidgets.Dropdown(options=names, value=names[0], description="pipeline")
+    text = ipywidgets.Text(value=question, description="question", continuous_update=False, layout=WIDE)
+    chosen = ipywidgets.Dropdown(options=list(pipelines), description="pipeline")
     button = ipywidgets.Button(description="Ask")
-    view = ipywidgets.HTML("")
 
     def table() -> pd.DataFrame:
-        known = evidence if str(text.value).strip() == question.strip() else ()
-        return stages_table(pipelines[str(chosen.value)], str(text.value), known)
+        known = evidence if text.value.strip() == question.strip() else ()
+        return stages_table(pipelines[chosen.value], text.value, known)
 
-    def ask(_: Any) -> None:
-        try:
-            warned = domain.warning(str(text.value)) if domain and str(text.value).strip() else None
-            html = table().to_html(index=False)
-            view.value = f'<div style="{STYLE}">{f"<p><b>{escape(warned)}</b></p>" if warned else ""}{html}</div>'
-        except ValueError as cause:
-            view.value = f'<div style="{STYLE}"><b>{escape(str(cause))}</b></div>'
+    def html() -> str:
+        warned = domain.warning(text.value) if domain and text.value.strip() else None
+        return f"{f'<p><b>{escape(warned)}</b></p>' if warned else ''}{table().to_html(index=False)}"
 
-    button.on_click(ask)
-    chosen.observe(ask, names="value")
-    ask(None)
-    return Explorer(ipywidgets.VBox([text, ipywidgets.HBox([chosen, button]), view]), table)
+    return explorer([text, [chosen, button]], html, table, [chosen, button])
 
 
 # ------------------------------------------------------------------ errors
@@ -137,18 +127,14 @@ def errors_table(run: bench.Run, category: str | None = None) -> pd.DataFrame:
 
 def answer_html(run: bench.Run, question: Question) -> str:
     """One question with its passages, the evidence marked, and the answer."""
-    at = [q.id for q in run.questions].index(question.id)
-    result = run.results[at]
-    blocks = [f"<p><b>{escape(question.question)}</b><br>right: {escape(question.answer or '(refuse)')}"
-              f"<br>reply: {escape(result.reply)}</p>"]  # fmt: skip
+    result = run.results[[q.id for q in run.questions].index(question.id)]
+    asked, right, reply = (escape(text) for text in (question.question, question.answer or "(refuse)", result.reply))
+    texts = []
     for number, hit in enumerate(result.retrieved[: result.used], start=1):
-        span = rag.span_of(hit.node)
         # Of a compressed chunk it is not known where in its text the evidence stands.
-        whole = "kept" not in hit.node.metadata
-        own = [s for s in question.evidence if whole and s.document == span.document]
-        body = highlighted(rag.text_of(hit.node), span.start, own)
-        blocks.append(block(number, f"<b>[{number}] {escape(str(hit.node.metadata['title']))}</b><br>{body}"))
-    return f'<div style="{STYLE};max-height:420px;overflow:auto">{"".join(blocks)}</div>'
+        marks = _marks(hit.node, () if "kept" in hit.node.metadata else question.evidence)
+        texts.append((f"[{number}] {hit.node.metadata['title']}", rag.text_of(hit.node), marks))
+    return f"<p><b>{asked}</b><br>right: {right}<br>reply: {reply}</p>{framed(texts, TALL)}"
 
 
 def error_browser(runs: Sequence[bench.Run]) -> Explorer:
@@ -163,37 +149,28 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
         raise ValueError("There is nothing to browse: give at least one run.")
     by_name = {run.name: run for run in runs}
     system = ipywidgets.Dropdown(options=list(by_name), description="system")
-    categories = list(error_analysis.ERROR_CATEGORIES)
-    category = ipywidgets.Dropdown(options=categories, value="misread", description="error")
-    asked = ipywidgets.Dropdown(options=[], description="question", layout=ipywidgets.Layout(width="95%"))
-    view = ipywidgets.HTML("")
+    category = ipywidgets.Dropdown(options=list(error_analysis.ERROR_CATEGORIES), value="misread", description="error")
+    asked = ipywidgets.Dropdown(options=[], description="question", layout=WIDE)
 
     def table() -> pd.DataFrame:
-        return errors_table(by_name[str(system.value)], str(category.value))
+        return errors_table(by_name[system.value], category.value)
 
-    def draw() -> None:
-        if asked.value is not None:
-            run = by_name[str(system.value)]
-            view.value = answer_html(run, next(q for q in run.questions if q.id == asked.value))
-
-    def narrow(_: Any) -> None:
+    def narrow(_: Any = None) -> None:
         rows = table()
         asked.options = [(f"{row['id']}: {row['question'][:90]}", row["id"]) for row in rows.to_dict("records")]
-        if rows.empty:
-            view.value = f'<div style="{STYLE}">No question has this error.</div>'
-        else:
-            # Which value a new list starts with differs between ipywidgets 7 and 8.
-            asked.value = rows.loc[0, "id"]
-            draw()
+        # Which value a new list starts with differs between ipywidgets 7 and 8.
+        asked.value = None if rows.empty else rows.loc[0, "id"]
 
-    def show(_: Any) -> None:
-        draw()
+    def html() -> str:
+        if asked.value is None:
+            return "No question has this error."
+        run = by_name[system.value]
+        return answer_html(run, next(q for q in run.questions if q.id == asked.value))
 
-    asked.observe(show, names="value")
-    system.observe(narrow, names="value")
-    category.observe(narrow, names="value")
-    narrow(None)
-    return Explorer(ipywidgets.VBox([ipywidgets.HBox([system, category]), asked, view]), table)
+    for control in (system, category):
+        control.observe(narrow, names="value")
+    narrow()
+    return explorer([[system, category], asked], html, table, [system, category, asked])
 
 
 # ------------------------------------------------------------------ knowledge graph
@@ -203,8 +180,8 @@ def sentence(document: Document, span: Span, words: int = 25) -> str:
     """The text around a span, at most `words` words on either side, as HTML with the span marked."""
     before = " ".join(document.text[: span.start].rsplit("\n\n", 1)[-1].split(" ")[-words:])
     after = " ".join(document.text[span.end :].split("\n\n", 1)[0].split(" ")[:words])
-    start = span.start - len(before)
-    return highlighted(before + document.quote(span) + after, start, [span])
+    marked = Span("", len(before), len(before) + span.end - span.start)
+    return highlighted(before + document.quote(span) + after, [marked])
 
 
 def triples_table(graph: rag.KnowledgeGraph, entity: str) -> pd.DataFrame:
@@ -230,45 +207,38 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
 
     graph.kind(entity)
     texts = {d.id: d for d in documents}
-    wide = ipywidgets.Layout(width="95%")
     named = [(f"{graph.title(e)} ({k})", e) for k in ("company", "contract", "amendment", "person", "place")
              for e in graph.entities(k)]  # fmt: skip
-    chosen = ipywidgets.Dropdown(options=named, value=entity, description="entity", layout=wide)
-    listed = ipywidgets.Select(options=[], rows=8, description="triples", layout=wide)
-    other = ipywidgets.Button(description="Go to the other end", layout=ipywidgets.Layout(width="auto"))
-    view = ipywidgets.HTML("")
+    chosen = ipywidgets.Dropdown(options=named, value=entity, description="entity", layout=WIDE)
+    listed = ipywidgets.Select(options=[], rows=8, description="triples", layout=WIDE)
+    other = ipywidgets.Button(description="Go to the other end", layout={"width": "auto"})
     known = {value for _, value in named}
 
-    def end(index: int) -> str:
-        triple = graph.about(str(chosen.value))[index]
+    def table() -> pd.DataFrame:
+        return triples_table(graph, chosen.value)
+
+    def narrow(_: Any = None) -> None:
+        rows = table().to_dict("records")
+        listed.options = [(f"{r['subject']} | {r['relation']} | {r['object']}", i) for i, r in enumerate(rows)]
+        listed.value = 0
+
+    def end() -> str:
+        triple = graph.about(chosen.value)[listed.value]
         return triple.object if triple.subject == chosen.value else triple.subject
 
-    def draw(_: Any) -> None:
-        if listed.value is None:
-            return
-        triple = graph.about(str(chosen.value))[int(listed.value)]
-        other.disabled = end(int(listed.value)) not in known
-        document = texts.get(triple.source.document)
-        shown = sentence(document, triple.source) if document and triple.source.end else "read off the title"
-        title = escape(document.title) if document else escape(triple.source.document)
-        view.value = f'<div style="{STYLE}"><b>{title}</b><br>{shown}</div>'
-
-    def narrow(_: Any) -> None:
-        rows = triples_table(graph, str(chosen.value)).to_dict("records")
-        listed.options = [(f"{r['subject']} | {r['relation']} | {r['object']}", i) for i, r in enumerate(rows)]
-        if rows:
-            listed.value = 0
-        draw(None)
+    def html() -> str:
+        source = graph.about(chosen.value)[listed.value].source
+        other.disabled = end() not in known
+        shown = sentence(texts[source.document], source) if source.end else "read off the title"
+        return f"<b>{escape(texts[source.document].title)}</b><br>{shown}"
 
     def go(_: Any) -> None:
-        if listed.value is not None and end(int(listed.value)) in known:
-            chosen.value = end(int(listed.value))
+        chosen.value = end()
 
     chosen.observe(narrow, names="value")
-    listed.observe(draw, names="value")
     other.on_click(go)
-    narrow(None)
-    return Explorer(ipywidgets.VBox([chosen, listed, other, view]), lambda: triples_table(graph, str(chosen.value)))
+    narrow()
+    return explorer([chosen, listed, other], html, table, [chosen, listed])
 
 
 # ------------------------------------------------------------------ many documents
@@ -307,15 +277,8 @@ def document_matrix(graph: rag.KnowledgeGraph, company: str, relations: Sequence
     columns = ipywidgets.SelectMultiple(
         options=list(relations), value=tuple(relations[:3]), rows=8, description="clauses"
     )
-    view = ipywidgets.HTML("")
 
     def table() -> pd.DataFrame:
-        return matrix_table(graph, graph.contracts(str(chosen.value)), list(columns.value))
+        return matrix_table(graph, graph.contracts(chosen.value), list(columns.value))
 
-    def draw(_: Any) -> None:
-        view.value = f'<div style="{STYLE}">{table().to_html(index=False)}</div>'
-
-    chosen.observe(draw, names="value")
-    columns.observe(draw, names="value")
-    draw(None)
-    return Explorer(ipywidgets.VBox([ipywidgets.HBox([chosen, columns]), view]), table)
+    return explorer([[chosen, columns]], lambda: table().to_html(index=False), table, [chosen, columns])

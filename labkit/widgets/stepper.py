@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from labkit.widgets.display import STYLE, Explorer
+from labkit.widgets.display import Explorer, styled
 
 # Of a field to write in: its text is sent when the cursor leaves it. Sent letter by letter, the last ones may arrive
 # behind the key or click that decides.
@@ -84,11 +84,11 @@ class Stepper(Explorer):
         self._fill()
         none = f"<b>None is left.</b>{self._table().to_html(index=False)}"
         above, below = self._html() if self.shown else (none, "")
-        self._above.value, self._below.value = _styled(above), _styled(below)
+        self._above.value, self._below.value = styled(above), styled(below)
         self._say(message)
 
     def _say(self, message: str) -> None:
-        self._status.value = _styled(f"{self._progress} <b>{escape(message)}</b>")
+        self._status.value = styled(f"{self._progress} <b>{escape(message)}</b>")
 
     def _current(self) -> Any:
         if self.shown is None:
@@ -105,7 +105,3 @@ class Stepper(Explorer):
         with pd.option_context("display.max_colwidth", None):
             bundle = super()._repr_mimebundle_(include, exclude)
         return bundle | {"text/plain": "\n".join(": ".join(map(str, row)) for row in self.table().to_numpy())}
-
-
-def _styled(html: str) -> str:
-    return f'<div style="{STYLE}">{html}</div>'

@@ -46,7 +46,8 @@ def adapter(model: Path, out: Path, seed: int) -> None:
         for name, weight in network.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, 0.1)
-    tune.settings.save_adapter(network, out, str(model))
+    out.mkdir()
+    tune.settings.write_adapter(network, out, str(model))
 
 
 def arms(tiny: Path) -> list[Arm]:
@@ -333,11 +334,17 @@ def test_every_task_is_asked_under_its_instruction(course):
     from labkit.bench.arms import task_messages
 
     passages = [prompts.Passage("Title", "Text.")]
-    named = {"classify": prompts.CLASSIFY, "summarise": prompts.TERM_SHEET, "draft": prompts.DRAFT}
+    named = {
+        "classify": prompts.INSTRUCTIONS["classify"],
+        "summarise": prompts.INSTRUCTIONS["term_sheet"],
+        "draft": prompts.INSTRUCTIONS["draft"],
+    }
     for question in course.questions:
         for read, closed in ((passages, False), ([], False), ([], True)):
             system, user = task_messages(question, read, "1. Law: the country.", closed)
-            wanted = named.get(question.task, prompts.CLOSED_BOOK if closed else prompts.ANSWER)
+            wanted = named.get(
+                question.task, prompts.INSTRUCTIONS["closed_book"] if closed else prompts.INSTRUCTIONS["answer"]
+            )
             assert system["content"] == wanted and question.question in user["content"]
             assert ("Text." in user["content"]) == bool(read)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from labkit.exercises import EXERCISES, lesson_01
+from labkit.exercises.dev_archive import evidence
 
 
 def test_one_letter_holds_for_the_rise_within_the_contract():
@@ -14,16 +15,16 @@ def test_one_letter_holds_for_the_rise_within_the_contract():
     assert list(hints.values()).count(None) == 1
     assert all("within" in hint for hint in hints.values() if hint)
     assert "letter" in judge("D")
-    rise = lesson_01._evidence(lesson_01._index(), within=True) - lesson_01._evidence(lesson_01._index())
+    rise = evidence(lesson_01._index(), within=True) - evidence(lesson_01._index())
     assert hints["A" if rise < 0.1 else "B" if rise < 0.4 else "C"] is None
 
 
 def test_the_share_with_titles_is_told_from_the_share_without():
     judge = EXERCISES["01.2"]
-    titled = lesson_01._evidence(lesson_01._titled())
+    titled = evidence(lesson_01._titled())
     assert judge(titled) is None
     assert judge(round(titled, 3)) is None
-    assert "without titles" in judge(lesson_01._evidence(lesson_01._index()))
+    assert "without titles" in judge(evidence(lesson_01._index()))
     hint = judge(0.999)
     assert "three chunks" in hint
     assert f"{titled:.2f}" not in hint

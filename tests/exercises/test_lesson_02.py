@@ -13,7 +13,7 @@ def test_a_wrong_title_is_judged_by_measuring(monkeypatch: pytest.MonkeyPatch):
     judge = EXERCISES["02.1"]
     figures = {"wrong": 0.04, "none": 0.1}
     monkeypatch.setattr(lesson_02, "_with_headers", lambda headers: "wrong" if headers else "none")
-    monkeypatch.setattr(lesson_02, "_evidence_found", figures.__getitem__)
+    monkeypatch.setattr(lesson_02, "evidence", figures.__getitem__)
     assert judge(" C ") is None
     assert judge("a") == judge("b") and "measure both" in judge("a")
     assert "letter" in judge("d") and "letter" in judge(0.04)
@@ -26,7 +26,7 @@ def test_a_wrong_title_is_judged_by_measuring(monkeypatch: pytest.MonkeyPatch):
 def test_wrong_titles_go_to_the_clauses_of_the_document_before(monkeypatch: pytest.MonkeyPatch):
     asked = []
     monkeypatch.setattr(lesson_02, "_with_headers", asked.append)
-    monkeypatch.setattr(lesson_02, "_evidence_found", lambda index: 0.0)
+    monkeypatch.setattr(lesson_02, "evidence", lambda index: 0.0)
     EXERCISES["02.1"]("b")
     headers, nothing = asked
     archive = corpus.load_documents("dev")
@@ -38,7 +38,7 @@ def test_longer_headers_are_told_from_those_of_the_lesson(monkeypatch: pytest.Mo
     judge = EXERCISES["02.2"]
     monkeypatch.setattr(lesson_02, "_with_headers", lambda headers: "long")
     monkeypatch.setattr(lesson_02, "dense", lambda: "lesson")
-    monkeypatch.setattr(lesson_02, "_evidence_found", {"long": 0.25, "lesson": 0.28}.__getitem__)
+    monkeypatch.setattr(lesson_02, "evidence", {"long": 0.25, "lesson": 0.28}.__getitem__)
     assert judge(0.2504) is None
     assert "as they were" in judge(0.28)
     assert "joined=False" in judge(0.1)

@@ -28,7 +28,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[Any, ...], float]:
         ("hybrid", "tuned", 20): 0.6, ("hybrid", "plain", 5): 0.35,
     }  # fmt: skip
 
-    def mean(questions: Sequence[Any], search: Any, *post: Any) -> float:
+    def evidence(search: Any, *post: Any) -> float:
         key: tuple[Any, ...] = ("hybrid",) if search == "hybrid" else (search.embedder,)
         for stage in post:
             key += (
@@ -36,8 +36,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[Any, ...], float]:
             )
         return shares[key]
 
-    monkeypatch.setattr(lesson_04, "mean", mean)
-    monkeypatch.setattr(lesson_04, "lookups", list)
+    monkeypatch.setattr(lesson_04, "evidence", evidence)
     monkeypatch.setattr(lesson_04, "hybrid", lambda: "hybrid")
     monkeypatch.setattr(lesson_04, "dense", lambda: _Index("plain"))
     monkeypatch.setattr(lesson_04, "tuned_index", lambda: _Index("tuned"))

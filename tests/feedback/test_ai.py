@@ -60,4 +60,4 @@ def test_any_llama_index_llm_can_be_the_judge():
     judged = partial(judge.prefer_by_verdict, models.from_llama_index(Leftist()))
     shown = ai.both_orders(judged, COMPARISONS)
     assert [j.verdict for j in shown] == ["first", "tie", "tie", "second", "tie", "tie"]
-    assert prompts.PREFER.endswith("Reply A or B.")
+    assert prompts.INSTRUCTIONS["prefer"].endswith("Reply A or B.")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from synthesis.shipped_replies import read_asked, write_file
 
 from labkit import corpus, models, paths, rag
 from labkit.models import shipped_replies
@@ -45,11 +46,11 @@ def test_scores_that_come_with_the_course_are_taken_unless_all_is_live(reranker,
     pairs, results = some_pairs(3), tmp_path / "results"
     monkeypatch.setenv("LABKIT_ASKED", str(tmp_path / "asked"))
     scores = reranker.score(pairs)
-    asked = shipped_replies.read_asked(tmp_path / "asked")
+    asked = read_asked(tmp_path / "asked")
     assert sorted(float(row["reply"]) for row in asked.values()) == sorted(scores)
     planted = {key: row | {"reply": "0.5"} for key, row in asked.items()}
     monkeypatch.setattr(paths, "shipped_results", lambda: results)
-    shipped_replies.write_file("04", planted, results)
+    write_file("04", planted, results)
     assert reranker.score(pairs).tolist() == [0.5] * 3
     with shipped_replies.live():
         assert reranker.score(pairs).tolist() == scores.tolist()

@@ -6,7 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from reading import lead
+from synthesis.checked import write_checked
+from synthesis.shipped_replies import read_asked, write_file
 
 from labkit import models, paths
 from labkit.models import shipped_replies
@@ -36,8 +40,8 @@ def shipped(tmp_path, monkeypatch) -> Path:
 
 def ship(results: Path, lesson: str = "03") -> Path:
     """Ship what was asked so far, and forget what was kept and counted."""
-    asked = shipped_replies.read_asked(results.parents[1] / "asked")
-    file = shipped_replies.write_file(lesson, asked, results)
+    asked = read_asked(results.parents[1] / "asked")
+    file = write_file(lesson, asked, results)
     paths.check_folder(results)
     for store in (results.parents[1] / "cache").iterdir():
         store.unlink()
@@ -126,7 +130,7 @@ def plant(file: Path, results: Path, change) -> None:
 
     head, rows = shipped_replies.read_file(results, f"replies/{file.name}")
     lines = [json.dumps(line) for line in (head, *(change(row) for row in rows))]
-    paths.write_checked(f"replies/{file.name}", lzma.compress("\n".join(lines).encode()), results)
+    write_checked(f"replies/{file.name}", lzma.compress("\n".join(lines).encode()), results)
     shipped_replies._rows.cache_clear()
 
 
@@ -135,7 +139,8 @@ def test_planted_wrong_rows_are_far_from_what_the_model_chooses(reader):
     replies, texts = reader.generate(CHATS), [reader.text(chat) for chat in CHATS]
 
     def gaps(rows):
-        return reader.choice_gaps(texts, [reader.reply_text(c, r) for c, r in zip(CHATS, rows, strict=True)])
+        written = [reader.reply_text(c, r) for c, r in zip(CHATS, rows, strict=True)]
+        return np.array(reader.forced(list(zip(texts, written, strict=True)), lead))
 
     # Of two equally likely tokens a batch may choose the other one; half a logit is more than bf16 moves them.
     assert gaps(replies).max() < 0.5

@@ -12,7 +12,7 @@ from labkit.corpus import Document
 def test_the_router_finds_documents_by_words_and_by_meaning(index, embedder):
     headers = rag.titles(PAPERS)
     assert rag.Router(headers, keep=1).route(["the lease of the hall"]) == [["lease"]]
-    assert rag.Router(headers, embedder, words=False, keep=1).route(["Where is our data kept?"]) == [["hosting"]]
+    assert rag.Router(headers, embedder, keep=1).route(["Where is our data kept?"]) == [["hosting"]]
     routed = rag.Routed(index, rag.Router(headers, embedder, keep=1))
     assert routed.retrieve(["How is paper supplied?"], 2)[0][0].node.metadata["document"] == "supply"
     with pytest.raises(ValueError, match="needs headers"):

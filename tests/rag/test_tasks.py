@@ -79,7 +79,7 @@ def test_a_wrong_rating_or_category_is_wrong(prompt):
 def test_a_clause_is_rated_by_the_rule_among_others(prompt):
     made = prompt(dev("classify")[0])
     text = made.messages[-1]["content"]
-    assert made.messages[0]["content"] == prompts.CLASSIFY and made.places == ()
+    assert made.messages[0]["content"] == prompts.INSTRUCTIONS["classify"] and made.places == ()
     assert [f"[{i}] " in text for i in (1, 2, 3, 4)] == [True, True, True, False]
     assert made.reply.rpartition(", ")[0] in text
 

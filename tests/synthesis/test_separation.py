@@ -46,7 +46,7 @@ def measure(bank_side, data_side, more_bank=(), more_questions=()):
         data_side[0],
         bank_questions=[*bank_side[1], *more_questions],
         data_questions=data_side[1],
-        exempt=[prompts.ANSWER],
+        exempt=[prompts.INSTRUCTIONS["answer"]],
     )
 
 

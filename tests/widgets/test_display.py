@@ -11,14 +11,14 @@ from labkit.widgets import display
 
 
 def test_spans_are_marked_and_underlined_and_the_text_is_escaped():
-    split = widgets.highlighted("ab<def", 10, [Span("x", 8, 12), Span("x", 14, 15)])
+    split = widgets.highlighted("ab<def", [Span("x", -2, 2), Span("x", 4, 5)])
     assert split.startswith("<mark") and split.count("<mark") == split.count("underline") == 2 and split.endswith("f")
     assert "&lt;" in split and "<d" not in split
-    assert widgets.highlighted("a\nb", 0, []) == "a<br>b"
+    assert widgets.highlighted("a\nb", []) == "a<br>b"
 
 
-def test_neighbouring_blocks_differ_in_shade():
-    one, two, three = (display.block(i, "x") for i in (1, 2, 3))
+def test_neighbouring_texts_differ_in_shade():
+    one, two, three = (part.split(";")[0] for part in display.framed([("t", "x", [])] * 3).split("background:")[1:])
     assert one == three != two
 
 

@@ -32,7 +32,7 @@ def test_moving_the_slider_cuts_anew():
     slider, view = explorer.box.children
     before = len(explorer.table())
     slider.value = 48
-    assert len(explorer.table()) > before and view.value == widgets.chunk_html(LONG, 48, EVIDENCE)
+    assert len(explorer.table()) > before and widgets.chunk_html(LONG, 48, EVIDENCE) in view.value
 
 
 def test_a_typed_question_shows_every_stage_and_a_wrong_one_says_why(pipeline):

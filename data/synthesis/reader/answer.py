@@ -47,7 +47,7 @@ def _group(rng: random.Random, bank: Bank, level: Level, turns: int, wording: st
         passages.append(passage)
     if domain == "contract" and facts and rng.random() < 0.15:
         _amend(rng, world, documents, facts, passages, wording)
-    system = worlds.load_wordings().system(rng, "answer") if wording == "known" else prompts.ANSWER
+    system = worlds.load_wordings().system(rng, "answer") if wording == "known" else prompts.INSTRUCTIONS["answer"]
     group = Group(passages, [], system=system)
     asked = list(facts)
     rng.shuffle(asked)

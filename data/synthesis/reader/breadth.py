@@ -20,6 +20,7 @@ import torch
 
 from labkit import paths, prompts, stats
 from labkit.models.base import base_model
+from synthesis.checked import write_checked
 from synthesis.reader import rows, train, worlds
 from synthesis.reader.answer import make_answer
 from synthesis.reader.groups import Group, Level
@@ -152,7 +153,7 @@ def main(argv: list[str] | None = None) -> None:
                               compiled=False)  # fmt: skip
     out = given.out / f"{given.minutes:g} minutes"
     figures = measure(out, settings, given.base or base_model(), given.questions)
-    paths.write_checked("breadth.json", json.dumps(figures, indent=1) + "\n", given.to)
+    write_checked("breadth.json", json.dumps(figures, indent=1) + "\n", given.to)
     print(given.to / "breadth.json")
 
 

@@ -8,6 +8,7 @@ has a 95 % bootstrap interval over the questions. `course_dev` measures on the c
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -195,8 +196,37 @@ def interval(tallies: np.ndarray, clusters: Sequence[str], figure: Callable[...,
     if isinstance(figure, Share) and set(tallies[:, figure.bottom]) <= {0.0, 1.0}:
         values = [row[figure.top] if row[figure.bottom] else None for row in tallies]
         return stats.mean_interval(values, clusters)
-    found = stats.jackknife_interval(tallies, clusters, figure)
+    found = jackknife_interval(tallies, clusters, figure)
     return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
+
+
+def jackknife_interval(tallies: np.ndarray, clusters: Sequence[str], statistic: Callable[..., Column]) -> Interval:
+    """Interval of a statistic of sums: each cluster left out in turn, Student's t with clusters - 1 degrees of freedom.
+
+    The delete-one-cluster jackknife (Cameron and Miller 2015, section VI). Where few clusters differ much in size, 92
+    of 100 such intervals hold the true value rather than 95; use `stats.mean_interval` for a mean.
+
+    Args:
+        tallies: shape (n, m): what each question adds to each of m sums.
+        clusters: n names.
+        statistic: takes m arrays of sums, gives the statistic (for a mean: `lambda s, c: s / c`).
+    """
+    from scipy.stats import t
+
+    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    count = int(index.max()) + 1 if len(index) else 0
+    if not count:
+        return Interval(math.nan, math.nan, math.nan, 0, 0)
+    sums = np.zeros((count, tallies.shape[1]))
+    np.add.at(sums, index, tallies)
+    total = sums.sum(axis=0)
+    value = float(statistic(*total))
+    width = math.nan
+    if count >= stats.FEWEST_CLUSTERS:
+        without = np.asarray(statistic(*(total - sums).T), dtype=float)
+        error = math.sqrt((count - 1) * float(np.nanmean((without - value) ** 2)))
+        width = float(t.ppf(0.975, count - 1)) * error
+    return Interval(value, value - width, value + width, len(tallies), count)
 
 
 def reply_to(generator: models.Generator, asked: Sequence[examples.Example], progress: bool = False) -> list[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
+from synthesis.checked import write_checked
 from synthesis.reader import worlds
 from synthesis.reader.answer import make_answer
 from synthesis.reader.groups import WORDINGS, Example, Group, Level
@@ -142,7 +143,7 @@ def sample() -> list[dict[str, Any]]:
 def write_sample(folder: Path) -> Path:
     """Write the sample as compressed JSON lines, and its line in the folder's SHA256SUMS."""
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in sample())
-    return paths.write_checked(SAMPLE, lzma.compress(lines.encode("utf-8"), preset=9 | lzma.PRESET_EXTREME), folder)
+    return write_checked(SAMPLE, lzma.compress(lines.encode("utf-8"), preset=9 | lzma.PRESET_EXTREME), folder)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class Group:
     turns: list[tuple[str, str]]
     instruction: str = "answer"
     wordings: list[tuple[str, str]] = field(default_factory=list)
-    system: str = prompts.ANSWER
+    system: str = prompts.INSTRUCTIONS["answer"]
     mark: str = "\nQuestion: "
 
     @property

@@ -11,11 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit import models
+import numpy as np
+
 from labkit.corpus import Question, Span
 from labkit.models.adapters import embedder_network
 from labkit.models.device import quietly
-from labkit.tune.settings import arguments, save_adapter, sides
+from labkit.models.embedder import VECTORS, Embedder, text_key
+from labkit.tune.reranker import sides
+from labkit.tune.settings import arguments
+from synthesis.reranker import save_adapter
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,6 @@ def triplets(questions: Sequence[Question], hits: Sequence[Sequence[tuple[Span, 
 def train_embedder(
     triplets: Sequence[Triplet],
     out: Path,
-    base: str | None = None,
     epochs: float = 1.0,
     rank: int = 8,
     learning_rate: float = 5e-4,
@@ -62,7 +65,6 @@ def train_embedder(
     Args:
         triplets: from `triplets`.
         out: folder of the adapter.
-        base: a folder or Hugging Face id of the network; the course's MiniLM by default.
         epochs: passes over the examples.
         rank: of the adapter's matrices.
         learning_rate: the highest, reached after a warm-up.
@@ -82,9 +84,9 @@ def train_embedder(
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
     if not triplets:
-        raise ValueError("There are no triplets to train on: make some with `tune.triplets`.")
+        raise ValueError("There are no triplets to train on: make some with `triplets`.")
     torch.manual_seed(seed)
-    network = embedder_network(base or models.minilm_path())
+    network = embedder_network()
     network.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear"))
     rows = Dataset.from_dict(
         {
@@ -98,4 +100,13 @@ def train_embedder(
         loss = MultipleNegativesRankingLoss(network)
         with quietly():
             SentenceTransformerTrainer(network, settings, train_dataset=rows, loss=loss).train()
-    return save_adapter(network.transformers_model, out, base or models.minilm_path())
+    return save_adapter(network.transformers_model, out)
+
+
+def save_vectors(embedder: Embedder, folder: Path, texts: Sequence[str]) -> None:
+    """Write the vectors of texts to `vectors.safetensors` of a folder, in half precision, to be shipped."""
+    from safetensors.numpy import save_file
+
+    unique = list(dict.fromkeys(texts))
+    keys = np.frombuffer(b"".join(map(text_key, unique)), dtype=np.uint8).reshape(-1, 16)
+    save_file({"keys": keys.copy(), "vectors": embedder.encode(unique).astype(np.float16)}, folder / VECTORS)

@@ -6,17 +6,18 @@ import json
 
 import pytest
 from small import TERM_DOCUMENTS, TERM_HITS, TERM_QUESTIONS, TERMS
+from synthesis.embedder import train_embedder, triplets
 
-from labkit import corpus, models, paths, rag, tune
+from labkit import corpus, models, paths, rag
 
 
 def test_the_embedder_learns_and_orders_what_was_found(tmp_path):
-    made = tune.triplets(TERM_QUESTIONS, TERM_HITS)
+    made = triplets(TERM_QUESTIONS, TERM_HITS)
     assert [(t.question, t.right) for t in made] == [
         (q.question, rows[0][1]) for q, rows in zip(TERM_QUESTIONS, TERM_HITS, strict=True)
     ]
     assert all(t.right != t.wrong for t in made)
-    adapter = tune.train_embedder(made * 8, tmp_path, epochs=2, learning_rate=2e-3, batch_size=4)
+    adapter = train_embedder(made * 8, tmp_path, epochs=2, learning_rate=2e-3, batch_size=4)
     assert (adapter / "adapter_model.safetensors").stat().st_size < 3e6
     assert "/" not in json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"]
     plain, tuned = models.load_embedder(), models.load_tuned_embedder(adapter)
@@ -32,10 +33,10 @@ def test_the_embedder_learns_and_orders_what_was_found(tmp_path):
     pipeline = rag.Pipeline(index, None, post=[rag.EmbedderRerank(tuned, depth=2)], top_k=2)
     found = pipeline.retrieve(asked)
     assert [h[0].node.metadata["document"] for h in found] == [q.id for q in TERM_QUESTIONS]
-    with pytest.raises(FileNotFoundError, match="train_embedder"):
+    with pytest.raises(FileNotFoundError, match="train one"):
         models.load_tuned_embedder(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="search for each"):
-        tune.triplets(TERM_QUESTIONS, TERM_HITS[:1])
+        triplets(TERM_QUESTIONS, TERM_HITS[:1])
 
 
 def test_vectors_of_the_dev_archive_come_with_the_shipped_embedder(monkeypatch):

@@ -1,0 +1,77 @@
+"""Training a cross-encoder: LoRA on the embedder's network, trained on questions and their evidence.
+
+Sources: Nogueira and Cho 2019, Passage Re-ranking with BERT; Hu et al. 2021, LoRA. sentence-transformers
+trains and loads it, PEFT holds the adapter.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit import profiles
+from labkit.models.adapters import reranker_network
+from labkit.tune import Pair
+from labkit.tune.settings import arguments, kept_whole, write_adapter
+
+
+def train_reranker(
+    pairs: Sequence[Pair],
+    out: Path,
+    epochs: float = 1.0,
+    rank: int = 16,
+    learning_rate: float = 1e-3,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Path:
+    """Train a LoRA adapter and a head on pairs, and save them; the base network stays as it is.
+
+    Args:
+        pairs: from `tune.pairs`.
+        out: folder of the adapter.
+        epochs: passes over the examples.
+        rank: of the adapter's matrices.
+        learning_rate: the highest, reached after a warm-up.
+        batch_size: examples in a step.
+        seed: of the training.
+
+    Returns:
+        `out`, with the adapter in safetensors.
+
+    Raises:
+        ValueError: there are no pairs.
+    """
+    from datasets import Dataset
+    from peft import LoraConfig
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+    from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+
+    if not pairs:
+        raise ValueError("There are no pairs to train on: make some with `tune.pairs`.")
+    encoder = reranker_network()
+    encoder.add_adapter(
+        LoraConfig(
+            r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="SEQ_CLS",
+            modules_to_save=["classifier"],
+        )
+    )  # fmt: skip
+    rows = Dataset.from_dict(
+        {
+            "question": [p.question for p in pairs],
+            "passage": [p.passage for p in pairs],
+            "label": [p.label for p in pairs],
+        }
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = CrossEncoderTrainingArguments(**arguments(scratch, epochs, learning_rate, batch_size, seed))
+        CrossEncoderTrainer(encoder, settings, train_dataset=rows, loss=BinaryCrossEntropyLoss(encoder)).train()
+    return save_adapter(encoder.transformers_model, out)
+
+
+def save_adapter(network: Any, out: Path) -> Path:
+    """Save the adapter of a network of transformers that was trained on MiniLM; returns `out`."""
+    with kept_whole(out) as part:
+        write_adapter(network, part, profiles.MINILM)
+    return out
