@@ -73,7 +73,8 @@ class Intents:
     Attributes:
         embedder: whose vectors it was trained on.
         mask: takes names out of a question, writing "the company".
-        relation, kind: what it has learned.
+        relation: what it has learned of relations.
+        kind: what it has learned of operations.
     """
 
     def __init__(self, embedder: Embedder, relation: Head, kind: Head, mask: Callable[[str], str] = str) -> None:

@@ -10,14 +10,14 @@ from labkit.prompts import REFUSAL
 
 def test_a_gain_is_weighted():
     judge = EXERCISES["11.1"]
-    assert judge(0.24) is None
+    assert judge(0.24) is None and "share" in judge(24)
     assert "others" in judge(0.3) and "before" in judge(0.72) and "missing" in judge(0.06) and "Weigh" in judge(0.5)
 
 
 def test_refusals_are_counted(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(lesson_11, "without_evidence", lambda: (37, 90))
+    monkeypatch.setattr(lesson_11, "without_evidence", lambda: (37, 21, 90))
     judge = EXERCISES["11.2"]
-    assert judge(37) is None
+    assert judge(37) is None and "3 passages" in judge(21)
     assert "with an answer" in judge(53) and "how many" in judge(90) and "put in" in judge(0) and "count" in judge(5)
 
 
