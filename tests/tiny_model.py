@@ -85,7 +85,7 @@ def _vocabulary() -> tuple[list[str], list[str]]:
     trainer = trainers.BpeTrainer(
         vocab_size=600, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
     )
-    texts = [value for value in vars(prompts).values() if isinstance(value, str)]
+    texts = [*prompts.INSTRUCTIONS.values(), prompts.REFUSAL, prompts.NOT_STATED]
     core.train_from_iterator([*texts, "the contract between the parties of this agreement"] * 4, trainer)
     made = json.loads(core.to_str())["model"]
     return sorted(made["vocab"], key=made["vocab"].get), [" ".join(pair) for pair in made["merges"]]

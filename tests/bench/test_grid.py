@@ -46,7 +46,7 @@ def adapter(model: Path, out: Path, seed: int) -> None:
         for name, weight in network.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, 0.1)
-    out.mkdir()
+    out.mkdir(parents=True)
     tune.settings.write_adapter(network, out, str(model))
 
 

@@ -79,4 +79,4 @@ def test_the_description_counts_what_is_there():
             lines.setdefault(line.split()[0], line.split()[1:])
     asked = [row for split in corpus.SPLITS for row in paths.read_rows(f"questions/{split}.jsonl")]
     assert int(lines["compare"][-1]) == sum(row["task"] == "compare" for row in asked)
-    assert lines["letter"] == ["0", "8", "0", "8"]
+    assert lines["style"] == [] and lines["letter"] == ["0", "6", "0", "0", "8", "0"]
