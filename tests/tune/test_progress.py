@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -89,17 +90,24 @@ def test_the_registry_of_the_course_names_its_generators():
 
 
 def test_the_peak_is_that_of_the_training_and_not_of_what_was_before():
-    large = bytearray(400_000_000)
-    del large
+    _resident(400_000_000).close()
     before = psutil.Process().memory_info().rss / 1e6
     memory = progress._PeakMemory()
-    large = bytearray(200_000_000)
+    large = _resident(200_000_000)
     end = time.monotonic() + 60
     # Beside other work the watch may not come to its turn for a while.
     while memory._seen[0] < before + 150 and time.monotonic() < end:
         time.sleep(0.05)
-    del large
+    large.close()
     assert memory.stop() - before == pytest.approx(200, abs=50)
+
+
+def _resident(size: int) -> mmap.mmap:
+    """Memory that is given back when it is closed; what Python frees, the process may keep and use again."""
+    memory = mmap.mmap(-1, size)
+    for _ in range(100):
+        memory.write(bytes(size // 100))
+    return memory
 
 
 def test_the_watch_ends_with_a_training_that_failed():
