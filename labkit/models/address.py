@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from labkit import profiles
 from labkit.models.generator import Generator
 from labkit.models.llama_index import LlamaIndexGenerator
-from labkit.prompts import Message
+
+if TYPE_CHECKING:
+    from llama_index.core.llms import ChatMessage
 
 # Seconds that a reply may take, and how often a server that is busy or out of reach is asked again.
 PATIENCE, TRIES = 120.0, 5
@@ -18,21 +20,13 @@ MAX_NEW_TOKENS = 256
 
 
 class AddressedGenerator(LlamaIndexGenerator):
-    """A LlamaIndex LLM behind an address, whose failures are said in one sentence."""
+    """A LlamaIndex LLM behind an address.
 
-    def generate(
-        self,
-        prompts: Sequence[Sequence[Message]],
-        max_new_tokens: int | None = None,
-        batch_size: int | None = None,
-        progress: bool = False,
-    ) -> list[str]:
-        """Answer many prompts, one at a time.
+    Its `generate` raises RuntimeError, in one sentence, where the server cannot be reached, takes too long, refuses, or
+    sends something else than a reply.
+    """
 
-        Raises:
-            ValueError: a single chat was given instead of a list.
-            RuntimeError: the server cannot be reached, takes too long, refuses, or sends something else than a reply.
-        """
+    def _ask(self, chat: Sequence[ChatMessage]) -> str:
         import openai
 
         why = {
@@ -44,13 +38,14 @@ class AddressedGenerator(LlamaIndexGenerator):
             openai.RateLimitError: "takes no more requests for now: wait, and start again.",
         }  # fmt: skip
         try:
-            return super().generate(prompts, max_new_tokens, batch_size, progress)
+            return super()._ask(chat)
         except openai.OpenAIError as cause:
             said = next((text for kind, text in why.items() if isinstance(cause, kind)), f"failed ({cause}).")
-            raise RuntimeError(f"{self.name} at {self.llm.api_base} {said}") from cause  # type: ignore[attr-defined]
+            error: Exception = cause
         except (AttributeError, TypeError, LookupError, ValueError) as cause:
             said = f"sent something that is no reply: is it OpenAI-compatible? ({type(cause).__name__}: {cause})"
-            raise RuntimeError(f"{self.name} at {self.llm.api_base} {said}") from cause  # type: ignore[attr-defined]
+            error = cause
+        raise RuntimeError(f"{self.name} at {self.llm.api_base} {said}") from error  # type: ignore[attr-defined]
 
 
 def is_address(model: str) -> bool:

@@ -14,7 +14,7 @@ from labkit.prompts import Message
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
-    from llama_index.core.llms import LLM
+    from llama_index.core.llms import LLM, ChatMessage
 
 
 @dataclass
@@ -67,8 +67,10 @@ class LlamaIndexGenerator:
         from tqdm.auto import tqdm
 
         chats = [[ChatMessage(role=m["role"], content=m["content"]) for m in p] for p in prompts]
-        bar = tqdm(chats, desc="answering", unit="question", disable=not progress)
-        return [str(self.llm.chat(chat).message.content or "").strip() for chat in bar]
+        return [self._ask(chat) for chat in tqdm(chats, desc="answering", unit="question", disable=not progress)]
+
+    def _ask(self, chat: Sequence[ChatMessage]) -> str:
+        return str(self.llm.chat(chat).message.content or "").strip()
 
     def log_likelihood(
         self, prompts: Sequence[Sequence[Message]], replies: Sequence[str], batch_size: int | None = None

@@ -114,6 +114,12 @@ def test_a_server_that_is_not_there_is_said(server, generator):
         generator.generate([CHAT])
 
 
+def test_a_single_chat_is_no_fault_of_the_server(server, generator):
+    with pytest.raises(ValueError, match="list"):
+        generator.generate(CHAT)
+    assert server.asked == []
+
+
 def test_the_key_comes_from_the_environment(server, generator, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-mine")
     models.load_generator(f"http://127.0.0.1:{server.server_port}/v1#llama3.2").generate([CHAT])
