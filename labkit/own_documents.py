@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from labkit import bench, corpus, metrics, models, paths, profiles, prompts, questions, rag, roi, stats, tune
+from labkit import bench, corpus, models, paths, profiles, questions, rag, roi, stats, tune
 from labkit.bench.arms import Answerer, Arm
 from labkit.bench.grid import digest, read_rows, read_times
 from labkit.corpus import Document, Question, Span
@@ -46,15 +46,11 @@ def read_questions(path: Path, documents: Sequence[Document]) -> list[Question]:
     Raises:
         ValueError: a row cannot be used; the message says which, and what to do.
     """
+    rows = _rows(path)
+    if _by_a_model(rows):
+        kept = [(n, row) for n, row in enumerate(questions.load(path), 1) if row.dropped is None]
+        return [_question(n, row.question, row.answer, (row.source,)) for n, row in kept]
     texts = {document.id: document for document in documents}
-    rows: list[dict[str, Any]]
-    if path.suffix == ".csv":
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")  # type: ignore[assignment]
-    else:
-        text = path.read_text(encoding="utf-8")
-        rows = [json.loads(line) for line in text.split("\n") if line.strip()]
-    if rows and "source" in rows[0]:
-        return [_of_written(n, row) for n, row in enumerate(questions.load(path), 1) if row.dropped is None]
     asked = []
     for number, row in enumerate(rows, 1):
         try:
@@ -66,8 +62,16 @@ def read_questions(path: Path, documents: Sequence[Document]) -> list[Question]:
     return asked
 
 
-def _of_written(number: int, row: questions.WrittenQuestion) -> Question:
-    return _question(number, row.question, row.answer, (row.source,))
+def _rows(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".csv":
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return table.to_dict("records")  # type: ignore[return-value]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
+def _by_a_model(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether these are the rows of a file of `questions.save`."""
+    return bool(rows) and "source" in rows[0]
 
 
 def _of_row(number: int, row: Mapping[str, Any], texts: Mapping[str, Document]) -> Question:
@@ -98,9 +102,8 @@ def _found(quote: str, documents: Sequence[Document]) -> Span:
 def _question(number: int, text: str, answer: str | None, evidence: tuple[Span, ...], name: Any = None) -> Question:
     about = tuple(dict.fromkeys(span.document for span in evidence)) or ((str(name),) if name else ())
     return Question(
-        id=f"own-{number:04d}", task=TASKS[answer is None], question=text, answer=answer, aliases=(), items=(),
-        fields={}, evidence=evidence, documents=about, category=None, wording="", reference=None, half=None,
-        stratum="own", ambiguous=False, split="own",
+        id=f"own-{number:04d}", task=TASKS[answer is None], question=text, answer=answer, evidence=evidence,
+        documents=about, stratum="own", split="own",
     )  # fmt: skip
 
 
@@ -194,9 +197,9 @@ def _train(grid: bench.Grid, asked: Sequence[Question]) -> None:
     arm = next(arm for arm in grid.arms if arm.system == "best")
     answerer, chats = Answerer(grid), []
     for question, (messages, spans) in zip(asked, answerer.prompts(arm, asked), strict=True):
-        cited = [f"[{i}]" for i, s in enumerate(spans, 1) if any(metrics.covers(s, e) for e in question.evidence)]
-        if question.answer is None or cited:
-            chats.append(tune.Chat(tuple(messages), " ".join([question.answer or prompts.REFUSAL, *cited])))
+        # An answer that cites nothing has no evidence among what was found.
+        if (reply := rag.cited_reply(question, spans)) != question.answer:
+            chats.append(tune.Chat(tuple(messages), reply))
     tune.train_generator(chats, folder, answerer.generator(arm, 0), epochs=EPOCHS, progress=True)
 
 
@@ -241,12 +244,12 @@ def _report(
     read: corpus.Folder, asked: Sequence[Question], trained: int, runs: Mapping[str, bench.Run], file: Path
 ) -> str:
     """The report as Markdown; every section says what it is based on."""
-    measured = next(iter(runs.values())).questions
+    measured, (first, second, *_) = next(iter(runs.values())).questions, _ranked(runs)
     blocks = [
         "# Your documents, measured", "## What was read", read.report(),
         "## What was asked", _asked(asked, trained, measured, file),
-        "## How often each way is right", _table(_figures(runs)), _differences(runs),
-        "## Would more questions tell more?", _advice(runs),
+        "## How often each way is right", _table(_figures(runs)), _differences(first, runs),
+        "## Would more questions tell more?", _advice(first, second),
         "## What went wrong", _table(bench.error_table(list(runs.values())).rename_axis("way").reset_index()),
     ]  # fmt: skip
     return "\n\n".join(blocks) + "\n"
@@ -260,7 +263,7 @@ def _asked(asked: Sequence[Question], trained: int, measured: Sequence[Question]
         lines.append(f"{trained} others, about other documents, were trained on.")
     elif len(asked) < 2 * ENOUGH:
         lines.append(f"With fewer than about {2 * ENOUGH} questions nothing is trained: half of them would be too few.")
-    if "source" in file.read_text(encoding="utf-8").partition("\n")[0]:
+    if _by_a_model(_rows(file)):
         unchecked = sum(not row.checked for row in questions.load(file) if row.dropped is None)
         lines.append("The model wrote these questions and kept those that it can answer, which flatters it"
                      + (f"; {unchecked} of them no person has checked: see `widgets.QuestionReview`." if unchecked
@@ -276,13 +279,12 @@ def _figures(runs: Mapping[str, bench.Run]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _best_two(runs: Mapping[str, bench.Run]) -> list[bench.Run]:
-    scores = {name: bench.mean(run, "answer_accuracy").value for name, run in runs.items()}
-    return [runs[name] for name in sorted(scores, key=lambda n: -scores[n])[:2]]
+def _ranked(runs: Mapping[str, bench.Run]) -> list[bench.Run]:
+    """Right most often first."""
+    return sorted(runs.values(), key=lambda run: -bench.mean(run, "answer_accuracy").value)
 
 
-def _differences(runs: Mapping[str, bench.Run]) -> str:
-    first = _best_two(runs)[0]
+def _differences(first: bench.Run, runs: Mapping[str, bench.Run]) -> str:
     others = [run for run in runs.values() if run is not first]
     try:
         found = bench.differences([(first, other, "answer_accuracy") for other in others])
@@ -294,8 +296,7 @@ def _differences(runs: Mapping[str, bench.Run]) -> str:
     return "\n".join(["Paired by question, by document, and corrected for the number of comparisons:", *lines])
 
 
-def _advice(runs: Mapping[str, bench.Run]) -> str:
-    first, second = _best_two(runs)
+def _advice(first: bench.Run, second: bench.Run) -> str:
     values = first.values("answer_accuracy"), second.values("answer_accuracy")
     try:
         size = stats.sample_size(*values, first.clusters(), EFFECT)

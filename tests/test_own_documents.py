@@ -129,6 +129,12 @@ def test_the_model_writes_questions_where_there_are_none(tmp_path, folder, docum
         own_documents._write_questions(documents, path, "m")
 
 
+def test_a_question_about_a_source_is_not_taken_for_a_model_s(tmp_path, documents):
+    path = written(tmp_path / "q.jsonl", [ROWS[0] | {"question": 'Where is the "source" of hall 0?'}])
+    asked = own_documents.read_questions(path, documents)
+    assert "The model wrote" not in own_documents._asked(asked, 0, asked, path)
+
+
 def test_assumptions_are_read_by_name():
     assert own_documents.read_assumptions(["value=3", "machine=x"]) == {"value": 3.0, "machine": "x"}
     assert set(own_documents.ASSUMED) <= set(roi.Assumptions.__dataclass_fields__)

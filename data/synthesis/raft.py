@@ -71,13 +71,11 @@ def _with_found(question: Question, gold: TaskPrompt, messages: Any, spans: Sequ
     """A question with what was found for it and the reply that this supports."""
     if question.answer is None:
         return tune.Chat(tuple(messages), REFUSAL)
-    holds = [any(metrics.covers(s, e) for e in question.evidence) for s in spans]
     complete = all(any(metrics.covers(s, e) for s in spans) for e in question.evidence)
     if question.task in ("classify", "summarise", "draft"):
         return tune.Chat(tuple(messages) if complete else gold.messages, gold.reply)
     if complete:
-        cited = [f"[{i}]" for i, right in enumerate(holds, 1) if right]
-        return tune.Chat(tuple(messages), " ".join([question.answer, *cited]))
+        return tune.Chat(tuple(messages), rag.cited_reply(question, spans))
     if rng.random() >= PUT_IN:
         return tune.Chat(tuple(messages), REFUSAL)
     return tune.Chat(gold.messages, gold.reply)

@@ -24,7 +24,7 @@ from labkit.rag.query_transforms import Decompose, HyDE, hypothetical_questions,
 from labkit.rag.retrieval import AutoMerging, BM25Index, fuse, Hybrid, VectorIndex
 from labkit.rag.routing import kinds_and_dates, Routed, Router, titles
 from labkit.rag.tasks import (
-    evidence_quotes, POSITIONS, rule_passages, score_task, task_prompt, TaskPrompt, term_sheet_guide,
+    cited_reply, evidence_quotes, POSITIONS, rule_passages, score_task, task_prompt, TaskPrompt, term_sheet_guide,
 )
 from labkit.rag.tools import combine, DocumentValue, GraphLookupTool, matrix, Plan, ReadTool, ToolPipeline
 from labkit.rag.linking import build_linker, Linker, plain_name, subject_of

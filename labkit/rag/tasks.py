@@ -76,10 +76,15 @@ def task_prompt(
     gold = [any(metrics.covers(s, e) for e in question.evidence) for s in spans]
     if gold_at and any(gold):
         order = _ordered(gold, gold_at)
-        passages, spans, gold = ([row[i] for i in order] for row in (passages, spans, gold))  # type: ignore[assignment]
-    cited = [f"[{i}]" for i, holds in enumerate(gold, 1) if holds]
-    reply = prompts.REFUSAL if question.answer is None else " ".join([question.answer, *cited])
+        passages, spans = ([row[i] for i in order] for row in (passages, spans))  # type: ignore[assignment]
+    reply = cited_reply(question, spans)
     return TaskPrompt(question, tuple(prompts.answer_messages(question.question, passages)), reply, tuple(spans))
+
+
+def cited_reply(question: Question, spans: Sequence[Span]) -> str:
+    """The answer, citing each passage that holds a piece of the evidence; a refusal where there is no answer."""
+    held = [i for i, span in enumerate(spans, 1) if any(metrics.covers(span, e) for e in question.evidence)]
+    return prompts.REFUSAL if question.answer is None else " ".join([question.answer, *(f"[{i}]" for i in held)])
 
 
 def _ordered(gold: Sequence[bool], gold_at: str) -> list[int]:
