@@ -44,9 +44,11 @@ def edition(lesson: Path, solution: Path) -> Any:
     made, solved = nbformat.read(lesson, as_version=4), solutions(solution)
     cells = []
     for cell in made.cells:
-        found = CHECKED.search(cell.source) if cell.cell_type == "code" else None
-        cell.update(outputs=[], execution_count=None) if cell.cell_type == "code" else None
         cells.append(cell)
+        if cell.cell_type != "code":
+            continue
+        cell.update(outputs=[], execution_count=None)
+        found = CHECKED.search(cell.source)
         if not found:
             continue
         number = found["number"]

@@ -6,7 +6,6 @@ Sources: Karpukhin et al. 2020, Dense Passage Retrieval (the other passages of a
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,9 @@ import numpy as np
 
 from labkit.corpus import Question, Span
 from labkit.models.adapters import embedder_network
-from labkit.models.device import quietly
 from labkit.models.embedder import VECTORS, Embedder, text_key
 from labkit.tune.reranker import sides
-from labkit.tune.settings import arguments
-from synthesis.reranker import save_adapter
+from synthesis.reranker import train_adapter
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,6 @@ def train_embedder(
         ValueError: there are no triplets.
     """
     import torch
-    from datasets import Dataset
     from peft import LoraConfig
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
@@ -88,19 +84,8 @@ def train_embedder(
     torch.manual_seed(seed)
     network = embedder_network()
     network.add_adapter(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear"))
-    rows = Dataset.from_dict(
-        {
-            "anchor": [t.question for t in triplets],
-            "positive": [t.right for t in triplets],
-            "negative": [t.wrong for t in triplets],
-        }
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        settings = SentenceTransformerTrainingArguments(**arguments(scratch, epochs, learning_rate, batch_size, seed))
-        loss = MultipleNegativesRankingLoss(network)
-        with quietly():
-            SentenceTransformerTrainer(network, settings, train_dataset=rows, loss=loss).train()
-    return save_adapter(network.transformers_model, out)
+    kinds = SentenceTransformerTrainer, SentenceTransformerTrainingArguments, MultipleNegativesRankingLoss
+    return train_adapter(kinds, network, triplets, out, epochs, learning_rate, batch_size, seed)
 
 
 def save_vectors(embedder: Embedder, folder: Path, texts: Sequence[str]) -> None:

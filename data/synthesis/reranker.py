@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from labkit import profiles
 from labkit.models.adapters import reranker_network
+from labkit.models.device import quietly
 from labkit.tune import Pair
 from labkit.tune.settings import arguments, kept_whole, write_adapter
 
@@ -43,7 +45,6 @@ def train_reranker(
     Raises:
         ValueError: there are no pairs.
     """
-    from datasets import Dataset
     from peft import LoraConfig
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
@@ -57,21 +58,31 @@ def train_reranker(
             modules_to_save=["classifier"],
         )
     )  # fmt: skip
-    rows = Dataset.from_dict(
-        {
-            "question": [p.question for p in pairs],
-            "passage": [p.passage for p in pairs],
-            "label": [p.label for p in pairs],
-        }
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        settings = CrossEncoderTrainingArguments(**arguments(scratch, epochs, learning_rate, batch_size, seed))
-        CrossEncoderTrainer(encoder, settings, train_dataset=rows, loss=BinaryCrossEntropyLoss(encoder)).train()
-    return save_adapter(encoder.transformers_model, out)
+    kinds = CrossEncoderTrainer, CrossEncoderTrainingArguments, BinaryCrossEntropyLoss
+    return train_adapter(kinds, encoder, pairs, out, epochs, learning_rate, batch_size, seed)
 
 
-def save_adapter(network: Any, out: Path) -> Path:
-    """Save the adapter of a network of transformers that was trained on MiniLM; returns `out`."""
+def train_adapter(
+    kinds: tuple[Any, Any, Any], network: Any, examples: Sequence[Any], out: Path, *settings: Any
+) -> Path:
+    """Train the adapter of a network of sentence-transformers that was made of MiniLM, and save it.
+
+    Args:
+        kinds: classes of sentence-transformers: the trainer, its settings, and the loss.
+        network: with its adapter.
+        examples: dataclasses, whose fields in their order are what the loss takes.
+        out: folder of the adapter.
+        settings: epochs, learning rate, batch size and seed, as in `tune.settings.arguments`.
+
+    Returns:
+        `out`.
+    """
+    from datasets import Dataset
+
+    trainer, settings_of, loss = kinds
+    rows = Dataset.from_list([asdict(example) for example in examples])
+    with tempfile.TemporaryDirectory() as scratch, quietly():
+        trainer(network, settings_of(**arguments(scratch, *settings)), train_dataset=rows, loss=loss(network)).train()
     with kept_whole(out) as part:
-        write_adapter(network, part, profiles.MINILM)
+        write_adapter(network.transformers_model, part, profiles.MINILM)
     return out

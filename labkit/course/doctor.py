@@ -55,17 +55,17 @@ def _packages() -> list[Finding]:
     """The packages that labkit needs, against the versions that it was tried with."""
     from packaging.requirements import Requirement
 
-    wrong, missing, extras = [], [], set()
+    wrong, missing, extras = [], [], set[str]()
+    offered = importlib.metadata.metadata("labkit").get_all("Provides-Extra") or []
     for line in importlib.metadata.requires("labkit") or []:
         wanted = Requirement(line)
-        optional = wanted.marker is not None and not wanted.marker.evaluate({"extra": ""})
         try:
             version = importlib.metadata.version(wanted.name)
         except importlib.metadata.PackageNotFoundError:
-            if not optional:
-                missing.append(str(wanted.name))
-            elif wanted.marker and "extra" in str(wanted.marker):
-                extras.add(str(wanted.marker).rpartition('"')[0].rpartition('"')[2])
+            if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+                missing.append(wanted.name)
+            else:
+                extras |= {name for name in offered if wanted.marker.evaluate({"extra": name})}
             continue
         if not wanted.specifier.contains(version, prereleases=True):
             wrong.append(f"{wanted.name} {version} (wanted {wanted.specifier})")

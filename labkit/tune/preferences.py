@@ -198,8 +198,7 @@ def _trainer(rows: Sequence[dict[str, Any]], base: models.Generator, settings: A
 
 
 def _reading_once(kind: Any, shown: bool) -> Any:
-    """A trainer of TRL that takes the tokens as they are, reads a prompt once for all replies to it, and stops where
-    the loss is no number."""
+    """A trainer of TRL that takes the tokens as they are, and reads a prompt once for all replies to it."""
     from tqdm.auto import tqdm
 
     class PreferenceTrainer(kind):  # type: ignore[misc]

@@ -220,20 +220,24 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
     def narrow(_: Any = None) -> None:
         rows = table().to_dict("records")
         listed.options = [(f"{r['subject']} | {r['relation']} | {r['object']}", i) for i, r in enumerate(rows)]
-        listed.value = 0
+        listed.value = 0 if rows else None
 
     def end() -> str:
         triple = graph.about(chosen.value)[listed.value]
         return triple.object if triple.subject == chosen.value else triple.subject
 
     def html() -> str:
+        if listed.value is None:
+            return ""
         source = graph.about(chosen.value)[listed.value].source
         other.disabled = end() not in known
-        shown = sentence(texts[source.document], source) if source.end else "read off the title"
-        return f"<b>{escape(texts[source.document].title)}</b><br>{shown}"
+        document = texts.get(source.document)
+        shown = sentence(document, source) if document and source.end else "read off the title"
+        return f"<b>{escape(document.title if document else source.document)}</b><br>{shown}"
 
     def go(_: Any) -> None:
-        chosen.value = end()
+        if listed.value is not None and end() in known:
+            chosen.value = end()
 
     chosen.observe(narrow, names="value")
     other.on_click(go)
