@@ -14,7 +14,7 @@ from functools import reduce
 from itertools import pairwise, takewhile
 from statistics import median
 
-from labkit.corpus.canonical import table_text
+from labkit.corpus.canonical import join_hyphens, table_text
 
 _MARKER = re.compile(r"[(\[]?(\d{1,3}|[A-Za-z]|[ivxlIVXL]{1,5}|\d+(\.\d+)+)[.)\]]\.?|\d+(\.\d+)*|§+|[-–—•▪●○◦■‣⁃*]")
 _STARTS = re.compile(
@@ -271,7 +271,7 @@ def paragraphs(boxes: Sequence[Box]) -> tuple[list[str], bool]:
             steps = (b.top - a.top for a, b in pairwise(followers))
             usual = min((step for step in steps if step > 0.8 * box.height), default=box.height)
         if box.rows:
-            found.append(table_text(box.rows))
+            found.append(table_text([[join_hyphens(cell) for cell in row] for row in box.rows]))
         elif last and not last.rows and _goes_on(last, box, usual, edge):
             found[-1] += f"\n{box.text}"
         else:

@@ -334,6 +334,16 @@ def test_merged_and_wrapped_cells_of_a_pdf(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [("third-\nparty performers", "third-party performers"), ("con-\nsideration", "consideration")],
+)
+def test_a_word_parted_at_the_end_of_a_line_in_a_cell_is_whole(tmp_path, cell, said):
+    rows = [["Item", "Price"], ["Bolt", "USD 5"], [cell, "USD 7"]]
+    table = Table(rows, style=TableStyle([("GRID", (0, 0), (-1, -1), 0.5, "#000000")]))
+    assert f"Item: {said} | Price: USD 7" in printed(tmp_path / "table.pdf", [table])[0]
+
+
 def test_a_table_over_two_pages_keeps_its_headings(tmp_path):
     rows = [["Item", "Price"], *([f"Thing {i}", f"USD {i}"] for i in range(80))]
     text, _ = printed(tmp_path / "a.pdf", [grid(rows)], "ACME", "{page}")
