@@ -53,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     retrieved = commands.add_parser("raft", help="train on retrieved passages, for lesson 11 and the benchmark")
     retrieved.set_defaults(run=_raft)
     retrieved.add_argument("out", type=Path, help="folder of what is made, beside those of `arms` and of `rounds`")
+    last = commands.add_parser("final", help="ask the benchmark's arms the final questions, for lessons 12 and 13")
+    last.set_defaults(run=_final)
+    last.add_argument("out", type=Path, help="folder of the answers, and of adapters that do not come with the course")
+    last.add_argument("--arms", help="names with commas between them, so that processes can share the work")
+    last.add_argument("--ship", action="store_true", help="put what is finished into the course")
     triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
     triples.set_defaults(run=_triples)
     triples.add_argument("split", nargs="?", help="dev for the lessons' archive alone; the benchmark needs all of it")
@@ -123,6 +128,15 @@ def _raft(options: argparse.Namespace) -> None:
     from synthesis import raft
 
     raft.main(options.out)
+
+
+def _final(options: argparse.Namespace) -> None:
+    from synthesis import final
+
+    if options.ship:
+        final.ship(options.out)
+    else:
+        final.main(options.out, [name.strip() for name in (options.arms or "").split(",") if name.strip()])
 
 
 def _rounds(options: argparse.Namespace) -> None:
