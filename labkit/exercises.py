@@ -145,9 +145,15 @@ def tried(function: Callable[..., Any], cases: Iterable[tuple[tuple[Any, ...], A
 
 
 def _register_choices() -> None:
-    """Register the multiple-choice exercises that `choices.toml` holds."""
-    text = (FOLDER / "choices.toml").read_text(encoding="utf-8")
-    for number, hints in tomllib.loads(text).items():
+    """Register the multiple-choice exercises that `choices.toml` holds.
+
+    Raises:
+        FileNotFoundError: the judges are not there.
+    """
+    file = FOLDER / "choices.toml"
+    if not file.exists():
+        raise FileNotFoundError(f"There are no judges of exercises in {FOLDER}: bring it back, or install labkit anew.")
+    for number, hints in tomllib.loads(file.read_text(encoding="utf-8")).items():
         EXERCISES[number] = partial(choice, right=hints.pop("right"), hints=hints)
 
 

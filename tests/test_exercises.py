@@ -77,6 +77,11 @@ def test_an_exercise_of_no_lesson_names_those_of_all_lessons():
         exercises.check("77.1", 6)
 
 
+def test_judges_that_were_removed_are_missed(two_exercises):
+    with pytest.raises(FileNotFoundError, match="no judges of exercises"):
+        exercises._register_choices()
+
+
 def test_the_letter_of_a_choice():
     def judge(answer: Any) -> str | None:
         return exercises.choice(answer, "b", {"a": "Look again."})
