@@ -84,11 +84,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _lessons() -> Path:
     """The checkout's lessons; where labkit was installed from a wheel, a copy of them to work in."""
-    if root := paths.checkout():
-        return root / "notebooks"
+    if paths.checkout():
+        return paths.lessons()
     folder = Path.cwd() / "labkit-course"
     if not folder.exists():
-        shutil.copytree(Path(__file__).resolve().parent / "notebooks", folder)
+        shutil.copytree(paths.lessons(), folder)
         print(f"The lessons were copied to {folder}.")
     return folder
 

@@ -46,6 +46,11 @@ def checkout() -> Path | None:
     return root if (root / "pyproject.toml").exists() and (root / "notebooks").is_dir() else None
 
 
+def lessons() -> Path:
+    """Folder of the course's notebooks: the checkout's, or the wheel's copy."""
+    return (checkout() or _PACKAGE) / "notebooks"
+
+
 def build() -> Path:
     """Folder for everything a run leaves behind (results, caches, reports); made when missing.
 

@@ -83,7 +83,7 @@ def test_a_killed_step_fails_the_whole():
 
 def test_lab_of_an_installed_wheel_works_on_a_copy(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(paths, "checkout", lambda: None)
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "site" / "labkit" / "cli.py"))
+    monkeypatch.setattr(paths, "_PACKAGE", tmp_path / "site" / "labkit")
     (tmp_path / "site" / "labkit" / "notebooks").mkdir(parents=True)
     (tmp_path / "site" / "labkit" / "notebooks" / "00_x.ipynb").write_text("{}")
     monkeypatch.chdir(tmp_path)

@@ -218,6 +218,9 @@ def test_two_arguments_on_a_line_are_found():
     assert shared_lines(text.format("a, b: both.")) == ["f: a, b: both."]
 
 
-@pytest.mark.parametrize("path", sorted((style.ROOT / "labkit").rglob("*.py")), ids=lambda p: p.stem)
+CODE = [*(style.ROOT / "labkit").rglob("*.py"), *(style.ROOT / "notebooks").rglob("*.py")]
+
+
+@pytest.mark.parametrize("path", sorted(CODE), ids=lambda p: p.stem)
 def test_each_argument_has_a_line_of_its_own(path):
     assert shared_lines(path.read_text(encoding="utf-8")) == []

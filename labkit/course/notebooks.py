@@ -15,7 +15,7 @@ def notebooks(folder: Path | None = None) -> list[Path]:
     Raises:
         FileNotFoundError: there are no lessons where labkit looks.
     """
-    root = folder or (paths.checkout() or Path(__file__).resolve().parent) / "notebooks"
+    root = folder or paths.lessons()
     lessons = sorted(root.glob("[0-9A]*_*.ipynb"))  # not a student's Untitled.ipynb
     if not lessons:
         raise FileNotFoundError(f"There are no lessons in {root}: run this in the course's checkout.")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from labkit.exercises.dev_archive import FIRST_CONTRACT, first_question
+from labkit.exercises.lesson_00 import REPLIES
 
 from labkit import corpus, metrics
-from labkit.exercises import EXERCISES, FIRST_CONTRACT
-from labkit.exercises.dev_archive import first_question
-from labkit.exercises.lesson_00 import REPLIES
+from labkit.exercises import EXERCISES
 from labkit.replies import parse_answer
 
 

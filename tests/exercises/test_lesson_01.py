@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from labkit.exercises.dev_archive import evidence
 
 from labkit.exercises import EXERCISES, lesson_01
-from labkit.exercises.dev_archive import evidence
 
 
 def test_one_letter_holds_for_the_rise_within_the_contract():

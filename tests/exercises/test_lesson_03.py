@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from labkit.exercises.lesson_03 import weighted_fusion
 
 from labkit.exercises import EXERCISES, lesson_03
-from labkit.exercises.lesson_03 import weighted_fusion
 
 Lists = list[list[str]]
 

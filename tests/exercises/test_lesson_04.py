@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from labkit.exercises.lesson_04 import votes
 
 from labkit import rag
 from labkit.exercises import EXERCISES, lesson_04
-from labkit.exercises.lesson_04 import votes
 
 
 class _Index:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.exercises import EXERCISES
+from labkit import exercises
 
 
 def test_a_mask_is_judged_by_what_it_lets_a_token_see():
@@ -13,7 +13,7 @@ def test_a_mask_is_judged_by_what_it_lets_a_token_see():
              and not (branches and branch[j] not in (0, branch[i])) for j in places] for i in places
         ]  # fmt: skip
 
-    judge = EXERCISES["A1.2"]
+    judge = exercises.judge("A1.2")
     assert judge(mask) is None
     assert "after it" in judge(lambda g, b: mask(g, b, later=True))
     assert "another group" in judge(lambda g, b: mask(g, b, groups=False))
@@ -23,5 +23,5 @@ def test_a_mask_is_judged_by_what_it_lets_a_token_see():
 
 
 def test_only_further_wordings_help_with_new_ones():
-    assert EXERCISES["A1.4"](" B ") is None
-    assert len({EXERCISES["A1.4"](letter) for letter in "acde"}) == 4
+    assert exercises.judge("A1.4")(" B ") is None
+    assert len({exercises.judge("A1.4")(letter) for letter in "acde"}) == 4

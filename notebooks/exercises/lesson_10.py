@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit import models, prompts, tune
 from labkit.bench.rounds import shipped_rounds
-from labkit.exercises.checking import Numbers, exercise, number
+from labkit.exercises import Numbers, exercise, number
 from labkit.stats import Interval
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from labkit import rag
-from labkit.exercises.checking import Numbers, choice, exercise, number, tried
-from labkit.exercises.dev_archive import dense, evidence, hybrid, tuned_index
+from labkit.exercises import Numbers, choice, exercise, number, tried
+
+from .dev_archive import dense, evidence, hybrid, tuned_index
 
 
 @exercise("04.1")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from labkit import corpus, metrics
-from labkit.exercises.checking import exercise, tried
-from labkit.exercises.dev_archive import FIRST_CONTRACT, first_question
+from labkit.exercises import exercise, tried
 from labkit.replies import parse_answer
+
+from .dev_archive import FIRST_CONTRACT, first_question
 
 # The replies of exercise 00.1, as the lesson gives them.
 REPLIES = {"a": "18 per cent [1]", "b": "Eighteen percent", "c": "18% of the month's fee [1]", "d": "0.18"}

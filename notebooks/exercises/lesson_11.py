@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit import corpus, metrics, rag
 from labkit.bench.systems import TOP_K, tuned_index
-from labkit.exercises.checking import Numbers, exercise, number, tried
+from labkit.exercises import Numbers, exercise, number, tried
 from labkit.prompts import REFUSAL
 
 CONTRACTS = 6

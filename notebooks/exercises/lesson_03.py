@@ -7,8 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from labkit import rag
-from labkit.exercises.checking import Numbers, exercise, number
-from labkit.exercises.dev_archive import documents, evidence, hybrid
+from labkit.exercises import Numbers, exercise, number
+
+from .dev_archive import documents, evidence, hybrid
 
 # The constant of reciprocal rank fusion, as in the paper.
 CONSTANT = 60

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from labkit import exercises
-from labkit.exercises import checking
 
 
 def _six(answer: Any) -> str | None:
@@ -19,9 +21,10 @@ def _keys(answer: Any) -> str | None:
 
 
 @pytest.fixture
-def two_exercises(monkeypatch: pytest.MonkeyPatch) -> None:
+def two_exercises(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Two exercises in place of the lessons' own."""
-    monkeypatch.setattr(exercises.checking, "EXERCISES", {"01.1": _six, "01.2": _keys})
+    monkeypatch.setattr(exercises, "FOLDER", tmp_path)
+    monkeypatch.setattr(exercises, "EXERCISES", {"01.1": _six, "01.2": _keys})
 
 
 @pytest.mark.parametrize("answer", [(), (...,), (None,)])
@@ -59,9 +62,29 @@ def test_an_unknown_exercise_names_those_there_are(two_exercises):
         exercises.check("9.9", 6)
 
 
+def test_only_the_lesson_of_the_exercise_is_loaded():
+    code = (
+        "import sys, labkit; labkit.check('A1.2', 1); print([m for m in sys.modules if m.startswith('labkit.ex')])\n"
+        "try: labkit.check('A1.9', 1)\nexcept ValueError as cause: print(cause)"
+    )
+    hint, loaded, error = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
+    assert "not yet" in hint and loaded == "['labkit.exercises', 'labkit.exercises.lesson_a1']"
+    assert error.startswith("There is no exercise 'A1.9': choose one of") and "A1.2" in error
+
+
+def test_an_exercise_of_no_lesson_names_those_of_all_lessons():
+    with pytest.raises(ValueError, match=r"no exercise '77\.1': choose one of 00\.1, .*09\.2.* A1\.2"):
+        exercises.check("77.1", 6)
+
+
+def test_judges_that_were_removed_are_missed(two_exercises):
+    with pytest.raises(FileNotFoundError, match="no judges of exercises"):
+        exercises._register_choices()
+
+
 def test_the_letter_of_a_choice():
     def judge(answer: Any) -> str | None:
-        return checking.choice(answer, "b", {"a": "Look again."})
+        return exercises.choice(answer, "b", {"a": "Look again."})
 
     assert judge("b") is None and judge(" B) ") is None
     assert judge("A") == "Look again."
@@ -69,35 +92,35 @@ def test_the_letter_of_a_choice():
 
 
 def test_numbers_are_looked_at_one_after_the_other(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(checking, "EXERCISES", {})
+    monkeypatch.setattr(exercises, "EXERCISES", {})
     computed = []
 
-    @checking.number("9.2", "Count again.", tolerance=0.1)
-    def numbers() -> checking.Numbers:
+    @exercises.number("9.2", "Count again.", tolerance=0.1)
+    def numbers() -> exercises.Numbers:
         for value, hint in ((2.0, None), (3.0, "That is with the third."), (2.05, "Never reached.")):
             computed.append(value)
             yield value, hint
 
-    judge = checking.EXERCISES["9.2"]
+    judge = exercises.EXERCISES["9.2"]
     assert judge(2.05) is None and computed == [2.0]
     assert judge("3") == "That is with the third." and judge(2.5) == "Count again."
 
 
 def test_a_function_must_be_one(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(checking, "EXERCISES", {})
-    checking.exercise("9.3", function=True)(lambda answer: answer())
-    judge = checking.EXERCISES["9.3"]
+    monkeypatch.setattr(exercises, "EXERCISES", {})
+    exercises.exercise("9.3", function=True)(lambda answer: answer())
+    judge = exercises.EXERCISES["9.3"]
     assert judge(lambda: None) is None and judge(lambda: "No.") == "No."
     assert "function itself" in judge(3)
 
 
 def test_a_function_is_tried_on_each_case():
     cases = [(([3, 1],), [1, 3], "small ones first."), (([],), None, "there is nothing to sort.")]
-    assert checking.tried(lambda rows: sorted(rows) or None, cases) is None
-    assert checking.tried(lambda rows: rows, cases) == "For [3, 1] it gives [3, 1]: small ones first."
-    assert checking.tried(sorted, cases) == "For [] it gives []: there is nothing to sort."
-    assert "return" in checking.tried(lambda rows: None, cases)
-    assert "copy" in checking.tried(lambda rows: (rows.sort(), rows)[1], cases)
+    assert exercises.tried(lambda rows: sorted(rows) or None, cases) is None
+    assert exercises.tried(lambda rows: rows, cases) == "For [3, 1] it gives [3, 1]: small ones first."
+    assert exercises.tried(sorted, cases) == "For [] it gives []: there is nothing to sort."
+    assert "return" in exercises.tried(lambda rows: None, cases)
+    assert "copy" in exercises.tried(lambda rows: (rows.sort(), rows)[1], cases)
 
 
 def test_labkit_offers_check_itself(two_exercises, capsys):

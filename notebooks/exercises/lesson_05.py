@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any
 
 from labkit import bench, corpus, rag
-from labkit.exercises.checking import Numbers, exercise, number, tried
-from labkit.exercises.dev_archive import documents, lookup_pipeline
+from labkit.exercises import Numbers, exercise, number, tried
+
+from .dev_archive import documents, lookup_pipeline
 
 KINDS = ("lookup", "amended", "compare", "multihop", "list")
 # A dictionary graph that is asked more often than this is walked in a circle.

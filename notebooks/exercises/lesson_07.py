@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from labkit import corpus, paths, questions, rag
-from labkit.exercises.checking import Numbers, choice, exercise, number, tried
+from labkit.exercises import Numbers, choice, exercise, number, tried
 
 _TASKS = {"a": "lookup", "b": "classify", "c": "draft", "d": "summarise"}
 

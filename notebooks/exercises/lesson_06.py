@@ -7,8 +7,9 @@ from functools import cache
 from typing import Any
 
 from labkit import bench
-from labkit.exercises.checking import Numbers, exercise, number, tried
-from labkit.exercises.dev_archive import lookup_pipeline, reading
+from labkit.exercises import Numbers, exercise, number, tried
+
+from .dev_archive import lookup_pipeline, reading
 
 
 @number("06.1", "How likely is it that the first value is right and the second as well? Go on like this for all of "

@@ -1,16 +1,25 @@
-"""`check` judges the answer to an exercise, and hints where it is not right yet."""
+"""`check` judges the answer to an exercise, and hints where it is not right yet.
+
+The judges lie with the lessons, in `notebooks/exercises`: one module for each lesson, loaded when one of its exercises
+is checked. A judge takes an answer, and returns a hint, or None when the answer is right.
+"""
 
 from __future__ import annotations
 
 import copy
+import importlib
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from labkit import paths
+
+# What lies in this folder is imported as a part of this module, such as labkit.exercises.lesson_03.
+FOLDER = paths.lessons() / "exercises"
+__path__ = [str(FOLDER)]
 Judge = Callable[[Any], str | None]
 # The right number (or numbers) with None, then the numbers that typical mistakes give, each with its hint.
 Numbers = Iterator[tuple[float | tuple[float, ...], str | None]]
@@ -72,17 +81,36 @@ def passed(exercise: str, answer: Any = None) -> bool:
     return _judged(exercise, answer) == _RIGHT
 
 
-def _judged(exercise: str, answer: Any) -> str:
+def judge(exercise: str) -> Judge:
+    """The judge of an exercise.
+
+    Args:
+        exercise: its number, such as "01.2".
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    if exercise not in EXERCISES:
+        lessons = [path.stem for path in sorted(FOLDER.glob("lesson_*.py"))]
+        own = f"lesson_{exercise.partition('.')[0].lower()}"
+        # Only an exercise of no lesson loads them all, so that the error can name what there is.
+        for lesson in [own] if own in lessons else lessons:
+            importlib.import_module(f"{__name__}.{lesson}")
     if exercise not in EXERCISES:
         raise ValueError(f"There is no exercise {exercise!r}: choose one of {', '.join(sorted(EXERCISES))}.")
+    return EXERCISES[exercise]
+
+
+def _judged(exercise: str, answer: Any) -> str:
+    asked = judge(exercise)
     if answer is None or answer is ...:
         return "not answered yet."
     try:
-        hint = EXERCISES[exercise](answer)
+        hint = asked(answer)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as cause:
         # An answer that cannot even be judged gets a hint, not a traceback.
-        asked = "It could not be judged. Does the answer have the form that the exercise asks for?"
-        hint = f"{asked} ({type(cause).__name__}: {cause})"
+        unread = "It could not be judged. Does the answer have the form that the exercise asks for?"
+        hint = f"{unread} ({type(cause).__name__}: {cause})"
     return _RIGHT if hint is None else f"not yet. {hint}"
 
 
@@ -116,8 +144,17 @@ def tried(function: Callable[..., Any], cases: Iterable[tuple[tuple[Any, ...], A
     return None
 
 
-def register_choices() -> None:
-    """Register the multiple-choice exercises that `choices.toml` holds."""
-    text = Path(__file__).with_name("choices.toml").read_text(encoding="utf-8")
-    for number, hints in tomllib.loads(text).items():
+def _register_choices() -> None:
+    """Register the multiple-choice exercises that `choices.toml` holds.
+
+    Raises:
+        FileNotFoundError: the judges are not there.
+    """
+    file = FOLDER / "choices.toml"
+    if not file.exists():
+        raise FileNotFoundError(f"There are no judges of exercises in {FOLDER}: bring it back, or install labkit anew.")
+    for number, hints in tomllib.loads(file.read_text(encoding="utf-8")).items():
         EXERCISES[number] = partial(choice, right=hints.pop("right"), hints=hints)
+
+
+_register_choices()

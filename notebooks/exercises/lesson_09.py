@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from labkit import corpus, feedback
-from labkit.exercises.checking import Numbers, choice, exercise, number
+from labkit.exercises import Numbers, choice, exercise, number
 from labkit.metrics import normalise
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from labkit import corpus, metrics, models, paths, rag
-from labkit.exercises.checking import Numbers, choice, exercise, number
-from labkit.exercises.dev_archive import dense, documents, evidence
+from labkit.exercises import Numbers, choice, exercise, number
+
+from .dev_archive import dense, documents, evidence
 
 
 def _with_headers(headers: dict[str, str] | None) -> rag.VectorIndex:

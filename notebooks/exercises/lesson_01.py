@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from labkit import models, paths, rag
-from labkit.exercises.checking import Numbers, choice, exercise, number
-from labkit.exercises.dev_archive import documents, evidence
+from labkit.exercises import Numbers, choice, exercise, number
+
+from .dev_archive import documents, evidence
 
 # Exercise 01.1: the rise from which each letter holds.
 _BANDS = {"a": -1.0, "b": 0.1, "c": 0.4}
