@@ -53,9 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     retrieved = commands.add_parser("raft", help="train on retrieved passages, for lesson 11 and the benchmark")
     retrieved.set_defaults(run=_raft)
     retrieved.add_argument("out", type=Path, help="folder of what is made, beside those of `arms` and of `rounds`")
-    secured = commands.add_parser(
-        "security", help="attack models by documents, for lesson 14"
-    )
+    secured = commands.add_parser("security", help="attack models by documents, for lesson 14")
     secured.set_defaults(run=_security)
     secured.add_argument("out", type=Path, help="folder of what is made on the way")
     secured.add_argument("--trial", type=int, metavar="N", help="only N questions, to look at; nothing is shipped")

@@ -192,7 +192,7 @@ def answered(block: Sequence[Case], generator: Generator, reader: Generator) -> 
 
 def _written(generator: Generator, texts: Sequence[str]) -> list[str]:
     unique = list(dict.fromkeys(texts))
-    found = dict(zip(unique, generator._generate(unique, REPLY, BATCH), strict=True))
+    found = dict(zip(unique, generator._generate(unique, REPLY, BATCH, False), strict=True))
     return [found[text] for text in texts]
 
 
