@@ -11,7 +11,8 @@ from functools import cached_property
 from labkit.prompts import Message
 
 _EMAIL = r"[\w.+'-]*\w@\w[\w-]*(?:\.\w[\w-]*)+"
-_DIGITS = r"\(?\d(?:[ ./()-]{0,3}\d){6,14}(?![\w,])"
+_BETWEEN = r"(?:[./-]| ?[()]? ?)"
+_DIGITS = rf"\(?\d(?:{_BETWEEN}\d){{6,14}}(?!\w|,\d|{_BETWEEN}\d)"
 # Not an amount such as +1.250.000.
 _PHONE = rf"(?<![\w+])\+(?!\d{{1,3}}(?:\.\d{{3}})+(?![\d.]*\d)){_DIGITS}"
 _KINDS = {"EMAIL": "e-mail addresses", "PHONE": "phone numbers", "PERSON": "names"}

@@ -31,8 +31,10 @@ def contract(n: int) -> Document:
 
 
 def amendment(n: int) -> Document:
-    return Document(f"C{n}-A1", f"Amendment changed{WORDS[n]} to the {contract(n).title}",
-                    f"The deposit is EUR {n + 1}50 (changed{WORDS[n]}) from now on.", {"date": "2021-06-02"})  # fmt: skip
+    return Document(
+        f"C{n}-A1", f"Amendment changed{WORDS[n]} to the {contract(n).title}",
+        f"The deposit is EUR {n + 1}50 (changed{WORDS[n]}) from now on.", {"date": "2021-06-02"},
+    )  # fmt: skip
 
 
 def register(n: int) -> Document:
@@ -45,7 +47,7 @@ CONTRACTS = [contract(n) for n in range(8)]
 DOCUMENTS = [*CONTRACTS, *(amendment(n) for n in range(4)), *(register(n) for n in range(6))]
 # A contract that names its party as it was once called: only the register says who that is.
 FORMER = Document("C9", "Hirelaurel between Oldamber Ltd and Common Mills GmbH, 2 May 2020",
-                  "Oldamber Ltd hires out carts, says laurel. The deposit is EUR 990 (laurel).")  # fmt: skip
+                  "Oldamber Ltd hires out carts to Common Mills GmbH, says laurel. The deposit is EUR 990 (laurel).")  # fmt: skip
 DOCUMENTS.append(FORMER)
 
 
@@ -230,7 +232,7 @@ def test_a_planted_leak_is_an_error(every):
         rag.readable(replace(every["lookup"], tool=object()), {"C0"})
     with pytest.raises(ValueError, match="None of the documents"):
         rag.readable(every["dense"], set())
-    with pytest.raises(ValueError, match="made it with|make it with"):
+    with pytest.raises(ValueError, match="make it with"):
         rag.readable(rag.KnowledgeGraph(every["lookup"].graph.store), {"C0"})
 
 
