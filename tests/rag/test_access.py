@@ -166,7 +166,8 @@ def leaked(result: rag.Result, allowed: set[str]) -> set[str]:
     hits = [*result.retrieved, *(hit for step in result.trace for hit in step.hits)]
     told += [f"{hit.node.text} {hit.node.metadata}" for hit in hits]
     text = " ".join(told)
-    open_words = words_of(result.question).union(
+    # The tool that reads asks in these words.
+    open_words = words_of(f"{result.question} What is in the").union(
         *(words_of(f"{d.title} {d.text}") for d in DOCUMENTS if d.id in allowed)
     )
     secret = set().union(*(words_of(f"{d.title} {d.text}") for d in DOCUMENTS)) - open_words
