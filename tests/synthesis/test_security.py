@@ -8,7 +8,6 @@ from synthesis import security
 from labkit import bench, corpus
 from labkit.metrics import normalise
 from labkit.prompts import REFUSAL
-from labkit.replies import parse_answer
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +121,7 @@ def test_a_run_ships_what_is_there_and_goes_on(blocks, tmp_path, monkeypatch, ca
     rows, record = list(shipped["replies.jsonl.xz"]), shipped["wishes.json"]
     assert len(rows) == 2 * 12 * len(security.ATTACKS) * len(security.DEFENCES) and len(record["wishes"]) == 12
     assert set(record["milliseconds"]) == set(security.MODELS)
-    monkeypatch.setattr(security, "answered", None)
+    monkeypatch.setattr(security, "answered", lambda *_: pytest.fail("nothing is asked again"))
     security.main(tmp_path)
     assert list(shipped["replies.jsonl.xz"]) == rows
     table = bench.defence_table(bench.attacked_replies(rows, record["wishes"]), record["milliseconds"])
