@@ -58,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     last.add_argument("out", type=Path, help="folder of the answers, and of adapters that do not come with the course")
     last.add_argument("--arms", help="names with commas between them, so that processes can share the work")
     last.add_argument("--ship", action="store_true", help="put what is finished into the course")
+    secured = commands.add_parser("security", help="attack models by documents, for lesson 14")
+    secured.set_defaults(run=_security)
+    secured.add_argument("out", type=Path, help="folder of what is made on the way")
+    secured.add_argument("--trial", type=int, metavar="N", help="only N questions, to look at; nothing is shipped")
     triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
     triples.set_defaults(run=_triples)
     triples.add_argument("split", nargs="?", help="dev for the lessons' archive alone; the benchmark needs all of it")
@@ -143,6 +147,12 @@ def _rounds(options: argparse.Namespace) -> None:
     from synthesis import rounds
 
     rounds.main(options.out, options.replay)
+
+
+def _security(options: argparse.Namespace) -> None:
+    from synthesis import security
+
+    security.main(options.out, options.trial)
 
 
 def _triples(options: argparse.Namespace) -> None:

@@ -91,6 +91,8 @@ class _Chunks(ABC):
             raise ValueError("The index would be empty: give it at least one chunk.")
         check_chunks(chunks)
         self.chunks = list(chunks)
+        # The largest `top_k`; where an access filter leaves fewer chunks, as many as were there before.
+        self._most = len(self.chunks)
         self._documents = np.array([str(c.metadata["document"]) for c in self.chunks])
 
     @abstractmethod
@@ -107,7 +109,7 @@ class _Chunks(ABC):
             ValueError: a query is empty, `top_k` is not between 1 and the number of chunks, or no chunk
                 is left to search in.
         """
-        check_top_k(top_k, len(self.chunks))
+        check_top_k(top_k, self._most)
         bundled = bundles(queries)
         hits = []
         for row, names in zip(self.scores(bundled), within or [None] * len(bundled), strict=True):
@@ -221,10 +223,10 @@ class BM25Index(_Chunks):
     def llama_index(self, top_k: int = 5) -> BaseRetriever:
         """The same index as a LlamaIndex retriever."""
         count = min(top_k, len(self.chunks))
-        return _OneByOne(lambda query: self.retrieve([query], count)[0])
+        return OneByOne(lambda query: self.retrieve([query], count)[0])
 
 
-class _OneByOne(BaseRetriever):
+class OneByOne(BaseRetriever):
     """A search as a LlamaIndex retriever."""
 
     def __init__(self, find: Callable[[QueryBundle], Hits]) -> None:
@@ -237,7 +239,7 @@ class _OneByOne(BaseRetriever):
 
 def _fixed(hits: Sequence[NodeWithScore]) -> BaseRetriever:
     """Results found before, for LlamaIndex components that want a retriever."""
-    return _OneByOne(lambda _: [NodeWithScore(node=hit.node, score=hit.score) for hit in hits])
+    return OneByOne(lambda _: [NodeWithScore(node=hit.node, score=hit.score) for hit in hits])
 
 
 def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithScore]:
