@@ -14,12 +14,13 @@ from labkit.stats import Interval
 @number("13.1", "It is (set-up + machine by the day * days) / (days * gain), the gain being that beyond people.", 0.05)
 def pays_from() -> Numbers:
     person, days, paid = 12 - 7, 250, 9000 + 4 * 250
-    worth = 0.6 * 12 - 0.05 * 30
-    yield paid / (days * (worth + 0.35 * person - person)), None
-    yield 9000 / (days * (worth + 0.35 * person - person)), "That earns back the set-up. The machine costs 4 a day too."
-    yield paid / (days * (worth + 0.35 * person)), "People would have brought something as well: take that off the gain."
-    yield paid / (days * (worth + 0.3 + 0.35 * person - person + 1.2)), "Wrong answers lose something: take that off."
-    yield paid / (worth + 0.35 * person - person), "That is the number of questions in all. How many a day?"
+    gained, lost = 0.6 * 12 + 0.35 * person - person, 0.05 * 30
+    gain = gained - lost
+    yield paid / (days * gain), None
+    yield 9000 / (days * gain), "That earns back the set-up alone. The machine costs 4 a day too."
+    yield paid / (days * (gain + person)), "People would have brought something too: take that off the gain."
+    yield paid / (days * gained), "Wrong answers lose something: take that off."
+    yield paid / gain, "That is the number of questions in all. How many a day?"
 
 
 @cache
