@@ -53,7 +53,7 @@ class Assumptions:
     per_day: float = _assumed("questions a day on average", "questions", (1, 10000), limits=_ABOVE_0)
     days: float = _assumed("horizon", "days", (30, 1500), 365, _ABOVE_0)
     people_right: float = _assumed("people's answers right", "share", (0, 1), 1.0, (0, 1))
-    checking_minutes: float = _assumed("checking of each answer", "minutes", (0, 10), 0.0)
+    checking_minutes: float = _assumed("checking of an answer given", "minutes", (0, 10), 0.0)
     checking_finds: float = _assumed("share of wrong answers found", "share", (0, 1), 0.0, (0, 1))
     changes_per_year: float = _assumed("changes of a fact a year", "changes", (0, 4), 0.1)
     index_days: float = _assumed("between two indexings", "days", (1, 365), 7, _ABOVE_0)
@@ -149,7 +149,8 @@ def _machine(arm: Arm, assumed: Assumptions, price: float) -> tuple[float, float
 def _per_question(arm: Arm, assumed: Assumptions, prices: Prices) -> float:
     _, wage, _, prompt, reply = rates(assumed, prices)
     tokens = arm.prompt_tokens * prompt + arm.reply_tokens * reply if arm.paid == "tokens" else 0.0
-    return assumed.checking_minutes / 60 * wage + tokens / 1e6
+    # A refusal has nothing to check.
+    return (1 - arm.refused.value) * assumed.checking_minutes / 60 * wage + tokens / 1e6
 
 
 def _gain(arm: Arm, assumed: Assumptions, prices: Prices) -> np.ndarray:

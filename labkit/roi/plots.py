@@ -16,7 +16,8 @@ def _colours(arms: Sequence[str]) -> dict[str, str]:
     import matplotlib as mpl
 
     ten = [mpl.colors.to_hex(c) for c in mpl.color_sequences["petroff10"]]
-    return {arm: ten[i % len(ten)] for i, arm in enumerate(arms)} | {PEOPLE: "#e4e4e4"}
+    eight = [c for c in ten if c not in ("#94a4a2", "#717581")]  # these two are greys
+    return {arm: eight[i % len(eight)] for i, arm in enumerate(arms)} | {PEOPLE: "#e4e4e4"}
 
 
 def plot_map(table: pd.DataFrame, arms: Sequence[str]) -> tuple[Any, str]:

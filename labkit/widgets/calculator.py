@@ -14,7 +14,8 @@ import pandas as pd
 from labkit import roi
 from labkit.widgets.display import STYLE, Explorer
 
-_LAYOUT = {"layout": {"width": "33em"}, "style": {"description_width": "20em"}}
+# Two columns where there is room.
+_LAYOUT = {"layout": {"width": "48%", "min_width": "31em"}, "style": {"description_width": "20em"}}
 
 
 class Calculator(Explorer):

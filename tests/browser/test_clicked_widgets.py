@@ -29,9 +29,17 @@ CELLS = {
     "pipeline.generator, top_k=3, depth=3)}, question.question, question.evidence)",
     "errors": "widgets.error_browser([bench.measure('words', [question], pipeline)])",
     "graph": "widgets.graph_explorer(graph, documents, 'Ironbloom B.V.')",
+    "calculator": "widgets.Calculator(arms, assumed, roi.load_prices())",
     "matrix": "widgets.document_matrix(graph, 'Ironbloom B.V.', ['payment term', 'liability cap', "
     "'initial term', 'deposit'])",
 }
+CALCULATOR = """
+from labkit import roi, widgets
+from labkit.stats import Interval
+shares = (Interval(v, v - 0.02, v + 0.02, 100, 20) for v in (0.75, 0.15, 0.1))
+arms = [roi.Arm("RAG", *shares, seconds=0.5, facts="index", index_seconds=60)]
+assumed = roi.Assumptions(value=8, loss=10, person_minutes=10, per_day=200)
+"""
 GRAPH = """
 from labkit import corpus, rag, widgets
 documents = corpus.load_documents("dev")
@@ -42,7 +50,7 @@ graph = rag.build_graph(documents, rag.gold_triples(documents))
 @pytest.fixture
 def shown(page: Any, lab: Any, request: Any) -> Iterator[Any]:  # noqa: F811
     """The page with one widget drawn."""
-    setup = GRAPH if request.param in ("graph", "matrix") else SETUP
+    setup = {"graph": GRAPH, "matrix": GRAPH, "calculator": CALCULATOR}.get(request.param, SETUP)
     cells = [nbformat.v4.new_code_cell(source) for source in (setup, CELLS[request.param])]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     path = lab.folder / f"widget_{request.param}.ipynb"
@@ -140,3 +148,20 @@ def test_the_matrix_shows_another_company_and_other_clauses(shown: Any, pictures
         "![...document.querySelectorAll('.widget-html-content')].pop().innerText.includes('liability cap')"
     )
     assert html(shown).locator("th", has_text="deposit").count() == 1
+
+
+@pytest.mark.parametrize("shown", ["calculator"], indirect=True)
+def test_a_price_that_is_typed_changes_the_answer(shown: Any, pictures: Path):
+    answer, wage = shown.locator(".widget-html-content b").first, shown.locator(".widget-text", has_text="person (USD")
+    before = answer.inner_text()
+    assert "RAG brings most" in before
+    wage.locator("input").fill("5")
+    wage.locator("input").press("Enter")
+    shown.wait_for_function("document.querySelector('.widget-html-content b').innerText.includes('people bring USD')")
+    shown.screenshot(path=str(pictures / "widget_calculator.png"), full_page=True)
+    wage.locator("input").fill("-1")
+    wage.locator("input").press("Enter")
+    shown.wait_for_function(
+        "document.querySelector('.widget-html-content').innerText.includes('The answer below is that of before')"
+    )
+    assert "people bring USD" in answer.inner_text()

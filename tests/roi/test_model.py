@@ -68,16 +68,17 @@ def test_an_engineers_work_and_what_comes_on_top_of_wages_as_worked_by_hand(arm,
 
 
 def test_checking_finds_wrong_answers_but_not_outdated_ones_as_worked_by_hand(arm, assumed, prices):
-    # Of the 0.1 wrong 0.06 are found and go to a person, whose answer is worth 7; 6 minutes of checking cost 3.
+    # Of the 0.1 wrong 0.06 are found and go to a person, whose answer is worth 7; 6 minutes of checking cost 3,
+    # and are spent on the 0.9 that are not refused.
     case = replace(assumed, checking_minutes=6, checking_finds=0.6)
     gain = 0.8 * 10 - 0.04 * 5 + 0.16 * 7 - 7
-    assert roi.net_benefit(arm(), case, prices)[0] == pytest.approx(5000 * (gain - 3 - 0.2) - 300)
+    assert roi.net_benefit(arm(), case, prices)[0] == pytest.approx(5000 * (gain - 0.9 * 3 - 0.2) - 300)
     unchecked = replace(case, checking_minutes=0)
     assert np.array_equal(roi.net_benefit(arm(), unchecked, prices), roi.net_benefit(arm(), assumed, prices))
     changing = replace(case, changes_per_year=3.65)
     lost = 0.8 * model.stale(arm(facts="index"), changing)
     net = roi.net_benefit(arm(facts="index"), changing, prices)[0]
-    assert lost > 0.02 and net == pytest.approx(5000 * (gain - 15 * lost - 3 - 0.2) - 300)
+    assert lost > 0.02 and net == pytest.approx(5000 * (gain - 15 * lost - 0.9 * 3 - 0.2) - 300)
 
 
 def test_where_a_person_costs_more_than_an_answer_brings_nobody_answers(arm, assumed, prices):
@@ -101,6 +102,8 @@ def test_refusing_everything_for_nothing_is_as_good_as_people(arm, assumed, pric
     case = replace(assumed, evaluation_hours=0, people_right=0.9)
     refusing = arm(0.0, 1.0, prompt_tokens=0, reply_tokens=0)
     assert roi.net_benefit(refusing, case, prices)[0] == pytest.approx(0)
+    # There is nothing to check.
+    assert roi.net_benefit(refusing, replace(case, checking_minutes=5), prices)[0] == pytest.approx(0)
     assert model.person_answer(case, prices) == pytest.approx(0.9 * 10 - 0.1 * 5 - 3)
 
 
@@ -113,7 +116,7 @@ def test_net_benefit_agrees_with_a_simulation_of_single_questions(arm, assumed, 
     outdated = rng.exponential(365 / case.changes_per_year, number) < age
     kind = rng.choice(3, number, p=[0.7, 0.2, 0.1])
     person = np.where(rng.random(number) < 0.95, 10, -5) - 3
-    worth = np.select([(kind == 0) & ~outdated, kind == 2], [10, person], -5) - 0.2 - 1 / 60 * 30
+    worth = np.select([(kind == 0) & ~outdated, kind == 2], [10, person], -5) - 0.2 - (kind != 2) / 60 * 30
     parts = roi.costs(one, case, prices)
     simulated = 5000 * (worth.mean() - person.mean()) - parts["set-up"] - parts["refreshes"]
     assert roi.net_benefit(one, case, prices)[0] == pytest.approx(simulated, abs=5000 * 0.05)

@@ -60,6 +60,8 @@ def test_the_verdict_says_who_wins_and_whether_that_is_certain(arms, arm, assume
     assert roi.verdict(arms, assumed, prices).endswith("RAG; the measurement does not tell these two apart.")
     none = roi.verdict([arms[2]], assumed, prices)
     assert "no arm pays as measured: people bring USD" in none and none.endswith("more than as it is.")
+    unsure = roi.verdict([arm(0.74, 0.1, width=0.05, name="RAG")], assumed, prices)
+    assert "RAG brings most" in unsure and unsure.endswith("does not exclude that people bring more.")
     close = roi.verdict([arm(0.72, 0.1, width=0.05, name="RAG")], assumed, prices)
     assert "no arm pays as measured" in close and close.endswith("does not exclude that RAG pays.")
 
