@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help base lab test course class doctor data files inspect reader adapters questions triples written arms preferences rounds raft bench benchmark lint clean
+.PHONY: help base lab test course class publish doctor data files inspect reader adapters questions triples written arms preferences rounds raft bench benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -28,6 +28,9 @@ course: .venv/ready  ## run every lesson without a screen and print all figures
 
 class: .venv/ready  ## make a student and an instructor edition, graded by nbgrader: make class ARGS="03 04"
 	.venv/bin/python notebooks/class_edition.py $(ARGS)
+
+publish: .venv/ready  ## stamp badges for Colab and Binder: make publish ARGS='--repository URL'
+	$(LABKIT) publish $(ARGS)
 
 doctor: .venv/ready  ## examine this machine, and say what to do about each problem
 	$(LABKIT) doctor

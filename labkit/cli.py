@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     add("test", _checks, "run every check and test, each notebook included")
     add("lint", _checks, "check style and types")
     add("course", _course, "run every lesson and print all figures")
+    text = "stamp badges for Google Colab and Binder into lessons and README; without an address, take them out"
+    published = add("publish", _publish, text)
+    published.add_argument("--repository", metavar="URL", help="such as https://github.com/OWNER/NAME")
+    published.add_argument("--branch", default="main", help="that the badges open; main by default")
     add("doctor", _doctor, "examine this machine: what is missing, what would run, what to do about each problem")
     data = add("data", _data, "describe the course's data, or verify that it is as shipped")
     data.add_argument("action", choices=("describe", "verify"))
@@ -109,9 +114,20 @@ def _lab(options: argparse.Namespace) -> int:
     return subprocess.run([*command, *options.rest], check=False).returncode
 
 
-def _checks(options: argparse.Namespace) -> int:
+def _checkout() -> Path:
     if (root := paths.checkout()) is None:
         raise FileNotFoundError("This command needs the course's checkout: clone it and run the command there.")
+    return root
+
+
+def _publish(options: argparse.Namespace) -> None:
+    script = runpy.run_path(str(_checkout() / "notebooks" / "publish.py"))
+    changed = script["publish"](options.repository, options.branch)
+    print(f"{len(changed)} files changed: {', '.join(path.name for path in changed) or 'none'}.")
+
+
+def _checks(options: argparse.Namespace) -> int:
+    root = _checkout()
     return subprocess.run([sys.executable, str(root / "tests"), options.command], cwd=root, check=False).returncode
 
 

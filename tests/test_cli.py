@@ -18,7 +18,7 @@ def test_help_lists_every_command(capsys):
         cli.main(["--help"])
     printed = capsys.readouterr().out
     assert stop.value.code == 0
-    assert "{help,base,lab,test,lint,course,doctor,data,inspect,questions,bench}" in printed
+    assert "{help,base,lab,test,lint,course,publish,doctor,data,inspect,questions,bench}" in printed
     assert cli.main(["help"]) == 0 and capsys.readouterr().out == printed
 
 
