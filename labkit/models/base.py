@@ -91,7 +91,7 @@ def _shared(folder: Path) -> Path:
     """A folder with the converted model, made by `base_model` on another machine."""
     try:
         paths.check_folder(folder)
-    except (FileNotFoundError, ValueError) as cause:
+    except (OSError, ValueError) as cause:
         raise ValueError(
             f"LABKIT_BASE names {str(folder)!r}, which does not hold the whole converted model: copy the folder "
             f"{_converted_folder(GGUF_SHA256).name!r} of a cache that does. ({cause})"
