@@ -68,7 +68,7 @@ def test_errors_are_one_sentence(capsys, monkeypatch):
 
 def test_the_makefile_offers_what_the_command_lines_do():
     makefile = (paths.checkout() / "Makefile").read_text(encoding="utf-8")
-    offered = {*_commands(cli._parser()), *_commands(synthesis._parser()), "benchmark", "class", "clean"}
+    offered = {*_commands(cli._parser()), *_commands(synthesis._parser()), "benchmark", "class", "clean", "pictures"}
     assert set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE)) == offered
 
 

@@ -18,14 +18,14 @@ import style
 
 from labkit import models
 from labkit.models import base
+from labkit.models.reader import merged_reader
 
 NOTEBOOKS = style.ROOT / "notebooks"
 PAGE = (NOTEBOOKS / "JUPYTERHUB.md").read_text(encoding="utf-8")
 kernels = SimpleNamespace(**runpy.run_path(str(style.ROOT / "tests" / "benchmarks" / "kernels.py")))
 ASK = """
 from labkit import models
-with models.shipped_replies.live():
-    print(models.load_generator().generate([[{"role": "user", "content": "Say yes."}]], 4))
+print(models.load_generator().generate([[{"role": "user", "content": "Say yes."}]], 4))
 """
 
 
@@ -70,7 +70,7 @@ def shared(tmp_path: Path, reader) -> Path:
     """The folder of an image, which nobody can write to: models, and a lesson."""
     folder = tmp_path / "srv"
     names = {base._converted_folder(base.GGUF_SHA256).name: models.base_model()}
-    names[models.merged_reader().name] = models.merged_reader()
+    names[merged_reader().name] = merged_reader()
     for name, source in names.items():
         shutil.copytree(source, folder / "models" / name, copy_function=os.symlink)
     (folder / "course").mkdir()

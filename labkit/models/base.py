@@ -147,7 +147,8 @@ def convert(file: Path, folder: Path) -> None:
 
     try:
         tokenizer = gguf_tokenizer(file)
-        read: Any = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+        with quietly():
+            read: Any = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
     except Exception as cause:  # what a damaged file leads to differs from release to release
         raise ValueError(
             f"{file.name} could not be read: it is damaged, or a model of an architecture that transformers cannot "

@@ -187,7 +187,7 @@ def _stop(process: subprocess.Popen) -> None:
 
 @pytest.fixture(scope="session")
 def pictures() -> Path:
-    """Folder of the screenshots, to be looked at after a run."""
-    folder = ROOT / "build" / "browser"
+    """Folder of the screenshots, to be looked at after a run; `LABKIT_PICTURES` names another one."""
+    folder = Path(os.environ.get("LABKIT_PICTURES") or ROOT / "build" / "browser")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
