@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +73,17 @@ def read_questions(path: Path, documents: Sequence[Document]) -> list[Question]:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".csv":
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return table.to_dict("records")  # type: ignore[return-value]
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {str(path)!r}: check the path of your questions.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # Excel writes a mark at the beginning
+        if path.suffix == ".csv":
+            # The names of the columns hold neither sign; where decimals have commas, Excel writes semicolons.
+            table = pd.read_csv(StringIO(text), sep=",;"[";" in text.split("\n")[0]], dtype=str, keep_default_na=False)
+            return table.to_dict("records")  # type: ignore[return-value]
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+    except ValueError as cause:
+        raise ValueError(f"{path.name} is neither a table (.csv) nor JSON lines (.jsonl), in UTF-8: {cause}") from cause
 
 
 def _by_a_model(rows: Sequence[Mapping[str, Any]]) -> bool:

@@ -157,7 +157,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("jupyter")
     started = Lab(_free_port(), secrets.token_hex(16), home / "notebooks")
     _copy_course(home)
-    settings = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}
+    # Else JupyterLab asks whether it may fetch news, above what a picture is to show.
+    asking = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    asking.parent.mkdir(parents=True)
+    asking.write_text('{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8")
+    settings = {
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+    }
     environment = os.environ | {name: str(home / folder) for name, folder in settings.items()}
     environment["PYTHONPATH"] = f"{ROOT / 'tests' / 'offline'}{os.pathsep}{home}"
     environment |= {"LABKIT_DATA": str(ROOT / "data"), "OMP_NUM_THREADS": "1"}
