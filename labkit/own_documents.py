@@ -32,15 +32,10 @@ ASSUMED: Mapping[str, Any] = {"value": 10.0, "loss": 20.0, "person_minutes": 10.
 # A difference worth finding, for the sample size.
 EFFECT = 0.1
 _TIMED = 200
-_COUNTED = """\
-Right answers, wrong refusals and evidence are shares of the questions with an answer, right refusals of those without.
-The decision report counts a right answer as a share of all questions."""
-_PAIRED = """\
-Paired by question and document. Each interval is for one comparison alone; whether a difference may be chance is judged
-for all of them together (Holm), which is stricter:"""
-_CAUSES = """\
-Each answer counts once, under the first cause that applies: no passage of the right document in the prompt, not all of
-the evidence among them, and so on. *Right* includes right refusals. Closed-book searches nothing and has no row."""
+_COUNTED = (
+    "Right refusals: of the questions without an answer; all else: of those with one. The decision report: of all."
+)
+_CAUSES = "Each answer counts once, under the first thing that went wrong. Closed-book searches nothing: it has no row."
 
 
 def read_questions(path: Path, documents: Sequence[Document]) -> list[Question]:
@@ -73,8 +68,6 @@ def read_questions(path: Path, documents: Sequence[Document]) -> list[Question]:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {str(path)!r}: check the path of your questions.")
     try:
         text = path.read_text(encoding="utf-8-sig")  # Excel writes a mark at the beginning
         if path.suffix == ".csv":
@@ -82,8 +75,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             table = pd.read_csv(StringIO(text), sep=",;"[";" in text.split("\n")[0]], dtype=str, keep_default_na=False)
             return table.to_dict("records")  # type: ignore[return-value]
         return [json.loads(line) for line in text.split("\n") if line.strip()]
-    except ValueError as cause:
-        raise ValueError(f"{path.name} is neither a table (.csv) nor JSON lines (.jsonl), in UTF-8: {cause}") from cause
+    except (OSError, ValueError) as cause:
+        raise ValueError(f"{path.name} cannot be read as a table (.csv) or JSON lines, in UTF-8: {cause}") from cause
 
 
 def _by_a_model(rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -311,7 +304,8 @@ def _differences(first: bench.Run, runs: Mapping[str, bench.Run]) -> str:
     lines = [f"- *{first.name}* is ahead of *{o.name}* by {r['difference']:.3f} [{r['low']:.3f}, {r['high']:.3f}]"
              + ("." if r["p"] < stats.LEVEL and r["low"] > 0 else ", which may be chance.")
              for o, r in zip(others, found.to_dict("records"), strict=True)]  # fmt: skip
-    return "\n".join([_PAIRED, *lines])
+    said = "Paired by question and document. Intervals are single ones; what may be chance is judged for all (Holm):"
+    return "\n".join([said, *lines])
 
 
 def _advice(first: bench.Run, second: bench.Run) -> str:

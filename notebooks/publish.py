@@ -6,8 +6,10 @@ address, the line is replaced; without an address it is taken out, and the files
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -94,3 +96,15 @@ def _read(path: Path) -> str:
     if MERGE.search(text):
         raise ValueError(f"{path.name} holds the marks of a merge: settle it, and publish again.")
     return text
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="labkit publish", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--repository", metavar="URL", help="on GitHub; without it, badges are taken out")
+    parser.add_argument("--branch", default="main", help="that the badges open; main by default")
+    options = parser.parse_args()
+    try:
+        changed = publish(options.repository, options.branch)
+    except (OSError, ValueError) as cause:
+        sys.exit(f"labkit: {cause}")
+    print(f"{len(changed)} files changed: {', '.join(path.name for path in changed) or 'none'}.")

@@ -70,11 +70,10 @@ def test_a_table_as_excel_saves_it_will_do(tmp_path, documents):
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path, documents, name, content):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=f"{name} is neither a table"):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name} cannot be read as a table"):
         own_documents.read_questions(tmp_path / name, documents)
-    with pytest.raises(FileNotFoundError, match=r"no file .*none\.csv.*: check the path of your questions"):
-        own_documents.read_questions(tmp_path / "none.csv", documents)
 
 
 @pytest.mark.parametrize(

@@ -102,13 +102,13 @@ def test_a_lesson_that_cannot_be_read_for_certain_stops_all(course, spoil, said)
     assert contents(course) == before
 
 
-def test_the_command(course, monkeypatch, capsys):
+def test_the_command(course, monkeypatch, capfd):
     (course / "notebooks" / "publish.py").write_text(
         (style.ROOT / "notebooks" / "publish.py").read_text(encoding="utf-8"), encoding="utf-8"
     )
     monkeypatch.setattr(paths, "checkout", lambda: course)
     assert cli.main(["publish", "--repository", URL]) == 0
-    assert "files changed: 00_start_here.ipynb," in capsys.readouterr().out
+    assert "files changed: 00_start_here.ipynb," in capfd.readouterr().out
     assert cli.main(["publish", "--repository", "nowhere"]) == 1
-    assert capsys.readouterr().err.startswith("labkit: 'nowhere' is no repository on GitHub")
+    assert capfd.readouterr().err.startswith("labkit: 'nowhere' is no repository on GitHub")
     assert cli.main(["publish"]) == 0 and "[Open in Colab]" not in (course / "README.md").read_text(encoding="utf-8")

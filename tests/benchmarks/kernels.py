@@ -30,6 +30,7 @@ LESSON = ROOT / "notebooks" / "00_start_here.ipynb"
 OUTPUT = "labkit.course.machine()"
 ANSWERS = "seconds = time.monotonic() - start"
 MEMORY = "import json, psutil; print(json.dumps(psutil.Process().memory_full_info()._asdict()))"
+PROCESSOR = "import psutil; print(sum(psutil.Process().cpu_times()[:2]))"
 TABLE = re.compile(r"(?<=<!-- measured -->\n).*(?=<!-- end -->)", re.DOTALL)
 CLASSES = (60, 200)
 # Seconds; a cell of a kernel that is one of many on few cores may take minutes.
@@ -53,7 +54,9 @@ def measure(kernels: int) -> dict[str, Any]:
     with ThreadPoolExecutor(kernels) as pool:
         rows = list(pool.map(lambda _: _student(gate), range(kernels)))
     seconds = {f"{name}_s": sorted(row[name] for row in rows) for name in ("output", "answers")}
-    figures = {name: [statistics.median(values), values[-1]] for name, values in seconds.items()}
+    figures: dict[str, Any] = {name: [statistics.median(values), values[-1]] for name, values in seconds.items()}
+    for name in ("output_processor", "answers_processor"):
+        figures[f"{name}_s"] = statistics.median(row[name] for row in rows)
     # What a kernel has alone, and its share of what several have in common (weights, libraries).
     own, share = ([row[name] / 1e6 for row in rows] for name in ("uss", "pss"))
     return {"kernels": kernels} | figures | {"own_mb": statistics.median(own), "all_mb": sum(share)}
@@ -68,6 +71,7 @@ def _student(gate: threading.Barrier) -> dict[str, float]:
             for cell in cells:
                 _said(client, cell)
             row[name] = time.monotonic() - start
+            row[f"{name}_processor"] = float(_said(client, PROCESSOR))
         gate.wait(LIMIT)
         row |= json.loads(_said(client, MEMORY))
         gate.wait(LIMIT)
@@ -97,9 +101,11 @@ def table(figures: dict[str, Any]) -> str:
     shared = many["all_mb"] - many["kernels"] * many["own_mb"]
     rows = [("", "one kernel", f"{many['kernels']} kernels at once")]
     rows += [("---",) * 3]
-    for name, said in (("output_s", "first output"), ("answers_s", "first answers, with two models")):
-        median, slowest = many[name]
-        rows.append((f"{said}, seconds", f"{alone[name][0]:.0f}", f"{median:.0f}, the slowest {slowest:.0f}"))
+    for name, said in (("output", "first output"), ("answers", "first answers, with two models")):
+        median, slowest = many[f"{name}_s"]
+        rows.append((f"{said}, seconds", f"{alone[f'{name}_s'][0]:.0f}", f"{median:.0f}, the slowest {slowest:.0f}"))
+        used = [f"{each[f'{name}_processor_s']:.0f}" for each in (alone, many)]
+        rows.append((f"{said}, seconds of a core that a kernel uses", *used))
     rows.append(("memory of one kernel's own, MB", f"{alone['own_mb']:.0f}", f"{many['own_mb']:.0f}"))
     rows.append(("memory of all, GB", f"{alone['all_mb'] / 1000:.1f}", f"{many['all_mb'] / 1000:.1f}"))
     lines = ["| " + " | ".join(row) + " |" for row in rows]
