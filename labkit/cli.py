@@ -42,9 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     add("test", _in_checkout, "run every check and test, each notebook included")
     add("lint", _in_checkout, "check style and types")
     add("course", _course, "run every lesson and print all figures")
-    add("publish", _in_checkout, "stamp badges: --repository URL; without it, take them out").set_defaults(
-        passes_on=True
-    )
+    add("publish", _in_checkout, "stamp badges: --repository URL; without it, remove them").set_defaults(passes_on=True)
     add("doctor", _doctor, "examine this machine: what is missing, what would run, what to do about each problem")
     data = add("data", _data, "describe the course's data, or verify that it is as shipped")
     data.add_argument("action", choices=("describe", "verify"))

@@ -32,9 +32,7 @@ ASSUMED: Mapping[str, Any] = {"value": 10.0, "loss": 20.0, "person_minutes": 10.
 # A difference worth finding, for the sample size.
 EFFECT = 0.1
 _TIMED = 200
-_COUNTED = (
-    "Right refusals: of the questions without an answer; all else: of those with one. The decision report: of all."
-)
+_COUNTED = "Right refusals: of the questions without an answer; the rest: of those with one. Decision report: of all."
 _CAUSES = "Each answer counts once, under the first thing that went wrong. Closed-book searches nothing: it has no row."
 
 
