@@ -113,8 +113,9 @@ def table(figures: dict[str, Any]) -> str:
         gigabytes = (shared + size * many["own_mb"]) / 1000
         lines += ["", f"For {size} students at once that makes {gigabytes:.0f} GB (calculated, not measured)."]
     lines += ["", f"Measured on {machine['cores']} cores with {machine['memory_gb']:.0f} GB, Python "
-              f"{machine['python']}, torch {machine['torch']}, OMP_NUM_THREADS={machine['threads']}; other "
-              f"programs kept {machine['load']:.1f} cores busy when it began."]  # fmt: skip
+              f"{machine['python']}, torch {machine['torch']}, OMP_NUM_THREADS={machine['threads']}, beside "
+              f"other programs (load average {machine['load']:.1f} when it began), so that kernels "
+              "with a machine of their own wait less; seconds of a core and memory do not depend on that."]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
@@ -122,11 +123,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kernels", type=int, default=12)
     options = parser.parse_args()
-    busy = psutil.cpu_percent(5) * (psutil.cpu_count() or 1) / 100
     machine = {
         "cores": len(psutil.Process().cpu_affinity()), "memory_gb": psutil.virtual_memory().total / 1e9,
         "python": ".".join(map(str, sys.version_info[:3])), "torch": version("torch"),
-        "threads": os.environ.setdefault("OMP_NUM_THREADS", "1"), "load": busy,
+        "threads": os.environ.setdefault("OMP_NUM_THREADS", "1"), "load": os.getloadavg()[0],
     }  # fmt: skip
     # The first kernel also makes what the cache lacks, and is not counted.
     measure(1)
