@@ -111,6 +111,6 @@ def test_a_student_starts_with_shared_models_and_a_cache_of_their_own(shared, tm
 def test_a_cache_that_nobody_can_write_to_is_read(shared, tmp_path):
     done = run([sys.executable, "-c", ASK], tmp_path, LABKIT_CACHE=shared, LABKIT_BUILD=tmp_path / "build")
     assert done.returncode == 0 and done.stdout.startswith("["), done.stderr
-    assert done.stderr.count("Results are computed and not kept") == 1
+    assert "Results are computed and not kept" in done.stderr
     done = run([sys.executable, "-c", f"open({str(shared / 'x')!r}, 'w')"], tmp_path)
     assert "PermissionError" in done.stderr

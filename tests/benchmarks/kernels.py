@@ -114,7 +114,7 @@ def table(figures: dict[str, Any]) -> str:
         gigabytes = (shared + size * many["own_mb"]) / 1000
         cores = math.ceil(size * many["answers_processor_s"] / 60)
         lines += ["", f"For {size} students at once that makes {gigabytes:.0f} GB, and {cores} cores if all are to "
-                  "have their first answers within a minute (calculated from these figures, not measured)."]  # fmt: skip
+                  "have their first answers within a minute (calculated, not measured)."]  # fmt: skip
     lines += ["", f"Measured on {machine['cores']} cores with {machine['memory_gb']:.0f} GB, Python "
               f"{machine['python']}, torch {machine['torch']}, OMP_NUM_THREADS={machine['threads']}, beside "
               f"other programs (load average {machine['load']:.1f} when it began), so that kernels "
