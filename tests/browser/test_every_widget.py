@@ -19,6 +19,7 @@ from test_jupyterlab import NOTEBOOKS, errors, page, run_all  # noqa: F401 (page
 pytestmark = pytest.mark.browser
 
 JUDGED = """
+from pathlib import Path
 from labkit import corpus, feedback, inspection, questions, widgets
 from labkit.corpus import Span
 from labkit.prompts import Passage
@@ -33,8 +34,8 @@ store.add(feedback.Comparison(q.id, q.question, (Passage("A contract", text),), 
 widgets.Rating(store, "you")
 """
 REVIEW = """
-path = questions.save([questions.WrittenQuestion(q.question, q.answer, q.evidence[0]) for q in asked], "pictured.jsonl")
-widgets.QuestionReview(path, list(documents.values()))
+rows = [questions.WrittenQuestion(q.question, q.answer, q.evidence[0]) for q in asked]
+widgets.QuestionReview(questions.save(rows, Path("pictured.jsonl")), list(documents.values()))
 """
 CALCULATOR = """
 from labkit import roi, widgets

@@ -73,7 +73,10 @@ def run_all(page: Any, lab: Any, name: str) -> list[nbformat.NotebookNode]:
 
 def _save(page: Any, path: Path) -> list[nbformat.NotebookNode]:
     page.keyboard.press("Control+s")
-    page.wait_for_timeout(1000)
+    for _ in range(10):
+        page.wait_for_timeout(1000)
+        with contextlib.suppress(nbformat.reader.NotJSONError):  # JupyterLab is writing it just now
+            return saved(path)
     return saved(path)
 
 
