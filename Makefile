@@ -4,9 +4,10 @@ PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
+PYTEST := .venv/bin/python -m pytest -q
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help base lab test course class doctor data files inspect reader adapters questions triples written arms preferences rounds raft final security bench benchmark lint clean
+.PHONY: help base lab test course class pictures publish doctor data files inspect reader adapters questions triples written arms preferences rounds raft final security bench benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -28,6 +29,12 @@ course: .venv/ready  ## run every lesson without a screen and print all figures
 
 class: .venv/ready  ## make a student and an instructor edition, graded by nbgrader: make class ARGS="03 04"
 	.venv/bin/python notebooks/class_edition.py $(ARGS)
+
+pictures: .venv/ready base  ## take the pictures of the widgets that INSTRUCTORS.md shows
+	HF_HUB_OFFLINE=1 LABKIT_PICTURES=notebooks/images $(PYTEST) tests/browser/test_every_widget.py
+
+publish: .venv/ready  ## stamp badges for Colab and Binder: make publish ARGS='--repository URL'
+	$(LABKIT) publish $(ARGS)
 
 doctor: .venv/ready  ## examine this machine, and say what to do about each problem
 	$(LABKIT) doctor

@@ -39,9 +39,10 @@ def _parser() -> argparse.ArgumentParser:
     add("help", lambda _: parser.print_help(), "list the commands")
     add("base", _base, "fetch the base model once, so that everything else runs without network")
     add("lab", _lab, "open the course in JupyterLab (further arguments go to JupyterLab)").set_defaults(passes_on=True)
-    add("test", _checks, "run every check and test, each notebook included")
-    add("lint", _checks, "check style and types")
+    add("test", _in_checkout, "run every check and test, each notebook included")
+    add("lint", _in_checkout, "check style and types")
     add("course", _course, "run every lesson and print all figures")
+    add("publish", _in_checkout, "stamp badges: --repository URL; without it, remove them").set_defaults(passes_on=True)
     add("doctor", _doctor, "examine this machine: what is missing, what would run, what to do about each problem")
     data = add("data", _data, "describe the course's data, or verify that it is as shipped")
     data.add_argument("action", choices=("describe", "verify"))
@@ -109,10 +110,11 @@ def _lab(options: argparse.Namespace) -> int:
     return subprocess.run([*command, *options.rest], check=False).returncode
 
 
-def _checks(options: argparse.Namespace) -> int:
+def _in_checkout(options: argparse.Namespace) -> int:
     if (root := paths.checkout()) is None:
         raise FileNotFoundError("This command needs the course's checkout: clone it and run the command there.")
-    return subprocess.run([sys.executable, str(root / "tests"), options.command], cwd=root, check=False).returncode
+    script = ["notebooks/publish.py"] if options.command == "publish" else ["tests", options.command]
+    return subprocess.run([sys.executable, *script, *options.rest], cwd=root, check=False).returncode
 
 
 def _course(_: argparse.Namespace) -> None:

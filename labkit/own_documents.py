@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ ASSUMED: Mapping[str, Any] = {"value": 10.0, "loss": 20.0, "person_minutes": 10.
 # A difference worth finding, for the sample size.
 EFFECT = 0.1
 _TIMED = 200
+_COUNTED = "Right refusals: of the questions without an answer; the rest: of those with one. Decision report: of all."
+_CAUSES = "Each answer counts once, under the first thing that went wrong. Closed-book searches nothing: it has no row."
 
 
 def read_questions(path: Path, documents: Sequence[Document]) -> list[Question]:
@@ -63,10 +66,15 @@ def read_questions(path: Path, documents: Sequence[Document]) -> list[Question]:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".csv":
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return table.to_dict("records")  # type: ignore[return-value]
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # Excel writes a mark at the beginning
+        if path.suffix == ".csv":
+            # The names of the columns hold neither sign; where decimals have commas, Excel writes semicolons.
+            table = pd.read_csv(StringIO(text), sep=",;"[";" in text.split("\n")[0]], dtype=str, keep_default_na=False)
+            return table.to_dict("records")  # type: ignore[return-value]
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+    except (OSError, ValueError) as cause:
+        raise ValueError(f"{path.name} cannot be read as a table (.csv) or JSON lines, in UTF-8: {cause}") from cause
 
 
 def _by_a_model(rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -164,7 +172,7 @@ def measure(
         bench.measure_times(grid, out, live=4)
     runs = {name: seeds[0] for name, seeds in bench.load_runs(out, measured, read.documents).items()}
     report = out / "report.md"
-    paths.write_atomic(report, _report(read, asked, len(trained), runs, file))
+    paths.write_atomic(report, _report(read, asked, len(trained), runs, file, model))
     found = roi_arms(runs, out, _index_seconds(read.documents, out), model)
     prices, settings = roi.load_prices(), roi.Assumptions(**{**ASSUMED, **assumed})
     return [report, *roi.decision_report(found, settings, prices, out)]
@@ -241,16 +249,17 @@ def roi_arms(runs: Mapping[str, bench.Run], out: Path, index_seconds: float, mod
 
 
 def _report(
-    read: corpus.Folder, asked: Sequence[Question], trained: int, runs: Mapping[str, bench.Run], file: Path
+    read: corpus.Folder, asked: Sequence[Question], trained: int, runs: Mapping[str, bench.Run], file: Path, model: str
 ) -> str:
     """The report as Markdown; every section says what it is based on."""
     measured, (first, second, *_) = next(iter(runs.values())).questions, _ranked(runs)
+    searched = [run for run in runs.values() if run.name != "closed-book"]
     blocks = [
         "# Your documents, measured", "## What was read", read.report(),
-        "## What was asked", _asked(asked, trained, measured, file),
-        "## How often each way is right", _table(_figures(runs)), _differences(first, runs),
+        "## What was asked", f"The model that answers is {model}.", _asked(asked, trained, measured, file),
+        "## How often each way is right", _table(_figures(runs)), _COUNTED, _differences(first, runs),
         "## Would more questions tell more?", _advice(first, second),
-        "## What went wrong", _table(bench.error_table(list(runs.values())).rename_axis("way").reset_index()),
+        "## What went wrong", _table(bench.error_table(searched).rename_axis("way").reset_index()), _CAUSES,
     ]  # fmt: skip
     return "\n\n".join(blocks) + "\n"
 
@@ -290,10 +299,11 @@ def _differences(first: bench.Run, runs: Mapping[str, bench.Run]) -> str:
         found = bench.differences([(first, other, "answer_accuracy") for other in others])
     except ValueError as cause:
         return f"Which of these differences are more than chance cannot be told. {cause}"
-    lines = [f"*{first.name}* is ahead of *{o.name}* by {r['difference']:.3f} [{r['low']:.3f}, {r['high']:.3f}]"
+    lines = [f"- *{first.name}* is ahead of *{o.name}* by {r['difference']:.3f} [{r['low']:.3f}, {r['high']:.3f}]"
              + ("." if r["p"] < stats.LEVEL and r["low"] > 0 else ", which may be chance.")
              for o, r in zip(others, found.to_dict("records"), strict=True)]  # fmt: skip
-    return "\n".join(["Paired by question, by document, and corrected for the number of comparisons:", *lines])
+    said = "Paired by question and document. Intervals are single ones; what may be chance is judged for all (Holm):"
+    return "\n".join([said, *lines])
 
 
 def _advice(first: bench.Run, second: bench.Run) -> str:

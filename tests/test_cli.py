@@ -18,7 +18,7 @@ def test_help_lists_every_command(capsys):
         cli.main(["--help"])
     printed = capsys.readouterr().out
     assert stop.value.code == 0
-    assert "{help,base,lab,test,lint,course,doctor,data,inspect,questions,bench}" in printed
+    assert "{help,base,lab,test,lint,course,publish,doctor,data,inspect,questions,bench}" in printed
     assert cli.main(["help"]) == 0 and capsys.readouterr().out == printed
 
 
@@ -68,7 +68,7 @@ def test_errors_are_one_sentence(capsys, monkeypatch):
 
 def test_the_makefile_offers_what_the_command_lines_do():
     makefile = (paths.checkout() / "Makefile").read_text(encoding="utf-8")
-    offered = {*_commands(cli._parser()), *_commands(synthesis._parser()), "benchmark", "class", "clean"}
+    offered = {*_commands(cli._parser()), *_commands(synthesis._parser()), "benchmark", "class", "clean", "pictures"}
     assert set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE)) == offered
 
 

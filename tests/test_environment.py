@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from labkit.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -52,3 +56,19 @@ def test_environment_for_conda_and_binder():
     assert pip[0] == "-c constraints.txt" and re.fullmatch(r"-e \.\[[a-z,]+\]", pip[1])
     extras = pip[1][5:-1].split(",")
     assert set(extras) <= set(PROJECT["optional-dependencies"])
+
+
+def test_binder_fetches_the_base_model_when_it_makes_the_image():
+    # With one of these folders repo2docker would look for environment.yml and postBuild nowhere else.
+    assert not (ROOT / "binder").exists() and not (ROOT / ".binder").exists()
+    script = ROOT / "postBuild"
+    lines = [line for line in script.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    assert lines[-1].split()[:3] == ["python", "-m", "labkit"] and lines[-1].split()[3] in _commands(_parser())
+    command = ["git", "ls-files", "-s", script.name]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert listed.stdout.startswith("100755 "), "git add --chmod=+x postBuild"
+
+
+def _commands(parser: argparse.ArgumentParser) -> set[str]:
+    [commands] = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    return set(commands.choices)

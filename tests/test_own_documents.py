@@ -53,6 +53,29 @@ def test_a_table_will_do(tmp_path, documents):
     assert [(q.question, q.answer) for q in asked] == [("Where, exactly?", "Oslo"), ("Who?", None)]
 
 
+def test_a_table_as_excel_saves_it_will_do(tmp_path, documents):
+    path = tmp_path / "q.csv"
+    path.write_text('question;answer;evidence;document\n"Where, exactly?";Oslo;stands in Oslo;\n', encoding="utf-8-sig")
+    [asked] = own_documents.read_questions(path, documents)
+    assert (asked.question, asked.answer) == ("Where, exactly?", "Oslo")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("q.docx", b"PK\xff"),
+        ("q.csv", "question\nWo h\u00f6rt es auf?".encode("latin-1")),
+        ("q.jsonl", b"Where?"),
+        ("q.csv", b""),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(tmp_path, documents, name, content):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name} cannot be read as a table"):
+        own_documents.read_questions(tmp_path / name, documents)
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -91,7 +91,7 @@ def _shared(folder: Path) -> Path:
     """A folder with the converted model, made by `base_model` on another machine."""
     try:
         paths.check_folder(folder)
-    except (FileNotFoundError, ValueError) as cause:
+    except (OSError, ValueError) as cause:
         raise ValueError(
             f"LABKIT_BASE names {str(folder)!r}, which does not hold the whole converted model: copy the folder "
             f"{_converted_folder(GGUF_SHA256).name!r} of a cache that does. ({cause})"
@@ -147,7 +147,8 @@ def convert(file: Path, folder: Path) -> None:
 
     try:
         tokenizer = gguf_tokenizer(file)
-        read: Any = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+        with quietly():
+            read: Any = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
     except Exception as cause:  # what a damaged file leads to differs from release to release
         raise ValueError(
             f"{file.name} could not be read: it is damaged, or a model of an architecture that transformers cannot "

@@ -180,7 +180,7 @@ def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
 def _whole(folder: Path) -> bool:
     try:
         paths.check_folder(folder)
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return False
     return True
 
@@ -192,6 +192,8 @@ def _make_anew(folder: Path, make: Callable[[Path], None]) -> None:
         made = Path(scratch) / "made"
         made.mkdir()
         make(made)
+        for file in made.iterdir():  # safetensors lets its owner alone read a file, and a class shares the folder
+            file.chmod(0o644)
         paths.write_checksums(made, [file.name for file in made.iterdir()])
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)

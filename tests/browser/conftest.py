@@ -157,7 +157,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("jupyter")
     started = Lab(_free_port(), secrets.token_hex(16), home / "notebooks")
     _copy_course(home)
-    settings = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}
+    # Else JupyterLab asks whether it may fetch news, above what a picture is to show.
+    asking = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    asking.parent.mkdir(parents=True)
+    asking.write_text('{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8")
+    settings = {
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+    }
     environment = os.environ | {name: str(home / folder) for name, folder in settings.items()}
     environment["PYTHONPATH"] = f"{ROOT / 'tests' / 'offline'}{os.pathsep}{home}"
     environment |= {"LABKIT_DATA": str(ROOT / "data"), "OMP_NUM_THREADS": "1"}
@@ -187,7 +196,7 @@ def _stop(process: subprocess.Popen) -> None:
 
 @pytest.fixture(scope="session")
 def pictures() -> Path:
-    """Folder of the screenshots, to be looked at after a run."""
-    folder = ROOT / "build" / "browser"
+    """Folder of the screenshots, to be looked at after a run; `LABKIT_PICTURES` names another one."""
+    folder = Path(os.environ.get("LABKIT_PICTURES") or ROOT / "build" / "browser")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
