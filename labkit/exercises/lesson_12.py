@@ -38,7 +38,7 @@ def _needed() -> dict[float, bench.SampleSize]:
     return {effect: bench.sample_size(*scores, new.clusters(), effect) for effect in (0.05, 0.1)}
 
 
-@number("12.2", "Call bench.sample_size with the scores of the lesson and an effect of a twentieth; take questions.", 0.5)
+@number("12.2", "Call bench.sample_size with the lesson's scores and an effect of a twentieth.", 0.5)
 def questions_for_a_small_effect() -> Numbers:
     small, large = _needed()[0.05], _needed()[0.1]
     yield small.questions, None

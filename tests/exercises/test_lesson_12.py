@@ -45,7 +45,7 @@ def test_the_share_of_flips_is_accepted():
     [
         ({"far": lambda total: total}, "both sides"),
         ({"flipped": "questions"}, "as wholes"),
-        ({"counts": lambda a, b: a > b or b > 0 and a == b}, "equal totals"),
+        ({"counts": lambda a, b: a > b or (b > 0 and a == b)}, "equal totals"),
         ({"whole": lambda group: sum(group) / len(group)}, "weight of two"),
     ],
 )
