@@ -6,7 +6,7 @@ from labkit.widgets.calculator import Calculator
 from labkit.widgets.display import Explorer, highlighted
 from labkit.widgets.explorers import (
     answer_html, chunk_explorer, chunk_html, chunk_table, document_matrix, error_browser, errors_table, graph_explorer,
-    matrix_table, retrieval_explorer, sentence, stages_table, triples_table,
+    matrix_table, replies_table, retrieval_explorer, sentence, stages_table, triples_table,
 )
 from labkit.widgets.question_review import QuestionReview
 from labkit.widgets.rating import Rating

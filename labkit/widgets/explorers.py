@@ -137,8 +137,15 @@ def answer_html(run: bench.Run, question: Question) -> str:
     return f"<p><b>{asked}</b><br>right: {right}<br>reply: {reply}</p>{framed(texts, TALL)}"
 
 
+def replies_table(runs: Sequence[bench.Run], question: Question) -> pd.DataFrame:
+    """What each system that was asked a question replied, with its error category."""
+    asked = [(run.name, errors_table(bench.where(run, lambda q: q.id == question.id))) for run in runs]
+    rows = [(name, row["category"], row["reply"]) for name, table in asked for row in table.to_dict("records")]
+    return pd.DataFrame(rows, columns=["system", "category", "reply"])
+
+
 def error_browser(runs: Sequence[bench.Run]) -> Explorer:
-    """Choose a system, an error category and a question; see the passages, the evidence in them, and the reply.
+    """Choose a system, an error category and a question; see the passages, the evidence in them, and all replies.
 
     Raises:
         ValueError: there are no runs.
@@ -165,7 +172,9 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
         if asked.value is None:
             return "No question has this error."
         run = by_name[system.value]
-        return answer_html(run, next(q for q in run.questions if q.id == asked.value))
+        question = next(q for q in run.questions if q.id == asked.value)
+        others = replies_table(runs, question).to_html(index=False) if len(runs) > 1 else ""
+        return answer_html(run, question) + others
 
     for control in (system, category):
         control.observe(narrow, names="value")

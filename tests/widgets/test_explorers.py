@@ -69,6 +69,16 @@ def test_the_error_browser_narrows_and_shows_the_passages(pipeline):
         widgets.error_browser([])
 
 
+def test_the_replies_of_several_systems_stand_side_by_side(pipeline):
+    questions = [term_question("alder"), term_question("birch")]
+    runs = [bench.measure("all", questions, pipeline), bench.measure("one", questions[:1], pipeline)]
+    assert widgets.replies_table(runs, questions[0])["system"].tolist() == ["all", "one"]
+    assert widgets.replies_table(runs, questions[1])["system"].tolist() == ["all"]
+    controls, _, view = widgets.error_browser(runs).box.children
+    controls.children[1].value = "right"
+    assert "<td>one</td>" in view.value
+
+
 def test_the_graph_explorer_goes_from_end_to_end():
     graph = rag.build_graph(GRAPH_DOCUMENTS, TRIPLES)
     explorer = widgets.graph_explorer(graph, GRAPH_DOCUMENTS, "Alder Mills Ltd")
