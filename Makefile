@@ -84,8 +84,8 @@ security: .venv/ready  ## attack models by documents, with and without defences:
 bench: .venv/ready  ## ask the benchmark's arms or compare runs: make bench ARGS='run FOLDER'
 	$(LABKIT) bench $(ARGS)
 
-benchmark: .venv/ready  ## ask all arms the questions of the test split that may be opened while the course grows
-	$(LABKIT) bench run build/benchmark --questions pilot
+benchmark: .venv/ready  ## tell the scores of all arms from the answers that come with the course
+	$(LABKIT) bench run build/benchmark --engine shipped
 
 lint: .venv/ready  ## check style and types
 	$(LABKIT) lint
