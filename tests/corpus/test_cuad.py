@@ -58,7 +58,7 @@ def test_categories_can_be_chosen(tmp_path):
 
 
 def test_what_cannot_be_used_is_said(tmp_path):
-    with pytest.raises(FileNotFoundError, match="get CUAD_v1.json from"):
+    with pytest.raises(FileNotFoundError, match=r"get CUAD_v1\.json from"):
         corpus.load_cuad(tmp_path / "none.json")
     moved = question("Governing Law", "Which law governs?", LAW)
     moved["answers"][0]["answer_start"] += 1
@@ -66,5 +66,5 @@ def test_what_cannot_be_used_is_said(tmp_path):
         corpus.load_cuad(written(tmp_path, [moved]))
     for content in ("no JSON", '{"data": [{}]}', "[]"):
         (tmp_path / "other.json").write_text(content)
-        with pytest.raises(ValueError, match="other.json has not the form of CUAD_v1.json"):
+        with pytest.raises(ValueError, match=r"other\.json has not the form of CUAD_v1\.json"):
             corpus.load_cuad(tmp_path / "other.json")
