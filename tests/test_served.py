@@ -31,7 +31,7 @@ def found(store: BasePydanticVectorStore) -> list[list[str]]:
 def in_process() -> list[list[str]]:
     nearest = found(SimpleVectorStore())
     scores = QUERIES @ VECTORS.T / np.linalg.norm(VECTORS, axis=1)
-    assert [int(row[0]) for row in nearest] == scores.argmax(axis=1).tolist()
+    assert [int(UUID(row[0])) for row in nearest] == scores.argmax(axis=1).tolist()
     return nearest
 
 
