@@ -56,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
     triples.set_defaults(run=_triples)
     triples.add_argument("split", nargs="?", help="dev for the lessons' archive alone; the benchmark needs all of it")
+    lessons = commands.add_parser("lessons", help="collect what other lessons found, for lesson 14")
+    lessons.set_defaults(run=_lessons)
     return parser
 
 
@@ -135,6 +137,12 @@ def _triples(options: argparse.Namespace) -> None:
     from synthesis import results
 
     print(results.write_triples(options.split))
+
+
+def _lessons(_: argparse.Namespace) -> None:
+    from synthesis import lessons
+
+    print(lessons.write())
 
 
 if __name__ == "__main__":
