@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 LABKIT := .venv/bin/python -m labkit
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help base lab test course class doctor data files inspect reader adapters questions triples written arms preferences rounds raft lessons bench benchmark lint clean
+.PHONY: help base lab test course class doctor data files inspect reader adapters questions triples written arms preferences rounds raft security lessons bench benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -70,6 +70,9 @@ raft: .venv/ready  ## train on what the pipeline finds, for lesson 11: make raft
 
 lessons: .venv/ready  ## collect what other lessons found, for lesson 14
 	$(SYNTHESIS) lessons
+
+security: .venv/ready  ## attack models by documents, with and without defences: make security ARGS=FOLDER
+	$(SYNTHESIS) security $(ARGS)
 
 bench: .venv/ready  ## ask the benchmark's arms or compare runs: make bench ARGS='run FOLDER'
 	$(LABKIT) bench $(ARGS)

@@ -53,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     retrieved = commands.add_parser("raft", help="train on retrieved passages, for lesson 11 and the benchmark")
     retrieved.set_defaults(run=_raft)
     retrieved.add_argument("out", type=Path, help="folder of what is made, beside those of `arms` and of `rounds`")
+    secured = commands.add_parser("security", help="attack models by documents, for lesson 14")
+    secured.set_defaults(run=_security)
+    secured.add_argument("out", type=Path, help="folder of what is made on the way")
+    secured.add_argument("--trial", type=int, metavar="N", help="only N questions, to look at; nothing is shipped")
     triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
     triples.set_defaults(run=_triples)
     triples.add_argument("split", nargs="?", help="dev for the lessons' archive alone; the benchmark needs all of it")
@@ -131,6 +135,12 @@ def _rounds(options: argparse.Namespace) -> None:
     from synthesis import rounds
 
     rounds.main(options.out, options.replay)
+
+
+def _security(options: argparse.Namespace) -> None:
+    from synthesis import security
+
+    security.main(options.out, options.trial)
 
 
 def _triples(options: argparse.Namespace) -> None:

@@ -11,6 +11,9 @@ from labkit.bench.runs import (
     always_refuses, averaged, details, DETAILS, differences, error_table, mean, mean_by, measure, METRICS, only,
     results_table, Run, sample, timings, versus, where,
 )
+from labkit.bench.security import (
+    attack_table, attacked_replies, AttackedReply, defence_table, NO_ATTACK, NO_DEFENCE, shipped_attacks,
+)
 from labkit.bench.shipped import everyday_questions, shipped_questions, shipped_triples, shipped_tuning, TunedModel
 from labkit.bench.systems import (
     best, build_systems, dense_index, dev_questions, hybrid, naive, Systems, tuned_index,

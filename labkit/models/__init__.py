@@ -17,5 +17,6 @@ from labkit.models.intents import Intent, Intents, load_intents
 from labkit.models.llama_index import embedder_from_llama_index, from_llama_index, LlamaIndexGenerator
 from labkit.models.loading import hub_commit, load_generator
 from labkit.models.memory import estimate_memory, MemoryEstimate
+from labkit.models.personal_data import PersonalData
 from labkit.models.reranker import Reranker
 from labkit.models.store import digest, Store

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+# Marks that templates write around messages.
+_MARK = r"<{1,2}[^\s<>]+>{1,2}|\[[^\s\[\]]+\]"
+# Control tokens of the templates in common use, for a model whose own are not known.
+_COMMON = re.compile(
+    r"<[|\uff5c][^\s<>]+[|\uff5c]>|</?s>|<</?SYS>>|\[/?[A-Z]+_?(?:INST|PROMPT|TOOLS|RESULTS|CALLS)\]|\[/?INST\]"
+    r"|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>",
+    re.IGNORECASE,
+)
+
+
 def prompt_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
     """Messages ready for the model's answer.
 
@@ -33,10 +43,20 @@ def reply_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], 
     return f"{written}{end}" if written.endswith(plain) else written
 
 
+def without_control_tokens(text: str, control: re.Pattern[str] = _COMMON) -> str:
+    """A text with its control tokens broken by a space, so that they stay text.
+
+    Args:
+        text: of a message.
+        control: the tokens; by default those of the templates in common use.
+    """
+    return control.sub(lambda token: f"{token[0][0]} {token[0][1:]}", text)
+
+
 def _adapted(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[Message]:
     key = tokenizer, str(tokenizer.chat_template)
     control = _control_tokens(*key)
-    chat = [m | {"content": control.sub(lambda t: f"{t[0][0]} {t[0][1:]}", m["content"])} for m in messages]
+    chat = [m | {"content": without_control_tokens(m["content"], control)} for m in messages]
     if chat and chat[0]["role"] == "system" and not _has_system_role(*key):
         texts = [m["content"] for m in chat[:2] if m["role"] in ("system", "user")]
         chat = [{"role": "user", "content": "\n\n".join(texts)}, *chat[len(texts) :]]
@@ -63,11 +83,12 @@ def _has_system_role(tokenizer: PreTrainedTokenizerBase, template: str) -> bool:
 
 @lru_cache(maxsize=8)
 def _control_tokens(tokenizer: PreTrainedTokenizerBase, template: str) -> re.Pattern[str]:
-    """What a text must not hold, lest it be read as the end of a message or as another role: the special tokens, and
-    what the template writes in brackets around messages."""
+    """What a text must not hold, lest it be read as the end of a message or as another role: the special tokens,
+    added ones in brackets (<tool_call>), and what the template writes in brackets around messages."""
     chat = [{"role": role, "content": "x"} for role in ("user", "assistant", "user")]
-    marks = re.findall(r"<{1,2}[^\s<>]+>{1,2}|\[[^\s\[\]]+\]", _render(tokenizer, chat, True))
-    special = [t.content for t in tokenizer.added_tokens_decoder.values() if t.special]
+    marks = re.findall(_MARK, _render(tokenizer, chat, True))
+    added = tokenizer.added_tokens_decoder.values()
+    special = [t.content for t in added if t.special or re.fullmatch(_MARK, t.content)]
     marks += [token for token in special if len(token) > 2 and not token.isalnum()]
     longest_first = sorted(set(marks), key=lambda token: (-len(token), token))
     return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.IGNORECASE)

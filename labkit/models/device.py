@@ -67,6 +67,13 @@ def without_padding(
     return np.concatenate(found)[np.argsort(np.concatenate(groups))]
 
 
+def reads_text(network: Any) -> Any:
+    """A network of sentence-transformers to whose tokenizer a special token in a text is text: [SEP] parts nothing."""
+    if (tokenizer := getattr(network, "tokenizer", None)) is not None:
+        tokenizer.split_special_tokens = True
+    return network
+
+
 @contextmanager
 def loading(kind: str, name: str, path: str, setting: str) -> Iterator[None]:
     """While a model is loaded: no bar where a local folder is read, and one sentence where it cannot be.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labkit import paths, profiles
-from labkit.models.device import device, loading, without_padding
+from labkit.models.device import device, loading, reads_text, without_padding
 from labkit.models.store import Store, remembered
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Embedder:
     @cached_property
     def model(self) -> Any:
         """The network; use it freely."""
-        return self.load()
+        return reads_text(self.load())
 
     @cached_property
     def dimension(self) -> int:

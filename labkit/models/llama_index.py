@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from labkit.models.chat_template import without_control_tokens
 from labkit.models.embedder import Embedder
 from labkit.models.generator import Generator, check_chats
+from labkit.models.personal_data import PersonalData, restored
 from labkit.prompts import Message
 
 if TYPE_CHECKING:
@@ -25,11 +27,13 @@ class LlamaIndexGenerator:
         llm: any LlamaIndex LLM.
         max_length: window, in tokens of LlamaIndex's default tokenizer.
         max_new_tokens: longest answer, in such tokens.
+        personal_data: what of it the LLM does not get to read; None hides nothing.
     """
 
     llm: LLM
     max_length: int = 4096
     max_new_tokens: int = 256
+    personal_data: PersonalData | None = None
 
     @property
     def name(self) -> str:
@@ -57,7 +61,7 @@ class LlamaIndexGenerator:
         batch_size: int | None = None,
         progress: bool = False,
     ) -> list[str]:
-        """Answer many prompts; the LLM's own settings decide how.
+        """Answer many prompts; the LLM's own settings decide how. Control tokens of common templates stay text.
 
         Raises:
             ValueError: a single chat was given instead of a list.
@@ -66,8 +70,12 @@ class LlamaIndexGenerator:
         from llama_index.core.base.llms.types import ChatMessage
         from tqdm.auto import tqdm
 
-        chats = [[ChatMessage(role=m["role"], content=m["content"]) for m in p] for p in prompts]
-        return [self._ask(chat) for chat in tqdm(chats, desc="answering", unit="question", disable=not progress)]
+        replies = []
+        for prompt in tqdm(prompts, desc="answering", unit="question", disable=not progress):
+            chat, originals = self.personal_data.masked(prompt) if self.personal_data else (prompt, {})
+            said = [ChatMessage(role=m["role"], content=without_control_tokens(m["content"])) for m in chat]
+            replies.append(restored(self._ask(said), originals))
+        return replies
 
     def _ask(self, chat: Sequence[ChatMessage]) -> str:
         return str(self.llm.chat(chat).message.content or "").strip()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from labkit.models import shipped_replies
-from labkit.models.device import device, without_padding
+from labkit.models.device import device, reads_text, without_padding
 from labkit.models.store import Store
 
 # What a score is kept and shipped under.
@@ -36,7 +36,7 @@ class Reranker:
     @cached_property
     def model(self) -> Any:
         """The CrossEncoder; use it freely."""
-        return self.load()
+        return reads_text(self.load())
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: bool = False) -> np.ndarray:
         """How well each passage answers its question; a score does not depend on the pairs that are scored with it.

@@ -5,6 +5,7 @@ Each step is LlamaIndex's own component where it has one, called with many quest
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
+from labkit.rag.access import OnlyReadable, readable
 from labkit.rag.baselines import FixedRetriever, oracle, oracle_passages, random_context
 from labkit.rag.chunking import (
     add_headers, chunk, ClauseParser, clauses_with_headers, cost_of, count_tokens, document_headers, indexed_text,

@@ -29,7 +29,7 @@ class ContractRanker:
 
     def __init__(self, documents: Sequence[Document], retriever: GraphRetriever) -> None:
         contracts = set(retriever.graph.entities("contract"))
-        self.retriever = retriever
+        self.documents, self.retriever = documents, retriever
         described = {d.id: f"{d.title} {' '.join(d.text.split()[:_OPENING])}" for d in documents if d.id in contracts}
         self._words = {name: set(self._stems(text)) for name, text in described.items()}
         if not self._words:

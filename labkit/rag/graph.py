@@ -69,10 +69,15 @@ class KnowledgeGraph:
 
     Args:
         store: such as `build_graph` fills; its `persist` writes the graph to a file.
+        made_from: the documents and triples that it was built from, where they are known.
     """
 
-    def __init__(self, store: SimplePropertyGraphStore) -> None:
-        self.store = store
+    def __init__(
+        self,
+        store: SimplePropertyGraphStore,
+        made_from: tuple[Sequence[Document], Sequence[ExtractedTriple]] | None = None,
+    ) -> None:
+        self.store, self.made_from = store, made_from
 
     @cached_property
     def triples(self) -> list[Triple]:
@@ -220,7 +225,7 @@ def build_graph(documents: Sequence[Document], triples: Sequence[ExtractedTriple
     edges = [edge for triple in extracted if (edge := _linked(triple, linker, by_id)) is not None]
     if not edges:
         raise ValueError("Linking kept no triple: none of the subjects is a document or a company that is known.")
-    graph = KnowledgeGraph(SimplePropertyGraphStore())
+    graph = KnowledgeGraph(SimplePropertyGraphStore(), (documents, triples))
     _add(graph.store, [*edges, *_amends(documents)], by_id)
     return graph
 

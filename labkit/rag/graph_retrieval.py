@@ -17,7 +17,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from labkit import stats
 from labkit.corpus import COMPANY_RELATIONS, Span
 from labkit.models import Intent
-from labkit.rag.chunking import place, span_of
+from labkit.rag.chunking import annotate, place, span_of
 from labkit.rag.graph import KnowledgeGraph, Triple
 from labkit.rag.linking import plain_name
 from labkit.rag.retrieval import Hits, Query, VectorIndex, Within, bundles, check_top_k
@@ -169,7 +169,9 @@ class GraphRetriever:
         facts = self.facts(contract, seeds, row, intent)
         span = facts[-1].source if facts else Span(contract, 0, 0)
         node = TextNode(text="\n".join(map(_verbalised, facts)))
-        return place(node, Span(contract, span.start, span.end), self.graph.title(contract))
+        place(node, Span(contract, span.start, span.end), self.graph.title(contract))
+        annotate(node, sources=sorted({contract, *(f.source.document for f in facts)}))
+        return node
 
 
 def _verbalised(triple: Triple) -> str:

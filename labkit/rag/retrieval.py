@@ -221,10 +221,10 @@ class BM25Index(_Chunks):
     def llama_index(self, top_k: int = 5) -> BaseRetriever:
         """The same index as a LlamaIndex retriever."""
         count = min(top_k, len(self.chunks))
-        return _OneByOne(lambda query: self.retrieve([query], count)[0])
+        return OneByOne(lambda query: self.retrieve([query], count)[0])
 
 
-class _OneByOne(BaseRetriever):
+class OneByOne(BaseRetriever):
     """A search as a LlamaIndex retriever."""
 
     def __init__(self, find: Callable[[QueryBundle], Hits]) -> None:
@@ -237,7 +237,7 @@ class _OneByOne(BaseRetriever):
 
 def _fixed(hits: Sequence[NodeWithScore]) -> BaseRetriever:
     """Results found before, for LlamaIndex components that want a retriever."""
-    return _OneByOne(lambda _: [NodeWithScore(node=hit.node, score=hit.score) for hit in hits])
+    return OneByOne(lambda _: [NodeWithScore(node=hit.node, score=hit.score) for hit in hits])
 
 
 def fuse(lists: Sequence[Sequence[NodeWithScore]], top_k: int) -> list[NodeWithScore]:
