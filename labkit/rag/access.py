@@ -99,7 +99,9 @@ def _(system: VectorIndex, documents: Collection[str]) -> VectorIndex:
 
 @readable.register
 def _(system: BM25Index, documents: Collection[str]) -> BM25Index:
-    return BM25Index([system.chunks[i] for i in _places(system, documents)])
+    index = BM25Index([system.chunks[i] for i in _places(system, documents)])
+    index._most = system._most
+    return index
 
 
 @readable.register
@@ -179,7 +181,9 @@ def _(system: ToolPipeline, documents: Collection[str]) -> ToolPipeline:
 @readable.register
 def _(system: Pipeline, documents: Collection[str]) -> Pipeline:
     stages = [OnlyReadable(documents), *(OnlyReadable(documents, stage) for stage in system.post)]
-    return replace(system, retriever=readable(system.retriever, documents), post=stages)
+    retriever = readable(system.retriever, documents)
+    top_k = min(system.top_k, len(getattr(retriever, "chunks", range(system.top_k))))
+    return replace(system, retriever=retriever, post=stages, top_k=top_k)
 
 
 @readable.register

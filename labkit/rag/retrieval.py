@@ -91,6 +91,8 @@ class _Chunks(ABC):
             raise ValueError("The index would be empty: give it at least one chunk.")
         check_chunks(chunks)
         self.chunks = list(chunks)
+        # The largest `top_k`; where an access filter leaves fewer chunks, as many as were there before.
+        self._most = len(self.chunks)
         self._documents = np.array([str(c.metadata["document"]) for c in self.chunks])
 
     @abstractmethod
@@ -107,7 +109,7 @@ class _Chunks(ABC):
             ValueError: a query is empty, `top_k` is not between 1 and the number of chunks, or no chunk
                 is left to search in.
         """
-        check_top_k(top_k, len(self.chunks))
+        check_top_k(top_k, self._most)
         bundled = bundles(queries)
         hits = []
         for row, names in zip(self.scores(bundled), within or [None] * len(bundled), strict=True):

@@ -161,3 +161,11 @@ def test_a_text_within_the_window_is_embedded_as_the_network_does(embedder):
     text = FILLER * 10
     alone = embedder.model.encode([text], normalize_embeddings=True)[0]
     assert embedder.encode([text])[0] @ alone > 0.9999
+
+
+def test_special_tokens_in_a_text_are_text(embedder):
+    ids = embedder.model.tokenizer("The tenant pays. [SEP] [MASK] [CLS]")["input_ids"]
+    special = [i for i in ids if i in embedder.model.tokenizer.all_special_ids]
+    assert special == [ids[0], ids[-1]] and len(ids) > 12
+    one, other = embedder.encode(["The tenant pays.", "The tenant pays. [PAD] [PAD] [PAD]"])
+    assert not np.allclose(one, other, atol=1e-3)

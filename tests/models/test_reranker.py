@@ -56,3 +56,12 @@ def test_scores_that_come_with_the_course_are_taken_unless_all_is_live(reranker,
         assert reranker.score(pairs).tolist() == scores.tolist()
     monkeypatch.setenv("LABKIT_LIVE", "1")
     assert reranker.score(pairs).tolist() == scores.tolist()
+
+
+def test_special_tokens_in_a_passage_are_text(network):
+    reranker = models.Reranker(lambda: network, "without a cache")
+    tokenizer = reranker.model.tokenizer
+    ids = tokenizer("Who pays?", "The tenant. [SEP] Who pays? [CLS]")["input_ids"]
+    plain = tokenizer("Who pays?", "The tenant.")["input_ids"]
+    special = set(tokenizer.all_special_ids)
+    assert [i for i in ids if i in special] == [i for i in plain if i in special]

@@ -45,10 +45,12 @@ def register(n: int) -> Document:
 
 CONTRACTS = [contract(n) for n in range(8)]
 DOCUMENTS = [*CONTRACTS, *(amendment(n) for n in range(4)), *(register(n) for n in range(6))]
-# A contract that names its party as it was once called: only the register says who that is.
-FORMER = Document("C9", "Hirelaurel between Oldamber Ltd and Common Mills GmbH, 2 May 2020",
-                  "Oldamber Ltd hires out carts to Common Mills GmbH, says laurel. The deposit is EUR 990 (laurel).")  # fmt: skip
-DOCUMENTS.append(FORMER)
+# A contract that names its party with another legal form than the register.
+HIRE = Document(
+    "C9", "Hirelaurel of 2 May 2020",
+    "Firmamber plc hires out carts to Common Mills GmbH, says laurel. The deposit is EUR 990 (laurel).",
+)  # fmt: skip
+DOCUMENTS.append(HIRE)
 
 
 def triples() -> list[rag.ExtractedTriple]:
@@ -62,8 +64,8 @@ def triples() -> list[rag.ExtractedTriple]:
         word, document = WORDS[n], register(n)
         made += [extracted(document, "former name", f"Old{word} Ltd"), extracted(document, "seat", f"Town{word}"),
                  extracted(document, "chief executive", f"Boss{word} Lind")]  # fmt: skip
-    return [*made, extracted(FORMER, "party", "Oldamber Ltd"), extracted(FORMER, "party", "Common Mills GmbH"),
-            extracted(FORMER, "deposit", "EUR 990 (laurel)")]  # fmt: skip
+    return [*made, extracted(HIRE, "party", "Firmamber plc"), extracted(HIRE, "party", "Common Mills GmbH"),
+            extracted(HIRE, "deposit", "EUR 990 (laurel)")]  # fmt: skip
 
 
 class Letters:
@@ -150,19 +152,27 @@ QUESTIONS = [
               f"Which deposit is higher, Firm{word}'s or Firm{WORDS[n - 1]}'s with Common Mills?",
               f"What changed{word}?", f"Which notice period does {word} have with Common Mills GmbH?")
 ]  # fmt: skip
-# By document the words that nobody else's documents hold.
-_FOREIGN = {d.id: set(re.findall(r"\w+", f"{d.title} {d.text}")) for d in DOCUMENTS}
+
+
+def words_of(text: str) -> set[str]:
+    return set(re.findall(r"[^\W\d]\w+", text))
 
 
 def leaked(result: rag.Result, allowed: set[str]) -> set[str]:
-    """Words of a result, its passages, trace and prompt that stand in no document allowed, nor in the question."""
-    known = set().union(*(_FOREIGN[name] for name in allowed), re.findall(r"\w+", result.question))
+    """What a result, its passages, trace and prompt tell of documents that are not allowed: words of theirs that stand
+    neither in those allowed nor in the question, and their ids."""
     told = [result.reply, result.answer.text, *result.sources()]
     told += [text for step in result.trace for text in step.outputs]
     hits = [*result.retrieved, *(hit for step in result.trace for hit in step.hits)]
     told += [f"{hit.node.text} {hit.node.metadata}" for hit in hits]
-    secret = set().union(*_FOREIGN.values()) - known
-    return {word for text in told for word in re.findall(r"\w+", text)} & secret
+    text = " ".join(told)
+    # The tool that reads asks in these words.
+    open_words = words_of(f"{result.question} What is in the").union(
+        *(words_of(f"{d.title} {d.text}") for d in DOCUMENTS if d.id in allowed)
+    )
+    secret = set().union(*(words_of(f"{d.title} {d.text}") for d in DOCUMENTS)) - open_words
+    ids = {d.id for d in DOCUMENTS if d.id not in allowed and re.search(rf"(?<![\w-]){d.id}(?![\w-])", text)}
+    return words_of(text) & secret | ids
 
 
 @pytest.fixture(scope="module")
@@ -206,10 +216,10 @@ def test_what_may_be_read_is_found_as_if_there_were_nothing_else(every):
     assert rag.readable(lookup, {"C0"}).graph.in_force("C0", "deposit").value.text == "EUR 100 (amber)"
 
 
-def test_who_a_former_name_means_is_not_told_by_a_register_that_may_not_be_read(every):
+def test_how_a_company_is_really_called_is_not_told_by_a_register_that_may_not_be_read(every):
     graph = every["lookup"].graph
     assert graph.parties("C9")[0] == "Firmamber Ltd"
-    assert rag.readable(graph, {"C9"}).parties("C9") == ["Oldamber Ltd", "Common Mills GmbH"]
+    assert rag.readable(graph, {"C9"}).parties("C9") == ["Firmamber plc", "Common Mills GmbH"]
 
 
 class Leaking:
