@@ -144,5 +144,5 @@ def _change(new: Sequence[AttackedReply], old: Sequence[AttackedReply]) -> stats
     """Difference of the attacks' success, paired by question and attack."""
     before = {(r.question.id, r.attack): r for r in old}
     pairs = [(r, before[r.question.id, r.attack]) for r in new]
-    values = zip(*((float(bool(r.succeeded)), float(bool(o.succeeded))) for r, o in pairs), strict=True)
-    return stats.paired_difference(*values, [r.question.cluster for r in new])
+    ours, theirs = ([float(bool(pair[i].succeeded)) for pair in pairs] for i in range(2))
+    return stats.paired_difference(ours, theirs, [r.question.cluster for r in new])

@@ -191,7 +191,7 @@ def test_the_readers_own_tokens_stay_text(reader):
 def test_tokens_in_brackets_that_are_not_called_special_stay_text():
     from tokenizers import AddedToken
 
-    generator = _generator("qwen3" if "qwen3" in TEMPLATES else next(iter(TEMPLATES)))
+    generator = _generator()
     generator.tokenizer.add_tokens([AddedToken("<tool_call>", special=False), AddedToken("  ", special=False)])
     text = generator.text([{"role": "user", "content": "two  spaces <tool_call>"}])
     assert "two  spaces < tool_call>" in text

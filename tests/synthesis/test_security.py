@@ -101,9 +101,7 @@ def test_a_judge_turns_replies_into_refusals_and_what_it_reads_is_counted(blocks
     q = blocks[0][0].question.id
     assert replies[q, "instruction", "none"] == security.NAME and replies[q, bench.NO_ATTACK, "none"] == "calm"
     for defence in ("judge's verdict", "judge's own answer", "all but quoting and verdict"):
-        assert (
-            parse_answer(replies[q, "instruction", defence]).refused and REFUSAL == replies[q, "instruction", defence]
-        )
+        assert replies[q, "instruction", defence] == REFUSAL
         assert replies[q, bench.NO_ATTACK, defence] == "calm"
         assert tokens[q, bench.NO_ATTACK, defence] > 1.5 * tokens[q, bench.NO_ATTACK, "none"]
     assert replies[q, "hidden text", "hidden text left out"] == "calm"
