@@ -140,6 +140,7 @@ def measure(
     file: Path | None = None,
     model: str = profiles.READER,
     assumed: Mapping[str, Any] = ASSUMED,
+    progress: bool = True,
 ) -> list[Path]:
     """Read documents, ask questions about them in several ways, and report what was found.
 
@@ -149,6 +150,7 @@ def measure(
         file: of questions, see `read_questions`; without it the model writes them.
         model: that answers, as in `models.load_generator`.
         assumed: fields of `roi.Assumptions`.
+        progress: show bars.
 
     Returns:
         The report, and the files of the decision report.
@@ -159,15 +161,15 @@ def measure(
     read = corpus.load_folder(folder)
     paths.write_atomic(out / "documents.txt", read.report() + "\n")
     if file is None:
-        file = _write_questions(read.documents, out / "questions.jsonl", model)
+        file = _write_questions(read.documents, out / "questions.jsonl", model, progress)
     asked = read_questions(file, read.documents)
     arms = [Arm(name, system, model=model, tasks=TASKS) for name, system in SYSTEMS.items()]
     trained, measured = _sides(asked, model)
     grid = bench.Grid(measured, read.documents, arms=arms, adapters=out / "adapters")
     if trained:
-        _train(grid, trained)
+        _train(grid, trained, progress)
         arms.append(Arm(TRAINED, "best", ("sft",), model=model, tasks=TASKS))
-    bench.run_grid(grid, out)
+    bench.run_grid(grid, out, progress=progress)
     if {arm.name for arm in arms} - set(read_times(out)):
         bench.measure_times(grid, out, live=4)
     runs = {name: seeds[0] for name, seeds in bench.load_runs(out, measured, read.documents).items()}
@@ -178,10 +180,10 @@ def measure(
     return [report, *roi.decision_report(found, settings, prices, out)]
 
 
-def _write_questions(documents: Sequence[Document], path: Path, model: str) -> Path:
+def _write_questions(documents: Sequence[Document], path: Path, model: str, progress: bool = True) -> Path:
     if not path.exists():
         chunks = rag.chunk(documents, rag.ClauseParser())
-        questions.save(questions.write_questions(models.load_generator(model), chunks, progress=True), path)
+        questions.save(questions.write_questions(models.load_generator(model), chunks, progress=progress), path)
     if not questions.survivors(questions.load(path))["kept"]:
         raise ValueError(f"No question that the model wrote passed the filters: see {path}, or give your own.")
     return path
@@ -197,7 +199,7 @@ def _sides(asked: Sequence[Question], model: str) -> tuple[list[Question], list[
     return trained, [q for q in asked if q.cluster not in half]
 
 
-def _train(grid: bench.Grid, asked: Sequence[Question]) -> None:
+def _train(grid: bench.Grid, asked: Sequence[Question], progress: bool) -> None:
     """Teach the model to answer from what the pipeline finds."""
     folder = grid.adapters / "sft"
     if (folder / "adapter_config.json").exists():
@@ -208,7 +210,7 @@ def _train(grid: bench.Grid, asked: Sequence[Question]) -> None:
         # An answer that cites nothing has no evidence among what was found.
         if (reply := rag.cited_reply(question, spans)) != question.answer:
             chats.append(tune.Chat(tuple(messages), reply))
-    tune.train_generator(chats, folder, answerer.generator(arm, 0), epochs=EPOCHS, progress=True)
+    tune.train_generator(chats, folder, answerer.generator(arm, 0), epochs=EPOCHS, progress=progress)
 
 
 def _index_seconds(documents: Sequence[Document], out: Path) -> float:
