@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labkit import stats
 from labkit.exercises.checking import Numbers, exercise, number
+
+from labkit import stats
 
 # A pilot on eight documents, two questions each: what two systems answered right.
 NEW = (1, 1, 0, 1, 1, 0, 1, 1, 0, 0, 1, 1, 1, 0, 1, 1)

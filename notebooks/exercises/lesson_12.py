@@ -34,8 +34,8 @@ def _needed() -> dict[float, bench.SampleSize]:
         bench.where(bench.averaged(seeds[name]), lambda q: q.half == "new" and q.task == "lookup")
         for name in (NEW, OLD)
     )
-    scores = [run.values("answer_accuracy") for run in (new, old)]
-    return {effect: bench.sample_size(*scores, new.clusters(), effect) for effect in (0.05, 0.1)}
+    ours, theirs = new.values("answer_accuracy"), old.values("answer_accuracy")
+    return {effect: bench.sample_size(ours, theirs, new.clusters(), effect) for effect in (0.05, 0.1)}
 
 
 @number("12.2", "Call bench.sample_size with the lesson's scores and an effect of a twentieth.", 0.5)

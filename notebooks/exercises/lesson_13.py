@@ -26,8 +26,8 @@ def pays_from() -> Numbers:
 @cache
 def outdated(facts: Any = "index", changes_per_year: float = 2, index_days: float = 50) -> float:
     """Net benefit of the hand-worked example of the lesson as facts change."""
-    shares = (Interval(share, share - 0.05, share + 0.05, 200, 20) for share in (0.7, 0.1, 0.2))
-    example = roi.Arm("example", *shares, seconds=1, facts=facts)
+    right, wrong, refused = (Interval(share, share - 0.05, share + 0.05, 200, 20) for share in (0.7, 0.1, 0.2))
+    example = roi.Arm("example", right, wrong, refused, seconds=1, facts=facts)
     case = roi.Assumptions(value=10, loss=20, person_minutes=12, per_day=100, days=100, changes_per_year=0, overhead=1,
                            evaluation_hours=0, building_hours=125, running_hours=0, hosting_hours=4)  # fmt: skip
     amounts = {"paralegal_hour": 30.0, "software_developer_hour": 40.0, "cpu_m7g_large_hour": 0.5}
