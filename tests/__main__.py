@@ -45,7 +45,13 @@ def test() -> int:
     # What the lessons ask is noted: the tests compare it with the replies that come with the course.
     asked = paths.build() / "test" / "asked"
     shutil.rmtree(asked, ignore_errors=True)
-    notebooks = ("--nbval-lax", "--nbval-cell-timeout=600", "--nbval-sanitize-with", "tests/nbval.cfg")
+    notebooks = (
+        "--ignore=notebooks/drafts",
+        "--nbval-lax",
+        "--nbval-cell-timeout=600",
+        "--nbval-sanitize-with",
+        "tests/nbval.cfg",
+    )
     pytest = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q")
     codes = [
         lint(),
