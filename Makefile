@@ -7,7 +7,7 @@ LABKIT := .venv/bin/python -m labkit
 PYTEST := .venv/bin/python -m pytest -q
 SYNTHESIS := .venv/bin/python -m synthesis
 
-.PHONY: help base lab test course class pictures publish doctor data files inspect reader adapters questions triples written arms preferences rounds raft final security bench benchmark lint clean
+.PHONY: help base lab test course class pictures publish doctor data files inspect reader adapters questions triples written arms preferences rounds raft final lessons security bench benchmark lint clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -74,6 +74,9 @@ rounds: .venv/ready  ## teach a model what arrives, round after round, for lesso
 
 raft: .venv/ready  ## train on what the pipeline finds, for lesson 11: make raft ARGS=FOLDER
 	$(SYNTHESIS) raft $(ARGS)
+
+lessons: .venv/ready  ## collect what other lessons found, for lesson 14
+	$(SYNTHESIS) lessons
 
 final: .venv/ready  ## ask the benchmark's arms the final questions, for lessons 12 and 13: make final ARGS=FOLDER
 	$(SYNTHESIS) final $(ARGS)

@@ -46,7 +46,6 @@ def test() -> int:
     asked = paths.build() / "test" / "asked"
     shutil.rmtree(asked, ignore_errors=True)
     notebooks = (
-        "--ignore=notebooks/drafts",
         "--nbval-lax",
         "--nbval-cell-timeout=600",
         "--nbval-sanitize-with",

@@ -62,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     secured.set_defaults(run=_security)
     secured.add_argument("out", type=Path, help="folder of what is made on the way")
     secured.add_argument("--trial", type=int, metavar="N", help="only N questions, to look at; nothing is shipped")
+    cited = commands.add_parser("lessons", help="collect what other lessons found, for lesson 14")
+    cited.set_defaults(run=_lessons)
     triples = commands.add_parser("triples", help="extract the triples of lessons 05 and 06")
     triples.set_defaults(run=_triples)
     triples.add_argument("split", nargs="?", help="dev for the lessons' archive alone; the benchmark needs all of it")
@@ -153,6 +155,12 @@ def _security(options: argparse.Namespace) -> None:
     from synthesis import security
 
     security.main(options.out, options.trial)
+
+
+def _lessons(_: argparse.Namespace) -> None:
+    from synthesis import lessons
+
+    print(lessons.write())
 
 
 def _triples(options: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from labkit import course, paths
 
 NAME = "lessons.json"
 # A lesson and the id of one of its cells, side by side.
-_CITED = re.compile(r'"(\w\d)", "([0-9a-f]{8,})"')
+_CITED = re.compile(r'"(\w\d)", "([\w-]{6,})"')
 
 
 def collect(lessons: Sequence[Path]) -> dict[str, dict[str, list[str]]]:

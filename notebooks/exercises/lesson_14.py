@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labkit.exercises.checking import Numbers, exercise, number
-
 from labkit import stats
+from labkit.exercises import Numbers, exercise, number
 
 # A pilot on eight documents, two questions each: what two systems answered right.
 NEW = (1, 1, 0, 1, 1, 0, 1, 1, 0, 0, 1, 1, 1, 0, 1, 1)
