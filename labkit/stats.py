@@ -272,7 +272,9 @@ def smallest_detectable_effect(new: Scores, old: Scores, clusters: Sequence[str]
     """The true difference that a comparison like this one finds with the given power, two-sided at 5 % (Bloom 1995).
 
     It is never smaller than the least difference that `paired_p_value` could call significant: where next to nothing
-    differs, a small spread says little. nan with fewer than `FEWEST_CLUSTERS` documents, or where no question differs.
+    differs, a small spread says little. Nor is it smaller than with independent questions, for contracts whose
+    differences happen to balance out promise what the next ones won't keep. nan with fewer than `FEWEST_CLUSTERS`
+    documents, or where no question differs.
 
     Raises:
         ValueError: the lengths differ, or a value is infinite.
@@ -282,6 +284,7 @@ def smallest_detectable_effect(new: Scores, old: Scores, clusters: Sequence[str]
     if count < FEWEST_CLUSTERS or not scores.any():
         return math.nan
     error, df = _mean_error(scores, index)
+    error = max(error, scores.std(ddof=1) / math.sqrt(len(scores)))
     least = FEWEST_DIFFERING * np.abs(scores[scores != 0]).min() / len(scores)
     return float(max(error * (_t_quantile(0.975, df) + _t_quantile(power, df)), least))
 

@@ -180,6 +180,16 @@ def test_a_family_that_cannot_come_out_is_refused():
     assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 
 
+def test_contracts_that_balance_out_promise_no_smaller_effect_than_independent_questions():
+    names = [name for name in "abcdefghij" for _ in range(2)]
+    balanced = stats.smallest_detectable_effect([1.0, 0.0] * 10, [0.0, 1.0] * 10, names)
+    alone = [str(i) for i in range(20)]
+    apart = stats.smallest_detectable_effect([1.0, 0.0] * 10, [0.0, 1.0] * 10, alone)
+    assert balanced == pytest.approx(apart, rel=0.1)
+    # The size that is needed for it does not say that fewer would have done.
+    assert stats.sample_size([1.0, 0.0] * 10, [0.0, 1.0] * 10, names, balanced).questions >= 20
+
+
 def test_the_smallest_detectable_effect_is_found_four_times_in_five():
     rng, effects, found = np.random.default_rng(7), [], 0
     for _ in range(100):
