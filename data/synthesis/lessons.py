@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
-from synthesis.checked import write_checked
 
 from labkit import course, paths
+from synthesis.checked import write_checked
 
 NAME = "lessons.json"
 # A lesson and the id of one of its cells, side by side.

@@ -202,7 +202,9 @@ def called_by_chance(run: Run, metric: str = "answer_accuracy", times: int = 500
 
 
 def plot_tasks(runs: Seeds, half: str | None = "new") -> tuple[Any, str]:
-    """A picture of all arms by task: a row an arm, the darker the better; a frame around an arm that is ahead of all.
+    """A picture of all arms by task: a row an arm, the darker the better; a frame where one is ahead of all others.
+
+    The highest score of a task is bold; a star marks an arm that was asked fewer of its questions than others.
 
     Returns:
         The matplotlib figure, and its description for `course.show`.
@@ -217,24 +219,26 @@ def plot_tasks(runs: Seeds, half: str | None = "new") -> tuple[Any, str]:
         raise ValueError(f"There are no answers about the {half} half: choose another.")
     grid = table.pivot(index="arm", columns="task", values="value")
     grid = grid.reindex(index=[a for a in runs if a in grid.index], columns=[t for t in TASKS if t in grid.columns])
-    ahead = {task: arm for task, (arm, sure) in leaders(runs, half).items() if sure}
+    counts, best = table.pivot(index="arm", columns="task", values="n"), leaders(runs, half)
     figure, axes = plt.subplots(figsize=(1.5 + len(grid.columns), 1.2 + 0.36 * len(grid)))
     # One colour from light to dark, which every reader can order; numbers for the rest.
     axes.imshow(grid, cmap="Blues", vmin=0, vmax=1.1, aspect="auto")
     for y, arm in enumerate(grid.index):
         for x, task in enumerate(grid.columns):
-            value, wins = grid.loc[arm, task], ahead.get(task) == arm
+            value, first = grid.loc[arm, task], best.get(task, ("", False))[0] == arm
             shade = "white" if value > 0.6 else "black"
-            text = "-" if np.isnan(value) else f"{value:.2f}"
-            axes.text(x, y, text, ha="center", va="center", color=shade, fontweight="bold" if wins else "normal")
-            if wins:
+            star = "*" if counts.loc[arm, task] < counts[task].max() else ""
+            text = "-" if np.isnan(value) else f"{value:.2f}{star}"
+            axes.text(x, y, text, ha="center", va="center", color=shade, fontweight="bold" if first else "normal")
+            if first and best[task][1]:
                 axes.add_patch(plt.Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, lw=3, edgecolor="#D55E00"))
     axes.set_xticks(range(len(grid.columns)), grid.columns, rotation=20)
     for label, arm in zip(axes.set_yticks(range(len(grid)), grid.index), grid.index, strict=True):
         label.label1.set_color("gray" if arm.startswith(REFERENCES) else "black")
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("Score from 0 to 1. Framed: significantly ahead of every other arm but the references.")
+    framed = "framed: significantly ahead of every other arm but the references"
+    axes.set_xlabel(f"Bold: the highest; {framed}; *: fewer questions.")
     rows = [f"{arm}: " + ", ".join(f"{t} {v:.2f}" for t, v in row.dropna().items()) for arm, row in grid.iterrows()]
-    winners = ", ".join(f"{arm} in {task}" for task, arm in ahead.items()) or "none"
+    winners = ", ".join(f"{arm} in {task}" for task, (arm, sure) in best.items() if sure) or "none"
     return figure, f"Score of each arm by task. {'; '.join(rows)}. Significantly ahead of every other arm: {winners}."
