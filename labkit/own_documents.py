@@ -32,8 +32,10 @@ ASSUMED: Mapping[str, Any] = {"value": 10.0, "loss": 20.0, "person_minutes": 10.
 # A difference worth finding, for the sample size.
 EFFECT = 0.1
 _TIMED = 200
-_COUNTED = "Right refusals: of the questions without an answer; the rest: of those with one. Decision report: of all."
-_CAUSES = "Each answer counts once, under the first thing that went wrong. Closed-book searches nothing: it has no row."
+_COUNTED = """*Refused rightly* is a share of the questions without an answer, the other columns of those with one. The
+decision report uses all questions."""
+_CAUSES = """Each answer counts once, under the first thing that went wrong: a refusal whose evidence was not found
+counts under the search. A right refusal counts as right. Closed-book searches nothing: it has no row."""
 
 
 def read_questions(path: Path, documents: Sequence[Document]) -> list[Question]:
@@ -304,7 +306,9 @@ def _differences(first: bench.Run, runs: Mapping[str, bench.Run]) -> str:
     lines = [f"- *{first.name}* is ahead of *{o.name}* by {r['difference']:.3f} [{r['low']:.3f}, {r['high']:.3f}]"
              + ("." if r["p"] < stats.LEVEL and r["low"] > 0 else ", which may be chance.")
              for o, r in zip(others, found.to_dict("records"), strict=True)]  # fmt: skip
-    said = "Paired by question and document. Intervals are single ones; what may be chance is judged for all (Holm):"
+    said = (
+        "Paired by question and document. An interval stands alone; *may be chance* counts all comparisons (Holm):"
+    )
     return "\n".join([said, *lines])
 
 
