@@ -81,7 +81,9 @@ def pieces(words: Sequence[Box]) -> list[Box]:
         found.append([row[0]])
         for last, word in pairwise(row):
             gap = word.left - last.right
-            marker = len(found[-1]) == 1 and _MARKER.fullmatch(last.text)
+            # "(25)" that ends a line of the left column does not begin the line beside it: that was drawn much later.
+            drawn_next = last is row[0] or word.order == last.order + 1
+            marker = drawn_next and len(found[-1]) == 1 and _MARKER.fullmatch(last.text)
             near = gap < 0.55 * min(last.height, word.height) or (word.run and word.run == last.run)
             if near or (marker and gap < 5 * last.height):
                 found[-1].append(word)
