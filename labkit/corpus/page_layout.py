@@ -146,12 +146,12 @@ def _read_band(band: Sequence[list[Box]], gutters: Sequence[tuple[float, float]]
     sides = [box.left >= start for box in sorted(boxes, key=lambda b: b.order)]
     both = [row for row in band if row[0].left < start <= row[-1].left]
     left, right = [b for b in boxes if b.left < start], [b for b in boxes if b.left >= start]
-    one_by_one = sum(a != b for a, b in pairwise(sides)) <= len(both) / 2
+    one_by_one = sum(a != b for a, b in pairwise(sides)) <= len(both) / 2 if both else sides == sorted(sides)
     if any(b.rows for b in boxes) or one_by_one or (_is_prose(left) and _is_prose(right)):
         yield from _ordered(left)
         yield from _ordered(right)
-    elif len(both) > 1 and not _is_table(both, start, end):
-        yield from (join(row) for row in band)  # words that stand wide apart in justified lines
+    elif not both or (len(both) > 1 and not _is_table(both, start, end)):
+        yield from (join(row) for row in band)  # words that stand wide apart in justified lines, or a letter's head
     else:
         yield from _read_table(band, start, {id(row) for row in both})
 

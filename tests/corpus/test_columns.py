@@ -108,3 +108,14 @@ def test_so_is_one_in_the_right_column():
     right = [[*line(f"{i}.", 290, 100 + STEP * i), *line("It pays.", 315, 100 + STEP * i)] for i in range(8)]
     found = pieces(drawn(column(0, filled(8, 5, "(25)")), *right))
     assert [piece.text for piece in found if piece.left == 290] == [f"{i}. It pays." for i in range(8)]
+
+
+def test_columns_whose_lines_stand_between_one_another_are_columns():
+    words = drawn(column(0, ["on"] * 3), column(1, ["off"] * 3, 105.5))
+    assert read(words) == said(words)
+
+
+@pytest.mark.parametrize("sides", [(0, 1), (1, 0), (0, 1, 0), (1, 0, 1)])
+def test_a_letter_s_head_is_read_from_top_to_bottom(sides):
+    words = drawn(*(column(side, [], 100 + 20.0 * i, f"Head {i}") for i, side in enumerate(sides)))
+    assert read(words) == said(words)
