@@ -106,17 +106,31 @@ def _rows(boxes: Sequence[Box]) -> list[list[Box]]:
 
 def _ordered(boxes: Sequence[Box]) -> Iterator[Box]:
     """Boxes in reading order: bands of the page that share a gutter are columns or a table, the rest lines."""
+    rows = _rows(boxes)
     band: list[list[Box]] = []
     gutters: list[tuple[float, float]] = []
-    for row in _rows(boxes):
+    for i, row in enumerate(rows):
         shared = _shared(gutters, _gaps(row)) if band else _gaps(row)
         divided = _dividing(band, gutters) or _dividing([row], _gaps(row))
-        if band and divided and not _dividing([*band, row], shared):
+        heading = _is_heading(rows, i) or (i > 0 and _is_heading(rows, i - 1))
+        if band and (heading or (divided and not _dividing([*band, row], shared))):
             yield from _read_band(band, gutters)
             band, shared = [], _gaps(row)
         band, gutters = [*band, row], shared
     if band:
         yield from _read_band(band, gutters)
+
+
+def _is_heading(rows: Sequence[list[Box]], i: int) -> bool:
+    """Whether a line stands over the columns above and below it: it reaches over where each but the first begins."""
+    sides = (rows[:i][::-1], rows[i + 1 :])
+    starts = [start for side in sides for start in next(filter(None, map(_column_starts, side)), [])]
+    return len(rows[i]) == 1 and starts != [] and all(rows[i][0].left + 2 < x < rows[i][0].right - 2 for x in starts)
+
+
+def _column_starts(row: Sequence[Box]) -> list[float]:
+    """Where the columns of a line begin, except the first: the rest of the column before it was drawn in between."""
+    return [b.left for a, b in pairwise(row) if b.order != a.order + len(a.text.split())]
 
 
 def _dividing(band: Sequence[list[Box]], gutters: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

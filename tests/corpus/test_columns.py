@@ -93,6 +93,16 @@ def test_what_stands_below_both_columns_is_read_last(foot, right):
     assert read(words) == said(words)
 
 
+@pytest.mark.parametrize("heading", ["2. Law", "Part 2. What the parties owe one another"])
+@pytest.mark.parametrize("higher", [0, 4, 12])
+def test_a_heading_over_both_columns_parts_them(heading, higher):
+    centred = line(heading, 70 + WIDTH + GUTTER / 2 - LETTER * len(heading) / 2, 200)
+    # Below a heading the right column often begins a little higher: the space above a paragraph goes at its top.
+    blocks = [[column(0, filled(6, 3, "(25)"), top), column(1, filled(6, skip=5), top - higher)] for top in (112, 240)]
+    words = drawn(*blocks[0], centred, *blocks[1])
+    assert read(words) == said(words)
+
+
 @pytest.mark.parametrize("column_by_column", [False, True])
 @pytest.mark.parametrize("left", [70, 290])
 def test_a_number_is_joined_to_the_clause_that_it_begins(column_by_column, left):
