@@ -81,7 +81,9 @@ def pieces(words: Sequence[Box]) -> list[Box]:
         found.append([row[0]])
         for last, word in pairwise(row):
             gap = word.left - last.right
-            marker = len(found[-1]) == 1 and _MARKER.fullmatch(last.text)
+            # "(25)" that ends a line of the left column does not begin the line beside it: that was drawn much later.
+            drawn_next = last is row[0] or word.order == last.order + 1
+            marker = drawn_next and len(found[-1]) == 1 and _MARKER.fullmatch(last.text)
             near = gap < 0.55 * min(last.height, word.height) or (word.run and word.run == last.run)
             if near or (marker and gap < 5 * last.height):
                 found[-1].append(word)
@@ -104,17 +106,31 @@ def _rows(boxes: Sequence[Box]) -> list[list[Box]]:
 
 def _ordered(boxes: Sequence[Box]) -> Iterator[Box]:
     """Boxes in reading order: bands of the page that share a gutter are columns or a table, the rest lines."""
+    rows = _rows(boxes)
     band: list[list[Box]] = []
     gutters: list[tuple[float, float]] = []
-    for row in _rows(boxes):
+    for i, row in enumerate(rows):
         shared = _shared(gutters, _gaps(row)) if band else _gaps(row)
         divided = _dividing(band, gutters) or _dividing([row], _gaps(row))
-        if band and divided and not _dividing([*band, row], shared):
+        heading = _is_heading(rows, i) or (i > 0 and _is_heading(rows, i - 1))
+        if band and (heading or (divided and not _dividing([*band, row], shared))):
             yield from _read_band(band, gutters)
             band, shared = [], _gaps(row)
         band, gutters = [*band, row], shared
     if band:
         yield from _read_band(band, gutters)
+
+
+def _is_heading(rows: Sequence[list[Box]], i: int) -> bool:
+    """Whether a line stands over the columns above and below it: it reaches over where each but the first begins."""
+    sides = (rows[:i][::-1], rows[i + 1 :])
+    starts = [start for side in sides for start in next(filter(None, map(_column_starts, side)), [])]
+    return len(rows[i]) == 1 and starts != [] and all(rows[i][0].left + 2 < x < rows[i][0].right - 2 for x in starts)
+
+
+def _column_starts(row: Sequence[Box]) -> list[float]:
+    """Where the columns of a line begin, except the first: the rest of the column before it was drawn in between."""
+    return [b.left for a, b in pairwise(row) if b.order != a.order + len(a.text.split())]
 
 
 def _dividing(band: Sequence[list[Box]], gutters: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -144,12 +160,12 @@ def _read_band(band: Sequence[list[Box]], gutters: Sequence[tuple[float, float]]
     sides = [box.left >= start for box in sorted(boxes, key=lambda b: b.order)]
     both = [row for row in band if row[0].left < start <= row[-1].left]
     left, right = [b for b in boxes if b.left < start], [b for b in boxes if b.left >= start]
-    one_by_one = sum(a != b for a, b in pairwise(sides)) <= len(both) / 2
+    one_by_one = sum(a != b for a, b in pairwise(sides)) <= len(both) / 2 if both else sides == sorted(sides)
     if any(b.rows for b in boxes) or one_by_one or (_is_prose(left) and _is_prose(right)):
         yield from _ordered(left)
         yield from _ordered(right)
-    elif len(both) > 1 and not _is_table(both, start, end):
-        yield from (join(row) for row in band)  # words that stand wide apart in justified lines
+    elif not both or (len(both) > 1 and not _is_table(both, start, end)):
+        yield from (join(row) for row in band)  # words that stand wide apart in justified lines, or a letter's head
     else:
         yield from _read_table(band, start, {id(row) for row in both})
 
