@@ -32,10 +32,8 @@ ASSUMED: Mapping[str, Any] = {"value": 10.0, "loss": 20.0, "person_minutes": 10.
 # A difference worth finding, for the sample size.
 EFFECT = 0.1
 _TIMED = 200
-_COUNTED = """*Refused rightly* is a share of the questions without an answer, the other columns of those with one. The
-decision report uses all questions."""
-_CAUSES = """Each answer counts once, under the first thing that went wrong: a refusal whose evidence was not found
-counts under the search. A right refusal counts as right. Closed-book searches nothing: it has no row."""
+_COUNTED = "*Refused rightly* counts questions without an answer, the other columns those with one; decision.html all."
+_CAUSES = "An answer counts once, by what failed first: a refusal whose evidence was not found, by the search."
 
 
 def read_questions(path: Path, documents: Sequence[Document]) -> list[Question]:
