@@ -58,7 +58,7 @@ class Assumptions:
     changes_per_year: float = _assumed("changes of a fact a year", "changes", (0, 4), 0.1)
     index_days: float = _assumed("between two indexings", "days", (1, 365), 7, _ABOVE_0)
     training_days: float = _assumed("between two trainings", "days", (1, 365), 90, _ABOVE_0)
-    labelling_hours: float = _assumed("labelling before training", "hours", (0, 400), 40)
+    labelling_hours: float = _assumed("labelling, once for all trainings", "hours", (0, 400), 40)
     failed_runs: float = _assumed("failed runs before training", "runs", (0, 10), 2)
     evaluation_hours: float = _assumed("evaluation before use", "hours", (0, 100), 8)
     building_hours: float = _assumed("engineer's work before use", "hours", (0, 500), 80)
@@ -119,8 +119,9 @@ def stale(arm: Arm, assumed: Assumptions) -> float:
 def costs(arm: Arm, assumed: Assumptions, prices: Prices) -> dict[str, float]:
     """What an arm costs over the horizon, by part: set-up, refreshes, operation, hosting, questions.
 
-    Set-up is the index, labelling with failed and successful training, evaluation, and an engineer's work. A refresh of
-    the weights is a training run and the labelling of what has changed since.
+    Set-up is the index, labelling with failed and successful training, evaluation, and an engineer's work. One set of
+    labels is taken to serve all trainings of an arm. A refresh of the weights is a training run and the labelling of
+    what has changed since; one of the index trains nothing, whatever adapters the arm has.
     """
     machine, wage, engineer, *_ = rates(assumed, prices)
     index, training = (s * assumed.machine_scale / 3600 * machine for s in (arm.index_seconds, arm.training_seconds))
@@ -200,9 +201,12 @@ def break_even(arm: Arm, assumed: Assumptions, prices: Prices) -> np.ndarray:
 
 
 def quantiles(values: np.ndarray) -> Interval:
-    """The first value, with the 2.5 % and 97.5 % quantiles of the others; infinite ones stay infinite."""
-    ends = int(0.025 * len(values[1:])), int(0.975 * len(values[1:]))
-    low, high = np.partition(values[1:], ends)[list(ends)]  # np.quantile takes much longer
+    """The first value, with the ends that one in forty of the others lies below or above; infinite ones stay infinite.
+
+    The ends are as many places from either side, so a quantity and its negative have the same interval, mirrored.
+    """
+    ends = [len(values[1:]) // 40, -1 - len(values[1:]) // 40]
+    low, high = np.partition(values[1:], ends)[ends]  # np.quantile takes much longer
     return Interval(float(values[0]), float(low), float(high), 0, 0)
 
 

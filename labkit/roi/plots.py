@@ -43,12 +43,8 @@ def plot_map(table: pd.DataFrame, arms: Sequence[str]) -> tuple[Any, str]:
     axes.pcolormesh(*places, codes, cmap=plt.matplotlib.colors.ListedColormap(list(look.values())), vmin=-0.5,
                     vmax=len(look) - 0.5, shading="nearest")  # fmt: skip
     undecided = np.ma.masked_where(decided, codes)
-    clear: dict[str, Any] = {
-        "cmap": plt.matplotlib.colors.ListedColormap(["none"]),
-        "edgecolor": "#111111",
-        "linewidth": 0,
-    }
-    axes.pcolor(*places, undecided, shading="nearest", hatch="////", **clear)
+    clear: dict[str, Any] = {"cmap": plt.matplotlib.colors.ListedColormap(["none"]), "edgecolor": "#111111"}
+    axes.pcolor(*places, undecided, shading="nearest", hatch="////", linewidth=0, **clear)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:,g}")
     patches = [Patch(facecolor=c, edgecolor="#555555", label=name) for name, c in look.items()]
@@ -105,7 +101,7 @@ def plot_tornado(table: pd.DataFrame, currency: str = "USD", rows: int = 10) -> 
     import matplotlib.pyplot as plt
 
     shown = table.head(rows)
-    names = [f"{row.figure}, {row.low:,.4g} to {row.high:,.4g}" for row in shown.itertuples()]
+    names = [f"{row.what}, {row.low:,.4g} to {row.high:,.4g}" for row in shown.itertuples()]
     figure, axes = plt.subplots(figsize=(8, 1.3 + 0.35 * len(shown)), layout="constrained")
     axes.hlines(names, shown["at_low"], shown["at_high"], color="#888888", linewidth=4)
     axes.plot(shown["at_low"], names, "o", color="#3f90da", markersize=9, label="at its low end")

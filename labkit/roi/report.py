@@ -94,7 +94,7 @@ def _changes(moved: pd.DataFrame) -> str:
     """A line for each figure that alone, at an end of its range, makes another choice the best."""
     ends = [("low", "best_low"), ("high", "best_high")]
     rows = [
-        (r["figure"], r[at], r[best]) for r in moved.to_dict("records") for at, best in ends if r[best] != r["best_now"]
+        (r["what"], r[at], r[best]) for r in moved.to_dict("records") for at, best in ends if r[best] != r["best_now"]
     ]
     lines = [f"- {_plain(figure)} at {value:,.4g}: {_plain(best)}" for figure, value, best in rows]
     if not lines:

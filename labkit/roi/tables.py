@@ -149,26 +149,29 @@ def tornado(arms: Sequence[Arm], assumed: Assumptions, prices: Prices) -> pd.Dat
 
     Each is halved and doubled, and shares move by 0.1; horizon and questions a day, on which all depends, stay.
 
-    Columns: figure, low and high (its values), at_low and at_high (net benefit of the arm that is best now), best_low,
-    best_high and best_now (which arm is best there, or people). Another choice is named only where it is to or from
-    people, or where the interval of its lead is above 0.
+    Columns: figure, what (the same in words, with its unit), low and high (its values), at_low and at_high (net benefit
+    of the arm that is best now), best_low, best_high and best_now (which arm is best there, or people). Another choice
+    is named only where it is to or from people, or where the interval of its lead is above 0.
     """
     check_together(arms)
     arm = max(arms, key=lambda a: float(net_benefit(a, assumed, prices)[0]))
     now_best = _ranked(arms, assumed, prices)[0]
     ranges = {n: (prices[n]["amount"] / 2, prices[n]["amount"] * 2) for n, _ in assumed.wanted()}
+    what = {n: f"{n.replace('_', ' ')} ({prices[n]['currency']})" for n in ranges}
     for f in (f for f in fields(assumed) if f.metadata and f.name not in ("days", "per_day")):
         now, (least, most) = getattr(assumed, f.name), f.metadata["limits"]
-        low, high = (now - 0.1, now + 0.1) if f.metadata["unit"] == "share" else (now / 2, 2 * now)
+        unit = f.metadata["unit"].replace("money", prices[assumed.person]["currency"])
+        low, high = (now - 0.1, now + 0.1) if unit == "share" else (now / 2, 2 * now)
         ranges[f.name] = max(least, low), min(most, high)
+        what[f.name] = f.metadata["what"] + f" ({unit})" * (unit not in f.metadata["what"])
     rows: list[tuple[Any, ...]] = []
     for name, ends in ranges.items():
         cases = [changed(assumed, prices, {name: end}) for end in ends]
         nets = [float(net_benefit(arm, *case)[0]) for case in cases]
         first = [_ranked(arms, *case) for case in cases]
         best = [n if lead.low > 0 or PEOPLE in (n, now_best) else now_best for n, _, lead, _ in first]
-        rows.append((name, *ends, *nets, *best, now_best))
-    columns = ["figure", "low", "high", "at_low", "at_high", "best_low", "best_high", "best_now"]
+        rows.append((name, what[name], *ends, *nets, *best, now_best))
+    columns = ["figure", "what", "low", "high", "at_low", "at_high", "best_low", "best_high", "best_now"]
     table = pd.DataFrame(rows, columns=columns)
     width = (table["at_high"] - table["at_low"]).abs()
     return table.loc[width[width > 0].sort_values(ascending=False, kind="stable").index].reset_index(drop=True)

@@ -55,6 +55,13 @@ def ties(draws):
     return best if decide({n: [v[0], *(x - 1e-9 * (n != best) for x in v[1:])] for n, v in draws.items()}) else None
 
 
+def at_once(draws):
+    """Counts the draws in which the best leads over all others together."""
+    best = max(draws, key=lambda name: draws[name][0])
+    rivals = [max(values) for values in zip(*(draws[n] for n in draws if n != best), strict=True)]
+    return best if decide({best: draws[best], "the others": [draws[best][0] - 1, *rivals[1:]]}) else None
+
+
 @pytest.mark.parametrize(
     ("wrong", "hint"),
     [
@@ -65,6 +72,7 @@ def ties(draws):
         (apart, "draw by draw"),
         (ties, "tie"),
         (against_second, "every other choice"),
+        (at_once, "by itself"),
     ],
 )
 def test_typical_mistakes_get_their_hint(wrong, hint):

@@ -140,6 +140,17 @@ def test_break_even_is_where_the_net_benefit_is_nothing(arm, assumed, prices):
         assert roi.net_benefit(one, replace(at, per_day=at.per_day - 0.01), prices)[0] < 0
 
 
+def test_an_interval_of_draws_has_as_many_below_as_above_and_is_mirrored(arm, assumed, prices):
+    net = roi.net_benefit(arm(), assumed, prices)
+    found, turned = model.quantiles(net), model.quantiles(-net)
+    assert (turned.value, turned.low, turned.high) == (-found.value, -found.high, -found.low)
+    assert [int(side.sum()) for side in (net[1:] < found.low, net[1:] > found.high)] == [50, 50]
+    # What the verdict says of people is the table's interval of the arm, turned round.
+    losing = arm(0.6, name="RAG")
+    lost = model.quantiles(-roi.net_benefit(losing, assumed, prices))
+    assert f"people bring USD {model.in_words(lost)} more than RAG" in roi.verdict([losing], assumed, prices)
+
+
 def words(*args) -> str:
     return model.in_words(model.quantiles(roi.break_even(*args)))
 

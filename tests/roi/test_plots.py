@@ -55,4 +55,4 @@ def test_the_tornado_shows_the_widest(arm, assumed, prices):
     table = roi.tornado([arm(name="RAG")], assumed, prices)
     figure, alt = roi.plot_tornado(table, rows=3)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert len(labels) == 3 and labels[0].startswith(table.loc[0, "figure"]) and labels[0] in alt
+    assert len(labels) == 3 and labels[0].startswith(table.loc[0, "what"]) and labels[0] in alt

@@ -47,7 +47,7 @@ def test_the_report_holds_everything_in_one_file(arm, answers, assumed, prices, 
 def test_the_report_says_what_would_change_the_decision(arm, assumed, prices, tmp_path):
     close = [arm(0.76, 0.1, width=0.01, name="RAG")]
     text = roi.decision_report(close, assumed, prices, tmp_path)[0].read_text(encoding="utf-8")
-    assert f"<li>person_minutes at 3: {roi.PEOPLE}</li>" in text
+    assert f"<li>person's time for an answer (minutes) at 3: {roi.PEOPLE}</li>" in text
     sure = [arm(0.99, 0.005, width=0.001, name="RAG")]
     text = roi.decision_report(sure, assumed, prices, tmp_path)[0].read_text(encoding="utf-8")
     assert "makes another choice the best." in text

@@ -92,6 +92,9 @@ def test_the_tornado_changes_one_figure_at_a_time_the_widest_first(arms, assumed
     assert (rows.loc["person_minutes", "low"], rows.loc["person_minutes", "at_high"]) == (3, pytest.approx(doubled))
     assert (rows.loc["person", "low"], rows.loc["person", "high"]) == (15, 60)
     assert not {"days", "per_day"} & set(rows.index)
+    said = {"person_minutes": "person's time for an answer (minutes)", "loss": "further loss from a wrong answer (USD)",
+            "prompt": "prompt (USD)"}  # fmt: skip
+    assert rows.loc[list(said), "what"].to_dict() == said
 
 
 def test_the_tornado_names_another_choice_where_it_is_people_or_decided(arm, assumed, prices):
