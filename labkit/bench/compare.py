@@ -227,8 +227,7 @@ def plot_tasks(runs: Seeds, half: str | None = "new") -> tuple[Any, str]:
         for x, task in enumerate(grid.columns):
             value, first = grid.loc[arm, task], best.get(task, ("", False))[0] == arm
             shade = "white" if value > 0.6 else "black"
-            star = "*" if counts.loc[arm, task] < counts[task].max() else ""
-            text = "-" if np.isnan(value) else f"{value:.2f}{star}"
+            text = "-" if np.isnan(value) else f"{value:.2f}" + "*" * bool(counts.loc[arm, task] < counts[task].max())
             axes.text(x, y, text, ha="center", va="center", color=shade, fontweight="bold" if first else "normal")
             if first and best[task][1]:
                 axes.add_patch(plt.Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, lw=3, edgecolor="#D55E00"))
@@ -237,8 +236,7 @@ def plot_tasks(runs: Seeds, half: str | None = "new") -> tuple[Any, str]:
         label.label1.set_color("gray" if arm.startswith(REFERENCES) else "black")
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     axes.spines[:].set_visible(False)
-    framed = "framed: significantly ahead of every other arm but the references"
-    axes.set_xlabel(f"Bold: the highest; {framed}; *: fewer questions.")
+    axes.set_xlabel("Bold: the highest; framed: significantly ahead of all but the references; *: fewer questions.")
     rows = [f"{arm}: " + ", ".join(f"{t} {v:.2f}" for t, v in row.dropna().items()) for arm, row in grid.iterrows()]
     winners = ", ".join(f"{arm} in {task}" for task, (arm, sure) in best.items() if sure) or "none"
     return figure, f"Score of each arm by task. {'; '.join(rows)}. Significantly ahead of every other arm: {winners}."
