@@ -103,10 +103,10 @@ def verdict(arms: Sequence[Arm], assumed: Assumptions, prices: Prices) -> str:
         unsure = f"but the measurement does not exclude that {rival} pays"
     else:
         text += f"{winner} brings most: {currency} {in_words(quantiles(net))} more than people would"
-        if rival == PEOPLE:
-            unsure = "the measurement does not exclude that people bring more"
-        else:
+        if rival != PEOPLE:
             text += f", and {currency} {in_words(lead)} more than its closest rival, {rival}"
+        if quantiles(net).low <= 0:
+            unsure = "the measurement does not exclude that people bring more"
     text += "." if lead.low > 0 else f"; {unsure}."
     nobody = " A person costs as much as an answer brings or more, so without an arm nobody answers."
     return text + nobody * (not model.person_answer(assumed, prices))
