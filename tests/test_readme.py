@@ -30,7 +30,7 @@ def test_what_the_benchmark_found():
     gains = bench.differences([(lookups["RAG + SFT"], lookups[n], "answer_accuracy") for n in ("SFT", "best RAG")])
     wanted = [right[name] for name in ("best RAG", "SFT", "RAG + SFT", "oracle")]
     wanted += [g[key] for g in gains.to_dict("records") for key in ("difference", "low", "high")]
-    wanted += [refused["RAG + SFT"], refused["best RAG"]]
+    wanted += [right["tools"], *(refused[name] for name in ("tools", "RAG + SFT", "best RAG"))]
     text = section("What the benchmark found")
     said = [int(n) for n in re.findall(r"(-?\d+)(?= %| points| to|\))", text.split("people")[0])]
     assert said == [round(100 * value) for value in wanted]
