@@ -304,9 +304,7 @@ def _differences(first: bench.Run, runs: Mapping[str, bench.Run]) -> str:
     lines = [f"- *{first.name}* is ahead of *{o.name}* by {r['difference']:.3f} [{r['low']:.3f}, {r['high']:.3f}]"
              + ("." if r["p"] < stats.LEVEL and r["low"] > 0 else ", which may be chance.")
              for o, r in zip(others, found.to_dict("records"), strict=True)]  # fmt: skip
-    said = (
-        "Paired by question and document. An interval stands alone; *may be chance* counts all comparisons (Holm):"
-    )
+    said = "Paired by question and document. An interval stands alone; *may be chance* counts all comparisons (Holm):"
     return "\n".join([said, *lines])
 
 
