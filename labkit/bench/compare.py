@@ -225,11 +225,11 @@ def plot_tasks(runs: Seeds, half: str | None = "new") -> tuple[Any, str]:
     axes.imshow(grid, cmap="Blues", vmin=0, vmax=1.1, aspect="auto")
     for y, arm in enumerate(grid.index):
         for x, task in enumerate(grid.columns):
-            value, first = grid.loc[arm, task], best.get(task, ("", False))[0] == arm
+            value, (winner, sure) = grid.loc[arm, task], best.get(task, ("", False))
             shade = "white" if value > 0.6 else "black"
             text = "-" if np.isnan(value) else f"{value:.2f}" + "*" * bool(counts.loc[arm, task] < counts[task].max())
-            axes.text(x, y, text, ha="center", va="center", color=shade, fontweight="bold" if first else "normal")
-            if first and best[task][1]:
+            axes.text(x, y, text, ha="center", va="center", color=shade, weight="bold" if winner == arm else "normal")
+            if winner == arm and sure:
                 axes.add_patch(plt.Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, lw=3, edgecolor="#D55E00"))
     axes.set_xticks(range(len(grid.columns)), grid.columns, rotation=20)
     for label, arm in zip(axes.set_yticks(range(len(grid)), grid.index), grid.index, strict=True):
