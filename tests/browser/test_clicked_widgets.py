@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from test_jupyterlab import errors, page, run_all  # noqa: F401 (page is a fixture)
+from test_jupyterlab import page, run_to_widget  # noqa: F401 (page is a fixture)
 
 pytestmark = pytest.mark.browser
 
@@ -51,12 +50,8 @@ graph = rag.build_graph(documents, rag.gold_triples(documents))
 def shown(page: Any, lab: Any, request: Any) -> Iterator[Any]:  # noqa: F811
     """The page with one widget drawn."""
     setup = {"graph": GRAPH, "matrix": GRAPH, "calculator": CALCULATOR}.get(request.param, SETUP)
-    cells = [nbformat.v4.new_code_cell(source) for source in (setup, CELLS[request.param])]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     path = lab.folder / f"widget_{request.param}.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
-    assert errors(run_all(page, lab, path.name)) == []
-    page.locator(".jupyter-widgets").first.wait_for()
+    run_to_widget(page, lab, [setup, CELLS[request.param]], path)
     yield page
     path.unlink()
 

@@ -10,11 +10,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from PIL import Image
 from test_clicked_widgets import CELLS, GRAPH, SETUP
-from test_jupyterlab import NOTEBOOKS, errors, page, run_all  # noqa: F401 (page is a fixture)
+from test_jupyterlab import NOTEBOOKS, page, run_to_widget  # noqa: F401 (page is a fixture)
 
 pytestmark = pytest.mark.browser
 
@@ -83,13 +82,8 @@ def small(picture: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", WIDGETS)
 def test_a_widget_fits_a_laptops_screen(name: str, page: Any, lab: Any, pictures: Path):  # noqa: F811
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    cells = [nbformat.v4.new_code_cell(source) for source in WIDGETS[name]]
     path = lab.folder / f"every_{name}.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
-    assert errors(run_all(page, lab, path.name)) == []
-    widget = page.locator(".jupyter-widgets").first
-    widget.wait_for()
+    widget = run_to_widget(page, lab, WIDGETS[name], path)
     widget.scroll_into_view_if_needed()
     assert widget.evaluate(OUTSIDE) <= 1
     (pictures / f"{name}.png").write_bytes(small(widget.screenshot()))

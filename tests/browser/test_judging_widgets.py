@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from playwright.sync_api import expect
 from small import PAPERS
-from test_jupyterlab import errors, page, run_all  # noqa: F401 (page is a fixture)
+from test_jupyterlab import page, run_to_widget  # noqa: F401 (page is a fixture)
 
 from labkit import corpus, feedback, questions
 from labkit.corpus import Span
@@ -57,10 +56,7 @@ def opened(page: Any, lab: Any) -> Iterator[Any]:  # noqa: F811
     path = lab.folder / "judging.ipynb"
 
     def opened(source: str) -> Any:
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata=kernel)
-        nbformat.write(notebook, path)
-        assert errors(run_all(page, lab, path.name)) == []
+        run_to_widget(page, lab, [source], path)
         page.get_by_placeholder(KEYS).wait_for()
         return page
 
