@@ -1,7 +1,8 @@
-"""What the last lesson shows of hosted models and served vector stores; skipped where these packages are missing."""
+"""What the last lesson shows of hosted models and served vector stores."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -10,11 +11,17 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import chromadb
 import numpy as np
 import pytest
 from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores import SimpleVectorStore, VectorStoreQuery
 from llama_index.core.vector_stores.types import BasePydanticVectorStore
+from llama_index.embeddings.bedrock import BedrockEmbedding
+from llama_index.llms.bedrock_converse import BedrockConverse
+from llama_index.vector_stores.chroma import ChromaVectorStore
+from llama_index.vector_stores.qdrant import QdrantVectorStore
+from qdrant_client import QdrantClient
 
 RANDOM = np.random.default_rng(14)
 VECTORS, QUERIES = RANDOM.normal(size=(60, 8)), RANDOM.normal(size=(12, 8))
@@ -36,16 +43,12 @@ def in_process() -> list[list[str]]:
 
 
 def test_qdrant_in_process_finds_the_same(in_process):
-    store = pytest.importorskip("llama_index.vector_stores.qdrant").QdrantVectorStore
-    client = pytest.importorskip("qdrant_client").QdrantClient(":memory:")
-    assert found(store("contracts", client=client)) == in_process
+    assert found(QdrantVectorStore("contracts", client=QdrantClient(":memory:"))) == in_process
 
 
 @pytest.fixture
 def chroma_port(tmp_path: Path) -> Iterator[int]:
     """A Chroma server of its own, on this machine."""
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -59,8 +62,6 @@ def chroma_port(tmp_path: Path) -> Iterator[int]:
 
 def connected(port: int, patience: float = 60) -> Any:
     """Chroma's client, once its server answers."""
-    import chromadb
-
     start = time.monotonic()
     while True:
         try:
@@ -71,19 +72,16 @@ def connected(port: int, patience: float = 60) -> Any:
             time.sleep(0.5)
 
 
-def test_a_served_chroma_finds_the_same(in_process, request):
-    pytest.importorskip("chromadb")
-    store = pytest.importorskip("llama_index.vector_stores.chroma").ChromaVectorStore
-    client = connected(request.getfixturevalue("chroma_port"))
-    collection = client.create_collection("contracts", metadata={"hnsw:space": "cosine"})
-    assert found(store(chroma_collection=collection)) == in_process
+def test_a_served_chroma_finds_the_same(in_process, chroma_port):
+    collection = connected(chroma_port).create_collection("contracts", metadata={"hnsw:space": "cosine"})
+    assert found(ChromaVectorStore(chroma_collection=collection)) == in_process
 
 
 def test_bedrock_s_models_are_constructed_without_asking_amazon(monkeypatch):
-    llm = pytest.importorskip("llama_index.llms.bedrock_converse").BedrockConverse
-    embedding = pytest.importorskip("llama_index.embeddings.bedrock").BedrockEmbedding
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "none")
-    asked = llm(model="amazon.titan-text-express-v1", region_name="eu-west-1", max_tokens=256, temperature=0)
-    embedded = embedding(model_name="amazon.titan-embed-text-v2:0", region_name="eu-west-1")
+    asked = BedrockConverse(
+        model="amazon.titan-text-express-v1", region_name="eu-west-1", max_tokens=256, temperature=0
+    )
+    embedded = BedrockEmbedding(model_name="amazon.titan-embed-text-v2:0", region_name="eu-west-1")
     assert asked.metadata.context_window > 1000 and embedded.model_name.startswith("amazon.titan")
