@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 from labkit import corpus, paths, stats
 from labkit.feedback.store import Comparison, Judgement, Verdict, by_id
@@ -189,14 +190,11 @@ def both_orders(judge: Judge, comparisons: Sequence[Comparison], rater: str = "j
     Returns:
         Judgements with `left` 0, then 1, of each comparison in turn; "tie" where the judge said neither.
     """
-    rows = [(c.question, c.passages, c.answers[left], c.answers[1 - left]) for c in comparisons for left in (0, 1)]
-    said = judge(rows)
-    places: list[dict[str | None, str]] = [{"A": "first", "B": "second"}, {"A": "second", "B": "first"}]
-    shown = [(c.id, left) for c in comparisons for left in (0, 1)]
-    return [
-        Judgement(number, rater, places[left].get(letter, "tie"), left)  # type: ignore[arg-type]
-        for (number, left), letter in zip(shown, said, strict=True)
-    ]
+    shown = [(c, left) for c in comparisons for left in (0, 1)]
+    said = judge([(c.question, c.passages, c.answers[left], c.answers[1 - left]) for c, left in shown])
+    meant: dict[Any, Verdict] = {("A", 0): "first", ("B", 0): "second", ("A", 1): "second", ("B", 1): "first"}
+    verdicts = [meant.get((letter, left), "tie") for (_, left), letter in zip(shown, said, strict=True)]
+    return [Judgement(c.id, rater, verdict, left) for (c, left), verdict in zip(shown, verdicts, strict=True)]
 
 
 def _pairs(judgements: Sequence[Judgement]) -> list[tuple[Judgement, Judgement]]:

@@ -12,10 +12,11 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from labkit import paths, profiles
 from labkit.models.device import quietly
@@ -182,39 +183,30 @@ def convert(file: Path, folder: Path) -> None:
     with quietly():
         plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    _keep_metadata(file, folder / METADATA)
+    write_gguf(file, folder / METADATA)
 
 
-def _keep_metadata(file: Path, copy: Path) -> None:
-    """The head of a GGUF file, up to its list of weights."""
-    from gguf import GGUFReader, GGUFWriter
-
-    reader = GGUFReader(file)
-    writer = GGUFWriter(copy, str(_field(reader, "general.architecture")))
-    copy_metadata(reader, writer)
-    write_gguf(writer)
-
-
-def copy_metadata(reader: Any, writer: Any, **changed: Any) -> None:
-    """Copy the fields of a GGUF file.
+def write_gguf(source: Path, file: Path, tensors: Iterable[tuple[str, Any, Any]] = (), **changed: Any) -> None:
+    """Write a GGUF file with the metadata of another.
 
     Args:
-        reader: of the gguf package.
-        writer: of the gguf package.
-        changed: other values, by the last part of a field's name.
+        source: the other file.
+        file: to be written.
+        tensors: name, values and type of each weight.
+        changed: other values of metadata, by the last part of a field's name.
     """
-    from gguf import GGUFValueType
+    from gguf import GGUFReader, GGUFValueType, GGUFWriter
 
+    reader = GGUFReader(source)
+    writer = GGUFWriter(file, str(_field(reader, "general.architecture")))
     for field in reader.fields.values():
         # The writer counts for itself, and writes the architecture.
         if not field.name.startswith("GGUF.") and field.name != "general.architecture":
             kind, inner = field.types[0], field.types[-1]
             value = changed.get(field.name.rpartition(".")[2], field.contents())
             writer.add_key_value(field.name, value, kind, sub_type=inner if kind == GGUFValueType.ARRAY else None)
-
-
-def write_gguf(writer: Any) -> None:
-    """Write what was added to a writer of the gguf package, and close it."""
+    for name, values, kind in tensors:
+        writer.add_tensor(name, values, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -231,21 +223,16 @@ def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     reader = GGUFReader(file)
-    read: Any = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name) if not _smollm(reader) else None
-    backend = read.backend_tokenizer if read else _smollm_tokenizer(reader)
+    if _field(reader, "tokenizer.ggml.pre") == "smollm":
+        backend = _smollm_tokenizer(reader)
+    else:
+        backend = cast(Any, AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)).backend_tokenizer
+    window = _field(reader, f"{_field(reader, 'general.architecture')}.context_length") or 4096
     names = {f"{name}_token": backend.id_to_token(number) for name, number in _special(reader).items()}
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, chat_template=_field(reader, "tokenizer.chat_template"), padding_side="left",
-        clean_up_tokenization_spaces=False, model_max_length=_window(reader), **names,
+        clean_up_tokenization_spaces=False, model_max_length=int(window), **names,
     )  # fmt: skip
-
-
-def _smollm(reader: Any) -> bool:
-    return _field(reader, "tokenizer.ggml.pre") == "smollm"
-
-
-def _window(reader: Any) -> int:
-    return int(_field(reader, f"{_field(reader, 'general.architecture')}.context_length") or 4096)
 
 
 def _special(reader: Any) -> dict[str, int]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from labkit import paths, profiles
 from labkit.models import shipped_replies
-from labkit.models.device import device, loading, quietly, reads_text, without_padding
+from labkit.models.device import device, loading, quietly, without_padding
 from labkit.models.store import Store, digest, remembered, weights_of
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 VECTORS = "vectors.safetensors"
 # Length of a vector of all-MiniLM-L6-v2, known without loading it.
 MINILM_WIDTH = 384
-# Longest text that the trained embedder and reranker read, in tokens.
-MAX_LENGTH = 256
 # What questions and passages begin with, for families whose configuration does not say so; from their model cards.
 _PROMPTS = {
     r"bge-(?:small|base|large)-en(?:-v1\.5)?$": ("Represent this sentence for searching relevant passages: ", ""),
@@ -43,7 +41,22 @@ def text_key(text: str) -> bytes:
 
 
 @dataclass
-class Embedder:
+class _Encoder:
+    load: Callable[[], Any] = field(repr=False)
+    name: str
+    batch_size: int = 32
+
+    @cached_property
+    def model(self) -> Any:
+        """The network; use it freely. To its tokenizer a special token in a text is text: [SEP] parts nothing."""
+        network = self.load()
+        if (tokenizer := getattr(network, "tokenizer", None)) is not None:
+            tokenizer.split_special_tokens = True
+        return network
+
+
+@dataclass
+class Embedder(_Encoder):
     """A sentence embedder with a cache on disk.
 
     Vectors are unit length, so that a dot product is a cosine. The cache is keyed by model and
@@ -60,19 +73,10 @@ class Embedder:
         prompts: what the network puts before a "query" and a "document".
     """
 
-    load: Callable[[], Any] = field(repr=False)
-    name: str
-    batch_size: int = 32
     cached: bool = True
     shipped: Path | None = None
     width: int | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
-    _known: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def model(self) -> Any:
-        """The network; use it freely."""
-        return reads_text(self.load())
 
     @cached_property
     def dimension(self) -> int:
@@ -97,8 +101,8 @@ class Embedder:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         mark = "query\x00" if query and self.prompts else ""
-        keys, shipped = [text_key(mark + t) for t in texts], self._shipped
-        new = {k: mark + t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in self._known}
+        keys = [text_key(mark + t) for t in texts]
+        new = {k: mark + t for k, t in zip(keys, texts, strict=True) if k not in self._known}
         waiting = list(new.values())
 
         def compute(missing: list[int]) -> list[np.ndarray]:
@@ -110,7 +114,7 @@ class Embedder:
             # A vector of another length cannot be reshaped, and is computed anew.
             read = lambda value: np.frombuffer(value, np.float32).reshape(self.dimension)  # noqa: E731
             self._known.update(zip(new, remembered(store, waiting, compute, read, np.ndarray.tobytes), strict=True))
-        return np.stack([shipped[k] if k in shipped else self._known[k] for k in keys])
+        return np.stack([self._known[k] for k in keys])
 
     def _embed(self, texts: Sequence[str], kind: str, progress: bool) -> list[np.ndarray]:
         """The vector of each text; of one that is longer than the network's window, the mean of its parts'."""
@@ -123,7 +127,7 @@ class Embedder:
         )  # fmt: skip
         vectors = without_padding(
             getattr(self.model, "tokenizer", None), [(prompt + part,) for part in flat],
-            lambda places: encode([flat[i] for i in places]), "embedding", progress,
+            lambda places: encode([flat[i] for i in places]), progress,
         ).astype(np.float32)  # fmt: skip
         rows = np.split(vectors, np.cumsum([len(row) for row in parts])[:-1])
         return [row[0] if len(row) == 1 else (mean := row.mean(axis=0)) / np.linalg.norm(mean) for row in rows]
@@ -164,8 +168,8 @@ class Embedder:
         return LabkitEmbedding(model_name=self.name, embed_batch_size=512)
 
     @cached_property
-    def _shipped(self) -> dict[bytes, np.ndarray]:
-        """Apart from the cache: what was rounded for shipping must not come back where it was not asked for."""
+    def _known(self) -> dict[bytes, np.ndarray]:
+        """Vectors by their keys, at first those shipped, which are rounded and never put on disk for others."""
         if self.shipped is None or not (self.shipped / VECTORS).exists():
             return {}
         from safetensors.numpy import load
@@ -209,7 +213,7 @@ def load_embedder(
 
 def _load_network(model: profiles.Model) -> Any:
     path = minilm_path() if model.id == profiles.MINILM else model.id
-    with loading("embedder", model.id, path, "LABKIT_EMBEDDER"):
+    with loading("embedder", model.id, path):
         from sentence_transformers import SentenceTransformer
 
         return SentenceTransformer(path, revision=model.revision, device=device())
@@ -227,7 +231,7 @@ TASK = "score"
 
 
 @dataclass
-class Reranker:
+class Reranker(_Encoder):
     """A cross-encoder of sentence-transformers.
 
     Attributes:
@@ -237,36 +241,27 @@ class Reranker:
         fingerprint: says which weights; scores are kept on disk and shipped under it, or not at all where it is None.
     """
 
-    load: Callable[[], Any] = field(repr=False)
-    name: str
-    batch_size: int = 32
     fingerprint: str | None = None
 
-    @cached_property
-    def model(self) -> Any:
-        """The CrossEncoder; use it freely."""
-        return reads_text(self.load())
-
-    def score(self, pairs: Sequence[tuple[str, str]], progress: bool = False) -> np.ndarray:
+    def score(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
         """How well each passage answers its question; a score does not depend on the pairs that are scored with it.
 
         Scores that come with the course, or are on disk, are not computed again.
 
         Args:
             pairs: (question, passage).
-            progress: show a bar.
 
         Returns:
             float64 array of shape (len(pairs),); only the order means anything.
         """
         texts, made = ["\x00".join(pair) for pair in pairs], f"float32 on {device()}"
         scores = shipped_replies.looked_up(
-            self.fingerprint, TASK, made, texts, lambda missing: self._score([pairs[i] for i in missing], progress),
+            self.fingerprint, TASK, made, texts, lambda missing: self._score([pairs[i] for i in missing]),
             Store("reranker", f"{self.fingerprint} {made}"),
         )  # fmt: skip
         return np.array(scores, dtype=float)
 
-    def _score(self, pairs: Sequence[tuple[str, str]], progress: bool) -> list[str]:
+    def _score(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """Scores to six digits, in batches without padding."""
 
         def predict(places: list[int]) -> np.ndarray:
@@ -275,17 +270,12 @@ class Reranker:
             return np.asarray(scores).reshape(len(places))
 
         tokenizer = getattr(self.model, "tokenizer", None)
-        return [f"{score:.6f}" for score in without_padding(tokenizer, pairs, predict, "scoring", progress)]
+        return [f"{score:.6f}" for score in without_padding(tokenizer, pairs, predict)]
 
 
 def embedder_network() -> Any:
     """MiniLM as it is."""
-    with quietly():
-        from sentence_transformers import SentenceTransformer
-
-        network = SentenceTransformer(minilm_path(), device=device())
-    network.max_seq_length = MAX_LENGTH
-    return network
+    return _load_network(profiles.Model(profiles.MINILM))
 
 
 def reranker_network() -> Any:
@@ -296,7 +286,7 @@ def reranker_network() -> Any:
     with quietly():
         from sentence_transformers import CrossEncoder
 
-        return CrossEncoder(minilm_path(), num_labels=1, max_length=MAX_LENGTH, device=device())
+        return CrossEncoder(minilm_path(), num_labels=1, max_length=256, device=device())
 
 
 def load_tuned_embedder(adapter: Path) -> Embedder:

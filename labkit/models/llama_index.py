@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -77,10 +78,7 @@ class PersonalData:
             kind, text = str(match.lastgroup), " ".join(match[0].split())
             self.report[_KINDS[kind]] += 1
             if text not in placeholders:
-                number = 1
-                while f"{kind}-{number}" in taken:
-                    number += 1
-                placeholders[text] = f"{kind}-{number}"
+                placeholders[text] = next(mark for n in count(1) if (mark := f"{kind}-{n}") not in taken)
                 taken.add(placeholders[text])
             return placeholders[text]
 
@@ -222,23 +220,22 @@ class AddressedGenerator(LlamaIndexGenerator):
     def _ask(self, chat: Sequence[ChatMessage]) -> str:
         import openai
 
-        why = {
-            openai.APITimeoutError: f"did not answer within {self.llm.timeout:.0f} seconds: is it overloaded?",  # type: ignore[attr-defined]
-            openai.APIConnectionError: "cannot be reached: is the server running, and the address right?",
-            openai.AuthenticationError: f"wants another key: put yours into the environment as {KEY}.",
-            openai.PermissionDeniedError: f"does not let this key in: put another into the environment as {KEY}.",
-            openai.NotFoundError: "does not know this model or address: the address ends in /v1#MODEL.",
-            openai.RateLimitError: "takes no more requests for now: wait, and start again.",
-        }  # fmt: skip
+        llm: Any = self.llm
         try:
             return super()._ask(chat)
-        except openai.OpenAIError as cause:
-            said = next((text for kind, text in why.items() if isinstance(cause, kind)), f"failed ({cause}).")
-            error: Exception = cause
-        except (AttributeError, TypeError, LookupError, ValueError) as cause:
-            said = f"sent something that is no reply: is it OpenAI-compatible? ({type(cause).__name__}: {cause})"
-            error = cause
-        raise RuntimeError(f"{self.name} at {self.llm.api_base} {said}") from error  # type: ignore[attr-defined]
+        except (openai.OpenAIError, AttributeError, TypeError, LookupError, ValueError) as cause:
+            why = {
+                openai.APITimeoutError: f"did not answer within {llm.timeout:.0f} seconds: is it overloaded?",
+                openai.APIConnectionError: "cannot be reached: is the server running, and the address right?",
+                openai.AuthenticationError: f"wants another key: put yours into the environment as {KEY}.",
+                openai.PermissionDeniedError: f"does not let this key in: put another into the environment as {KEY}.",
+                openai.NotFoundError: "does not know this model or address: the address ends in /v1#MODEL.",
+                openai.RateLimitError: "takes no more requests for now: wait, and start again.",
+                openai.OpenAIError: f"failed ({cause}).",
+                Exception: f"sent something that is no reply: is it OpenAI-compatible? ({cause!r})",
+            }
+            said = next(text for kind, text in why.items() if isinstance(cause, kind))
+            raise RuntimeError(f"{self.name} at {llm.api_base} {said}") from cause
 
 
 def is_address(model: str) -> bool:

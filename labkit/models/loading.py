@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import profiles
 from labkit.models.base import located
-from labkit.models.device import device, loading, quantization_config, quietly, torch_dtype
+from labkit.models.device import device, loading, quantization_config, quietly, torch_dtype, unchanged
 from labkit.models.generator import Generator
 from labkit.models.llama_index import is_address, load_address
 from labkit.models.memory import estimate_memory, say_if_short
@@ -65,7 +65,7 @@ def hub_commit(model: str) -> str:
     """
     from huggingface_hub import snapshot_download
 
-    with loading("model", model, model, "LABKIT_MODEL"):
+    with loading("model", model, model):
         return Path(snapshot_download(model, allow_patterns=["config.json"])).name
 
 
@@ -77,12 +77,11 @@ def _load_causal(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place = {"": torch.device(device())}
-    with loading("model", model.id, path, "LABKIT_MODEL"):
-        tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision)
+    with loading("model", model.id, path):
+        tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision, padding_side="left")
         network = AutoModelForCausalLM.from_pretrained(
             path, revision=model.revision, dtype=dtype, quantization_config=quantization, device_map=place
         )
-    tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     # Decoding is greedy: the sampling settings that some models ship would only warn.
@@ -119,9 +118,8 @@ def load_tuned(adapter: Path, generator: Generator | None = None, merge: bool = 
     _check_base(adapter, base)
     quantized = getattr(base.model, "quantization_method", None) is not None
     beside = quantized or not merge
-    learned = [(weight, weight.requires_grad) for weight in base.model.parameters()]
     try:
-        with quietly():
+        with unchanged(base.model), quietly():
             from peft import PeftModel
 
             own = copy.deepcopy(base.model, _parts(base.model) if beside or not generator else {})
@@ -131,9 +129,6 @@ def load_tuned(adapter: Path, generator: Generator | None = None, merge: bool = 
         if not re.search(r"size mismatch|target modules", str(cause), re.IGNORECASE):
             raise
         raise _other_base(adapter, base) from cause
-    finally:
-        for weight, learns in learned:
-            weight.requires_grad_(learns)
     marks = [digest(weights), digest(adapter / "adapter_config.json")] + ["beside"] * (beside and not quantized)
     mark = " ".join([base.fingerprint, *marks]) if base.fingerprint else None
     return replace(base, model=network.eval(), name=f"{base.name} with {adapter.name}", fingerprint=mark)
@@ -155,13 +150,9 @@ def _check_base(adapter: Path, base: Generator) -> None:
 
 
 def _other_base(adapter: Path, base: Generator) -> ValueError:
+    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    trained_on = str(config["base_model_name_or_path"])
     return ValueError(
         f"The adapter {adapter.name!r} does not fit {base.name!r}: give it the model that it was trained on, "
-        f"`generator=load_generator({base_of(adapter)!r})`, or train one for yours with `tune.train_generator`."
+        f"`generator=load_generator({trained_on!r})`, or train one for yours with `tune.train_generator`."
     )
-
-
-def base_of(adapter: Path) -> str:
-    """Id or folder of the network that an adapter on disk was trained on."""
-    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    return str(config["base_model_name_or_path"])

@@ -77,7 +77,7 @@ def estimate_memory(
     quantized = chosen.quantization if quantization == "profile" else quantization
     quantization_config(quantized, kind)
     path = "" if given else located(wanted)[0]
-    with loading("model", wanted.id, path, "LABKIT_MODEL"), quietly(), torch.device("meta"):
+    with loading("model", wanted.id, path), quietly(), torch.device("meta"):
         config = model if given else AutoConfig.from_pretrained(path, revision=wanted.revision)
         network: Any = AutoModelForCausalLM.from_config(config, dtype=kind)
         head = network.get_output_embeddings()

@@ -26,10 +26,6 @@ CHECKPOINT_SECONDS = 300
 MEMORY_SECONDS = 0.01
 
 
-class Diverged(ArithmeticError):
-    """The loss is no number any more."""
-
-
 @dataclass(frozen=True)
 class TrainingRecord:
     """What made an adapter, and what the training measured.
@@ -155,13 +151,13 @@ class Progress:
         checkpoints: where it keeps them.
         tokens: of one epoch.
         shown: show a bar.
+
+    Attributes:
+        record: when the training is over, with what was measured; time and memory since the last start.
     """
 
     def __init__(self, record: TrainingRecord, checkpoints: Checkpoints, tokens: int, shown: bool) -> None:
-        self._record, self._checkpoints, self._tokens, self._shown = record, checkpoints, tokens, shown
-        self._state: Any = None
-        self._memory: Any = None
-        self._seconds = self._began = self._peak_mb = 0.0
+        self.record, self._checkpoints, self._tokens, self._shown = record, checkpoints, tokens, shown
 
     def callback(self) -> Any:
         """For a trainer of transformers."""
@@ -172,13 +168,12 @@ class Progress:
 
         class Watch(TrainerCallback):
             def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                watch._state, watch._began = state, time.perf_counter()
-                self.saved = watch._began
+                self.began = self.saved = time.perf_counter()
                 self.bar = tqdm(
                     total=state.max_steps, initial=state.global_step, desc="training", unit="step",
                     disable=not watch._shown,
                 )  # fmt: skip
-                watch._memory = _PeakMemory()
+                self.memory = _PeakMemory()
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 self.bar.update(1)
@@ -188,26 +183,27 @@ class Progress:
             def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
                 if logs and "loss" in logs:
                     if not math.isfinite(logs["loss"]):  # before a checkpoint is saved
-                        raise Diverged
+                        raise ValueError(
+                            f"The loss became NaN at step {state.global_step}: choose a lower learning rate. The last "
+                            f"good checkpoint is {watch._checkpoints.last() or 'none, it came too early'}."
+                        )
                     self.bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
             def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                watch._seconds = time.perf_counter() - watch._began
-                watch._peak_mb = watch._memory.stop()
+                watch._finish(state, time.perf_counter() - self.began, self.memory.stop())
                 self.bar.close()
 
         return Watch()
 
-    def record(self) -> TrainingRecord:
-        """The record with what was measured; time and memory since the last start."""
-        steps = [row for row in self._state.log_history if "loss" in row]
+    def _finish(self, state: Any, seconds: float, peak_mb: float) -> None:
+        steps = [row for row in state.log_history if "loss" in row]
         names = dict.fromkeys(name for row in steps for name in row if name.startswith("rewards/") or name == "kl")
-        return replace(
-            self._record,
-            steps=self._state.global_step,
-            tokens=round(self._tokens * float(self._record.settings["epochs"])),
-            seconds=round(self._seconds, 1),
-            peak_mb=round(self._peak_mb, 1),
+        self.record = replace(
+            self.record,
+            steps=state.global_step,
+            tokens=round(self._tokens * float(self.record.settings["epochs"])),
+            seconds=round(seconds, 1),
+            peak_mb=round(peak_mb, 1),
             losses=tuple(round(float(row["loss"]), 4) for row in steps),
             measured={name: [round(row[name], 4) if name in row else None for row in steps] for name in names},
         )

@@ -15,8 +15,8 @@ from tiny_model import tiny_folder
 from labkit import models, prompts, tune
 from labkit.judge import Preference, Rated
 from labkit.prompts import Passage
+from labkit.tune import generator, training
 from labkit.tune import preferences as tuning
-from labkit.tune import training
 
 REPLIES = ("30 days [1]", "the tenant of the house", prompts.REFUSAL)
 
@@ -46,13 +46,13 @@ def exact(monkeypatch):
 @pytest.fixture
 def trainers(monkeypatch):
     """The trainers of TRL, as they were before the training."""
-    made, fit = [], tuning.fit
+    made, fit = [], generator.fit
 
     def watched(trainer, checkpoints):
         made.append((trainer, trainer.train_dataset))
         fit(trainer, checkpoints)
 
-    monkeypatch.setattr(tuning, "fit", watched)
+    monkeypatch.setattr(generator, "fit", watched)
     return made
 
 
@@ -104,7 +104,7 @@ def test_rated_replies_stand_beside_those_to_another_prompt_and_the_reference_sc
 def test_several_replies_behind_one_prompt_score_and_learn_as_if_each_stood_alone(tiny, attention):
     network = copy.deepcopy(tiny.model)
     network.set_attn_implementation(attention)
-    lines = [training.tokens(tiny, asked(i, 1 + i), *REPLIES) for i in range(2)]
+    lines = [tuning.tokens(tiny, asked(i, 1 + i), *REPLIES) for i in range(2)]
     rows = [(prompt, reply) for prompt, *replies in lines for reply in replies]
     ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(p + r) for p, r in rows], True, 0)
     labels = torch.full_like(ids, -100)
