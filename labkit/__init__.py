@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pkgutil
 from typing import TYPE_CHECKING, Any
 
 # Tokenizers must not fork threads under pytest-xdist or Jupyter kernels.
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 
 # The two functions that every lesson calls, and the room that each lives in.
 _FUNCTIONS = {"check": "exercises", "record": "course"}
-_ROOMS = (
-    "bench cli colab corpus course exercises feedback inspection judge metrics models own_documents paths "
-    "profiles prompts questions rag replies roi stats tune values widgets"
-).split()
+_ROOMS = {module.name for module in pkgutil.iter_modules(__path__)} - {"__main__"}
 
 
 def __getattr__(name: str) -> Any:

@@ -51,13 +51,8 @@ def _same(given: str, own: str) -> float:
         return 0.0
     text, part = f" {normalise(given)} ", f" {normalise(own)} "
     surplus = text.replace(part, " ", 1).split()
-    if (
-        part.strip()
-        and part in text
-        and all(w.isalpha() and (len(w) > 1 or w == "i") and w not in _TURNING for w in surplus)
-    ):
-        return 1.0
-    return min(0.9, token_f1(given, [own]))
+    harmless = all(w.isalpha() and (len(w) > 1 or w == "i") and w not in _TURNING for w in surplus)
+    return 1.0 if part.strip() and part in text and harmless else min(0.9, token_f1(given, [own]))
 
 
 def agreement(given: str, own: Answer) -> float:
@@ -75,7 +70,7 @@ def agreement(given: str, own: Answer) -> float:
     return min(map(_same, parts, wanted)) if len(parts) == len(wanted) else 0.0
 
 
-def judge_by_answering(generator: Generator, rows: Sequence[Judged], threshold: float = 1.0) -> list[bool]:
+def judge_by_answering(generator: Generator, rows: Sequence[Judged]) -> list[bool]:
     """Whether each answer is right: the generator answers the question itself, and the two must agree.
 
     Consistency with the judge's own answer as in self-consistency (Wang et al. 2023) and SelfCheckGPT (Manakul et al.
@@ -84,13 +79,12 @@ def judge_by_answering(generator: Generator, rows: Sequence[Judged], threshold: 
     Args:
         generator: the judge.
         rows: question, passages and the answer to be judged.
-        threshold: smallest agreement that counts as right.
 
     Raises:
         ValueError: a question is empty.
     """
     own = _answers(generator, [(question, passages) for question, passages, _ in rows])
-    return [agreement(row[2], answer) >= threshold for row, answer in zip(rows, own, strict=True)]
+    return [agreement(row[2], answer) == 1 for row, answer in zip(rows, own, strict=True)]
 
 
 def prefer_by_answering(generator: Generator, rows: Sequence[Compared]) -> list[str | None]:
@@ -145,10 +139,8 @@ def prefer_by_verdict(generator: Generator, rows: Sequence[Compared]) -> list[st
         ValueError: a question is empty.
     """
     asked = [prompts.prefer_messages(question, a, b, passages) for question, passages, a, b in rows]
-    replies = generator.generate(asked, max_new_tokens=8)
-    return [parse_preference(reply) for reply in replies]
+    return list(map(parse_preference, generator.generate(asked, max_new_tokens=8)))
 
 
 def _answers(generator: Generator, asked: Sequence[tuple[str, Sequence[Passage]]]) -> list[Answer]:
-    replies = generator.generate([prompts.answer_messages(question, passages) for question, passages in asked])
-    return [parse_answer(reply) for reply in replies]
+    return list(map(parse_answer, generator.generate([prompts.answer_messages(*row) for row in asked])))

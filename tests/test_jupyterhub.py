@@ -18,7 +18,7 @@ import style
 
 from labkit import models
 from labkit.models import base
-from labkit.models.reader import merged_reader
+from labkit.models.base import merged_reader
 
 NOTEBOOKS = style.ROOT / "notebooks"
 PAGE = (NOTEBOOKS / "JUPYTERHUB.md").read_text(encoding="utf-8")

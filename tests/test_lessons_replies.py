@@ -17,8 +17,8 @@ from synthesis.shipped_replies import read_asked
 
 from labkit import models, paths, profiles
 from labkit.models import shipped_replies
+from labkit.models.encoders import TASK
 from labkit.models.generator import mean_likelihood
-from labkit.models.reranker import TASK
 
 # On another processor a search may order two almost equal passages the other way, and so ask for other replies.
 FEW = 0.02

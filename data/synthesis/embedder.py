@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from labkit.corpus import Question, Span
-from labkit.models.adapters import embedder_network
-from labkit.models.embedder import VECTORS, Embedder, text_key
-from labkit.tune.reranker import sides
+from labkit.models.encoders import VECTORS, Embedder, embedder_network, text_key
+from labkit.tune.examples import sides
 from synthesis.reranker import train_adapter
 
 

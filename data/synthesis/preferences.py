@@ -21,7 +21,6 @@ from typing import Any
 
 from labkit import corpus, feedback, judge, metrics, models, paths, profiles, prompts, rag, stats, tune
 from labkit.bench.systems import tuned_index
-from labkit.feedback import ai
 from labkit.feedback.pairs import preferences, rated
 from labkit.judge import Rated
 from labkit.prompts import REFUSAL
@@ -103,7 +102,7 @@ def compared(asked: Sequence[TaskPrompt], sft: models.Generator, seed: int = SEE
     return made
 
 
-def judges(sft: models.Generator) -> dict[str, ai.Judge]:
+def judges(sft: models.Generator) -> dict[str, feedback.Judge]:
     """The judges that are tried, by name."""
     reader, base = models.load_generator(), models.load_generator(profiles.BASE)
     by_likelihood = judge.prefer_by_likelihood
@@ -124,11 +123,11 @@ def measured(
     """How a judge's verdicts in both orders agree with the gold answers, and what place and length do to them.
 
     Args:
-        shown: as `ai.both_orders` gives them.
+        shown: as `feedback.both_orders` gives them.
         comparisons: that were judged.
         gold: the prompt of each comparison, by its id.
     """
-    settled = {j.comparison: j.verdict for j in ai.settled(shown)}
+    settled = {j.comparison: j.verdict for j in feedback.settled(shown)}
     rows, longer, kinds = [], [], []
     for comparison in comparisons:
         verdict, prompt = settled[comparison.id], gold[comparison.id]
@@ -154,7 +153,7 @@ def measured(
         },
         # Of comparisons in which both answers are right, or neither is.
         "prefers the longer": _interval(longer),
-        "orders": asdict(ai.orders(shown)),
+        "orders": asdict(feedback.orders(shown)),
     }
 
 
@@ -218,24 +217,29 @@ def main(out: Path) -> None:
     tried = judges(sft)
     shown, reports = _judged(out, comparisons, gold, tried)
     best = max(reports, key=lambda name: net(reports[name]))
-    every = kept(out / "every.pickle", lambda: ai.both_orders(tried[best], comparisons, best))
+    every = kept(out / "every.pickle", lambda: feedback.both_orders(tried[best], comparisons, best))
     reports[f"{best}, all comparisons"] = measured(every, comparisons, gold)
     SAY(f"chosen: {best}: {reports[f'{best}, all comparisons']}")
     ship(FOLDER, "judges.json", {"chosen": best, "judges": reports})
     shown = [*every, *(j for j in shown if j.rater != best)]
-    rows = [{"comparison": asdict(c)} for c in comparisons] + [{"judgement": asdict(j)} for j in ai.settled(shown)]
+    rows = [{"comparison": asdict(c)} for c in comparisons] + [
+        {"judgement": asdict(j)} for j in feedback.settled(shown)
+    ]
     ship(FOLDER, "judged.jsonl.xz", rows)
     ship(FOLDER, "orders.jsonl.xz", [[j.comparison, j.rater, j.left, j.verdict] for j in shown])
     for method, size in PAIRS.items():
-        _arm(method, balanced(comparisons, ai.settled(every), size), comparisons, out, sft)
+        _arm(method, balanced(comparisons, feedback.settled(every), size), comparisons, out, sft)
 
 
 def _judged(
-    out: Path, comparisons: Sequence[feedback.Comparison], gold: dict[str, TaskPrompt], judges: dict[str, ai.Judge]
+    out: Path,
+    comparisons: Sequence[feedback.Comparison],
+    gold: dict[str, TaskPrompt],
+    judges: dict[str, feedback.Judge],
 ) -> tuple[list[feedback.Judgement], dict[str, Any]]:
     tried, shown, reports = comparisons[:TRIED], [], {}
     for name, asks in judges.items():
-        said = kept(out / f"tried {name}.pickle", partial(ai.both_orders, asks, tried, name))
+        said = kept(out / f"tried {name}.pickle", partial(feedback.both_orders, asks, tried, name))
         reports[name] = measured(said, tried, gold)
         shown += said
         SAY(f"{name}: {reports[name]}")

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit import profiles
-from labkit.models.adapters import reranker_network
 from labkit.models.device import quietly
+from labkit.models.encoders import reranker_network
 from labkit.tune import Pair
-from labkit.tune.settings import arguments, kept_whole, write_adapter
+from labkit.tune.training import arguments, kept_whole, write_adapter
 
 
 def train_reranker(
@@ -72,7 +72,7 @@ def train_adapter(
         network: with its adapter.
         examples: dataclasses, whose fields in their order are what the loss takes.
         out: folder of the adapter.
-        settings: epochs, learning rate, batch size and seed, as in `tune.settings.arguments`.
+        settings: epochs, learning rate, batch size and seed, as in `tune.training.arguments`.
 
     Returns:
         `out`.

@@ -22,9 +22,8 @@ from labkit import corpus, models, paths, profiles, prompts, stats
 from labkit.bench.arms import ARMS, REFERENCES, SYSTEMS, TASKS, Answerer, Arm, Row, new_tokens
 from labkit.corpus import Document, Question
 from labkit.models import shipped_replies
-from labkit.models.adapters import weights_of
-from labkit.models.base import base_fingerprint
-from labkit.models.reader import reader_fingerprint
+from labkit.models.base import base_fingerprint, reader_fingerprint
+from labkit.models.store import weights_of
 
 ANSWERS, UNFINISHED, MANIFEST, TIMINGS = "answers.jsonl", "answers.unfinished.jsonl", "manifest.json", "timings.json"
 PACKED = f"{ANSWERS}.xz"

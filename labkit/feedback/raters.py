@@ -1,14 +1,23 @@
-"""Raters: how far they agree, and which of them follow the side or the length of an answer rather than its quality."""
+"""Raters: people, a model asked in both orders, the simulated ones; how far they agree, and what biases they have.
+
+A bias is to follow the side or the length of an answer rather than its quality. `labkit.judge` holds the ways in
+which a model judges; it is asked in both orders, so that the places of the answers cancel out (Zheng et al. 2023,
+Judging LLM-as-a-Judge, section 3.4).
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
-from labkit.feedback.store import Comparison, Judgement, by_id
+from labkit import corpus, paths, stats
+from labkit.feedback.store import Comparison, Judgement, Verdict, by_id
+from labkit.judge import Compared
+from labkit.prompts import Passage
 from labkit.stats import Interval
 
 
@@ -147,3 +156,99 @@ def without_biased(judgements: Sequence[Judgement], biases: Iterable[Bias]) -> l
     """
     biased = {bias.rater for bias in biases if bias.found}
     return [judgement for judgement in judgements if judgement.rater not in biased]
+
+
+# Which of two answers is better, "A" or "B", of each row; None where the judge says neither.
+Judge = Callable[[Sequence[Compared]], Sequence[str | None]]
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the order of the answers did to a judge.
+
+    Attributes:
+        same: comparisons judged the same in both orders.
+        changed: in which it preferred the answer in the same place, whichever that was.
+        undecided: in which it said neither at least once.
+        left: of those changed, in how many it preferred the left one.
+    """
+
+    same: int
+    changed: int
+    undecided: int
+    left: int
+
+
+def both_orders(judge: Judge, comparisons: Sequence[Comparison], rater: str = "judge") -> list[Judgement]:
+    """Two judgements of each comparison, one with either answer on the left.
+
+    Args:
+        judge: such as `partial(judge.prefer_by_answering, generator)`.
+        comparisons: to be judged; each is judged by its question, passages and answers.
+        rater: name of the judge in the judgements.
+
+    Returns:
+        Judgements with `left` 0, then 1, of each comparison in turn; "tie" where the judge said neither.
+    """
+    shown = [(c, left) for c in comparisons for left in (0, 1)]
+    said = judge([(c.question, c.passages, c.answers[left], c.answers[1 - left]) for c, left in shown])
+    meant: dict[Any, Verdict] = {("A", 0): "first", ("B", 0): "second", ("A", 1): "second", ("B", 1): "first"}
+    verdicts = [meant.get((letter, left), "tie") for (_, left), letter in zip(shown, said, strict=True)]
+    return [Judgement(c.id, rater, verdict, left) for (c, left), verdict in zip(shown, verdicts, strict=True)]
+
+
+def _pairs(judgements: Sequence[Judgement]) -> list[tuple[Judgement, Judgement]]:
+    found = stats.grouped(((j.rater, j.comparison), j) for j in judgements)
+    if any(sorted(j.left for j in pair) != [0, 1] for pair in found.values()):
+        raise ValueError("Give each comparison's judgements in both orders, as `both_orders` makes them.")
+    return [(pair[0], pair[1]) for pair in found.values()]
+
+
+def settled(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """One judgement of each comparison out of those in both orders: where they differ, a tie.
+
+    Raises:
+        ValueError: a comparison was not judged once in each order.
+    """
+    return [a if a.verdict == b.verdict else replace(a, verdict="tie") for a, b in _pairs(judgements)]
+
+
+def orders(judgements: Sequence[Judgement]) -> Orders:
+    """How often the order of the answers decided; errors as in `settled`."""
+    pairs = _pairs(judgements)
+    decided = [pair for pair in pairs if "tie" not in (pair[0].verdict, pair[1].verdict)]
+    changed = [pair for pair in decided if pair[0].verdict != pair[1].verdict]
+    left = sum(bool(pair[0].chose_left) for pair in changed)
+    return Orders(len(decided) - len(changed), len(changed), len(pairs) - len(decided), left)
+
+
+def judgements_by(judge: Judge, comparisons: Sequence[Comparison], rater: str = "judge") -> list[Judgement]:
+    """A judge's verdict on each comparison, without its leaning towards one place; see `both_orders` and `settled`."""
+    return settled(both_orders(judge, comparisons, rater))
+
+
+def simulated_judgements() -> tuple[list[Comparison], list[Judgement]]:
+    """Judgements of three simulated raters, whose habits are known, on answers to 200 train questions.
+
+    Returns:
+        The comparisons, each with the paragraph that holds the answer, and an id that begins with that of its question
+        ("train-0309/pair-001"); and the judgements of "simulated always_left", "simulated length_loving" and
+        "simulated careful". All three saw the same answer on the left, which was drawn by lot.
+
+    Raises:
+        ValueError: the data is not as it was shipped.
+        FileNotFoundError: it is missing.
+    """
+    questions = {question.id: question for question in corpus.load_questions("train")}
+    documents = {document.id: document for document in corpus.load_documents("train", ["contract", "amendment"])}
+    comparisons, judgements = {}, []
+    for row in paths.read_rows("feedback/pairs.jsonl"):
+        question = questions[row["question"]]
+        name = f"{question.id}/{row['id'].removesuffix('-' + row['rater'])}"
+        document, start = documents[question.evidence[0].document], question.evidence[0].start
+        text = document.text[:start].rpartition("\n\n")[2] + document.text[start:].partition("\n\n")[0]
+        passages = (Passage(document.title, text),)
+        comparisons[name] = Comparison(name, question.question, passages, (row["left"], row["right"]))
+        choice: Verdict = "first" if row["choice"] == "left" else "second"
+        judgements.append(Judgement(name, f"simulated {row['rater']}", choice))
+    return list(comparisons.values()), judgements

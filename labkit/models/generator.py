@@ -112,13 +112,19 @@ class Generator:
             ValueError: a prompt does not fit into the window, a number is not at least 1, or a single chat was given
                 instead of a list.
         """
-        check_chats(prompts)
-        new = _at_least_one("max_new_tokens", self.max_new_tokens if max_new_tokens is None else max_new_tokens)
-        size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
-        texts = [self.text(p) for p in prompts]
+        texts, new, size = self._asked(prompts, max_new_tokens, batch_size)
         return self._answers(
             f"generate {new}", texts, lambda missing: self._generate([texts[i] for i in missing], new, size, progress)
         )
+
+    def _asked(
+        self, prompts: Sequence[Sequence[Message]], max_new_tokens: int | None, batch_size: int | None
+    ) -> tuple[list[str], int, int]:
+        """Prompts as the model reads them, and the two numbers, the generator's own by default; see `generate`."""
+        check_chats(prompts)
+        new = _at_least_one("max_new_tokens", self.max_new_tokens if max_new_tokens is None else max_new_tokens)
+        size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
+        return [self.text(p) for p in prompts], new, size
 
     def sample(
         self,
@@ -127,10 +133,8 @@ class Generator:
         temperature: float = 1.0,
         seed: int = 0,
         max_new_tokens: int | None = None,
-        batch_size: int | None = None,
-        progress: bool = False,
     ) -> list[list[str]]:
-        """Replies drawn at random from the model's distribution, several to each prompt, which is read once.
+        """Replies drawn at random from the model's distribution, several to each prompt.
 
         Args:
             prompts: chat messages, one list a prompt.
@@ -138,8 +142,6 @@ class Generator:
             temperature: that the logits are divided by; below 1 likely replies become likelier.
             seed: of the draws.
             max_new_tokens: overrides that of the generator.
-            batch_size: overrides that of the generator.
-            progress: show a bar.
 
         Returns:
             `count` replies to each prompt, the same ones possibly several times.
@@ -147,21 +149,21 @@ class Generator:
         Raises:
             ValueError: as `generate`, or the temperature is not above 0.
         """
-        check_chats(prompts)
-        new = _at_least_one("max_new_tokens", self.max_new_tokens if max_new_tokens is None else max_new_tokens)
-        size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
+        texts, new, size = self._asked(prompts, max_new_tokens, None)
         if not temperature > 0:
             raise ValueError(f"temperature is {temperature!r}: choose one above 0, or write greedily with `generate`.")
-        texts, drawn = [self.text(p) for p in prompts], (_at_least_one("count", count), temperature, seed)
+        task = f"draw {new} {(_at_least_one('count', count), temperature, seed)}"
+        # Of all tokens: the defaults of transformers leave out those behind the 50 likeliest.
+        drawn = dict(do_sample=True, num_return_sequences=count, temperature=temperature, top_k=0, top_p=1.0)
 
         def compute(missing: list[int]) -> list[str]:
             import torch
 
             with torch.random.fork_rng():
                 torch.manual_seed(seed)
-                return self._generate([texts[i] for i in missing], new, size, progress, drawn[:2])
+                return self._generate([texts[i] for i in missing], new, size, False, **drawn)
 
-        return [json.loads(replies) for replies in self._answers(f"draw {new} {drawn}", texts, compute)]
+        return [json.loads(replies) for replies in self._answers(task, texts, compute)]
 
     def _answers(self, task: str, contents: Sequence[str], compute: Callable[[list[int]], Sequence[str]]) -> list[str]:
         """Answers in the order of the contents: shipped ones, those on disk, and the others computed and kept."""
@@ -170,52 +172,27 @@ class Generator:
         tally = shipped_replies.tally
         return shipped_replies.looked_up(self.fingerprint, task, made, contents, compute, store, tally)
 
-    def _generate(
-        self,
-        texts: Sequence[str],
-        new: int,
-        size: int,
-        progress: bool,
-        drawn: tuple[int, float] | None = None,
-    ) -> list[str]:
-        """Replies to prompts as the model reads them; those that `sample` draws as a JSON list."""
+    def _generate(self, texts: Sequence[str], new: int, size: int, progress: bool, **drawn: Any) -> list[str]:
+        """Replies to prompts as the model reads them; several where `drawn` tells transformers so, as JSON."""
         import torch
         from tqdm.auto import tqdm
 
-        batches = self._batches(list(map(len, self._ids(texts))), size, new)
-        replies = [""] * len(texts)
+        network, padding, rows = cast(Any, self.model), self.tokenizer.pad_token_id, self._ids(texts)
+        settings = dict(do_sample=False, use_cache=True, pad_token_id=padding, max_new_tokens=new) | drawn
+        batches, replies = self._batches(rows, size, new), [""] * len(texts)
         bar = tqdm(total=len(texts), desc="answering", unit="question", disable=not progress)
         for batch in batches:
-            inputs = self.tokenizer(
-                [texts[i] for i in batch], return_tensors="pt", padding=True, add_special_tokens=False
-            ).to(self.model.device)
-            inputs.pop("token_type_ids", None)
+            inputs = self._padded([rows[i] for i in batch])
             with torch.inference_mode():
-                answers = self._written(inputs, new, drawn)
-            count = len(answers) // len(batch)
+                answers = network.generate(**inputs, **settings)[:, inputs["input_ids"].shape[1] :]
             written = [r.strip() for r in self.tokenizer.batch_decode(answers, skip_special_tokens=True)]
+            count = len(written) // len(batch)
             for place, i in enumerate(batch):
                 own = written[place * count : (place + 1) * count]
                 replies[i] = json.dumps(own) if drawn else own[0]
             bar.update(len(batch))
         bar.close()
         return replies
-
-    def _written(self, inputs: Any, new: int, drawn: tuple[int, float] | None) -> Any:
-        """Tokens that the model writes behind a batch of prompts; of those drawn, the ones of a prompt together."""
-        network: Any = self.model
-        settings: dict[str, Any] = dict(do_sample=False, use_cache=True, pad_token_id=self.tokenizer.pad_token_id)
-        length = inputs["input_ids"].shape[1]
-        if drawn:
-            count, temperature = drawn
-            read = network.generate(**inputs, **settings, max_new_tokens=1, return_dict_in_generate=True)
-            cache = read.past_key_values
-            cache.crop(-1)
-            cache.batch_repeat_interleave(count)
-            inputs = {name: rows.repeat_interleave(count, 0) for name, rows in inputs.items()}
-            # Of all tokens: the defaults of transformers leave out those behind the 50 likeliest.
-            settings |= dict(past_key_values=cache, do_sample=True, temperature=temperature, top_k=0, top_p=1.0)
-        return network.generate(**inputs, **settings, max_new_tokens=new)[:, length:]
 
     def log_likelihood(
         self, prompts: Sequence[Sequence[Message]], replies: Sequence[str], batch_size: int | None = None
@@ -234,9 +211,9 @@ class Generator:
             ValueError: a prompt with its reply does not fit into the window, `batch_size` is not at least 1, or a
                 single chat was given instead of a list.
         """
-        check_chats(prompts)
-        size = _at_least_one("batch_size", self.batch_size if batch_size is None else batch_size)
-        pairs = [(self.text(p), self.reply_text(p, r)) for p, r in zip(prompts, replies, strict=True)]
+        asked, _, size = self._asked(prompts, None, batch_size)
+        written = [self.reply_text(p, r) for p, r in zip(prompts, replies, strict=True)]
+        pairs = list(zip(asked, written, strict=True))
         texts = ["\x00".join(pair) for pair in pairs]
         found = self._answers(
             "likelihood",
@@ -256,9 +233,8 @@ class Generator:
         found = [0.0] * len(rows)
         network: Any = getattr(self.model, "get_base_model", lambda: self.model)()
         placed = "position_ids" in inspect.signature(network.forward).parameters
-        for batch in self._batches(list(map(len, rows)), size):
-            padded = self.tokenizer.pad({"input_ids": [rows[i] for i in batch]}, return_tensors="pt")
-            inputs = {k: padded[k].to(self.model.device) for k in ("input_ids", "attention_mask")}
+        for batch in self._batches(rows, size):
+            inputs = self._padded([rows[i] for i in batch])
             if placed:
                 # Counted from the first token, not from the padding before it.
                 inputs["position_ids"] = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
@@ -273,15 +249,19 @@ class Generator:
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
         return list(self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]) if texts else []
 
-    def _batches(self, lengths: Sequence[int], size: int, new: int = 0) -> list[list[int]]:
-        """Places of the texts that are computed at once, the longest first; an error where one does not fit."""
-        longest = max(lengths, default=0)
+    def _padded(self, rows: list[list[int]]) -> dict[str, Any]:
+        padded = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt")
+        return {name: padded[name].to(self.model.device) for name in ("input_ids", "attention_mask")}
+
+    def _batches(self, rows: Sequence[Sequence[int]], size: int, new: int = 0) -> list[list[int]]:
+        """Places of the rows that are computed at once, the longest first; an error where one does not fit."""
+        longest = max(map(len, rows), default=0)
         if longest + new > self.max_length:
             raise ValueError(
                 f"A prompt of {longest} tokens with an answer of {new} does not fit into the window of "
                 f"{self.max_length}: give fewer or shorter passages, or a shorter question."
             )
-        order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+        order = sorted(range(len(rows)), key=lambda i: (-len(rows[i]), i))
         return [order[start : start + size] for start in range(0, len(order), size)]
 
     def as_llm(self) -> LLM:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from labkit import paths
-from labkit.models.embedder import Embedder
+from labkit.models.encoders import Embedder
 from labkit.values import without_quantities
 
 

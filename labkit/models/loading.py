@@ -1,49 +1,24 @@
-"""The generator, loaded: what labkit brings, hub models, local folders and GGUF files; in any dtype, quantized."""
+"""The generator, loaded: in any dtype, quantized, with a trained adapter."""
 
 from __future__ import annotations
 
-import logging
+import copy
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import profiles
-from labkit.models.address import is_address, load_address
-from labkit.models.base import base_fingerprint, base_model, gguf_fingerprint, gguf_model
-from labkit.models.device import device, loading, native_bf16
+from labkit.models.base import located
+from labkit.models.device import device, loading, quantization_config, quietly, torch_dtype, unchanged
 from labkit.models.generator import Generator
+from labkit.models.llama_index import is_address, load_address
 from labkit.models.memory import estimate_memory, say_if_short
-from labkit.models.reader import merged_reader, reader_fingerprint
+from labkit.models.store import digest, weights_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
-def _torch_dtype(name: str) -> Any:
-    import torch
-
-    dtypes = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    dtypes["auto"] = dtypes["bf16" if native_bf16() else "fp32"]
-    if name not in dtypes:
-        raise ValueError(f"There is no dtype {name!r}: choose one of {', '.join(dtypes)}.")
-    return dtypes[name]
-
-
-def _quantization_config(name: str | None, dtype: Any) -> Any:
-    """The bitsandbytes configuration: LLM.int8() (Dettmers et al. 2022) or NF4 (QLoRA, Dettmers et al. 2023)."""
-    if name not in (None, "int8", "nf4"):
-        raise ValueError(f"There is no quantization {name!r}: choose None, 'int8' or 'nf4'.")
-    if name is None:
-        return None
-    # bitsandbytes announces a missing optional CPU kernel at error level on import.
-    logging.getLogger("bitsandbytes").setLevel(logging.CRITICAL)
-    from transformers import BitsAndBytesConfig
-
-    if name == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
-    )
 
 
 def load_generator(
@@ -66,31 +41,20 @@ def load_generator(
     chosen, wanted = profiles.chosen("generator", model)
     if is_address(wanted.id):
         return load_address(wanted.id)
-    torch_dtype = _torch_dtype(dtype or chosen.dtype)
+    kind = torch_dtype(dtype or chosen.dtype)
     quantized = chosen.quantization if quantization == "profile" else quantization
-    config = _quantization_config(quantized, torch_dtype)
-    path, weights = _located(wanted)
+    config = quantization_config(quantized, kind)
+    path, weights = located(wanted)
     if wanted.id not in profiles.BROUGHT:
         need = estimate_memory(replace(wanted, id=path), profile=chosen, dtype=dtype, quantization=quantized)
         say_if_short(need, wanted.id)
-    network, tokenizer = _load_causal(path, wanted, torch_dtype, config)
+    network, tokenizer = _load_causal(path, wanted, kind, config)
     if not tokenizer.chat_template:
         raise ValueError(f"The model {wanted.id!r} has no chat template: choose an instruction-tuned one.")
     limit = int(getattr(network.config, "max_position_embeddings", None) or chosen.max_length)
     window = min(limit, chosen.max_length)
     fingerprint = f"{wanted.id} {weights} {quantized}" if weights else None
     return Generator(network, tokenizer, wanted.id, window, chosen.max_new_tokens, chosen.batch_size, fingerprint)
-
-
-def _located(model: profiles.Model) -> tuple[str, str | None]:
-    """Folder or hub id to load a model from, and what says which weights it has; None where they may change."""
-    if model.id == profiles.BASE:
-        return str(base_model()), base_fingerprint()
-    if model.id == profiles.READER:
-        return str(merged_reader()), reader_fingerprint()
-    if file := _gguf_file(Path(model.id)):
-        return str(gguf_model(file)), gguf_fingerprint(file)
-    return model.id, model.revision
 
 
 def hub_commit(model: str) -> str:
@@ -101,19 +65,8 @@ def hub_commit(model: str) -> str:
     """
     from huggingface_hub import snapshot_download
 
-    with loading("model", model, model, "LABKIT_MODEL"):
+    with loading("model", model, model):
         return Path(snapshot_download(model, allow_patterns=["config.json"])).name
-
-
-def _gguf_file(path: Path) -> Path | None:
-    """The GGUF file that is meant: the path itself, or the only one in a folder that holds no other format."""
-    if path.is_file():
-        return path
-    files = sorted(path.glob("*.gguf")) if path.is_dir() and not (path / "config.json").exists() else []
-    if len(files) > 1:
-        names = ", ".join(file.name for file in files)
-        raise ValueError(f"The folder {str(path)!r} holds several GGUF files: name one of them ({names}).")
-    return files[0] if files else None
 
 
 def _load_causal(
@@ -124,14 +77,82 @@ def _load_causal(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place = {"": torch.device(device())}
-    with loading("model", model.id, path, "LABKIT_MODEL"):
-        tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision)
+    with loading("model", model.id, path):
+        tokenizer = AutoTokenizer.from_pretrained(path, revision=model.revision, padding_side="left")
         network = AutoModelForCausalLM.from_pretrained(
             path, revision=model.revision, dtype=dtype, quantization_config=quantization, device_map=place
         )
-    tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     # Decoding is greedy: the sampling settings that some models ship would only warn.
     network.generation_config.update(do_sample=False, temperature=None, top_p=None, top_k=None)
     return network.eval(), tokenizer
+
+
+def lora(rank: int) -> Any:
+    """PEFT's configuration of a generator's adapter, on all linear layers."""
+    from peft import LoraConfig
+
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def load_tuned(adapter: Path, generator: Generator | None = None, merge: bool = True) -> Generator:
+    """A generator with a trained adapter: a model of its own, the given one stays as it is.
+
+    The adapter is merged into the weights, unless they are quantized: merging would round them once more. Where it is
+    not merged, the weights are shared with the given generator. So several adapters fit on one base in memory, each a
+    generator with a fingerprint of its own, and going from one to another loads nothing. (With PEFT's `set_adapter` a
+    single network would answer for all of them, and a forgotten switch would give one's replies the other's name.)
+
+    Args:
+        adapter: folder that `train_generator` made.
+        generator: the model it was trained on; the reader by default.
+        merge: False leaves the adapter beside the weights, which costs some speed.
+
+    Raises:
+        FileNotFoundError: there is no adapter.
+        ValueError: a file of it does not match its checksum, or it was trained on another model.
+    """
+    weights = weights_of(adapter)
+    base = generator or load_generator()
+    _check_base(adapter, base)
+    quantized = getattr(base.model, "quantization_method", None) is not None
+    beside = quantized or not merge
+    try:
+        with unchanged(base.model), quietly():
+            from peft import PeftModel
+
+            own = copy.deepcopy(base.model, _parts(base.model) if beside or not generator else {})
+            network: Any = PeftModel.from_pretrained(own, str(adapter))
+            network = network if beside else network.merge_and_unload()
+    except (RuntimeError, ValueError) as cause:
+        if not re.search(r"size mismatch|target modules", str(cause), re.IGNORECASE):
+            raise
+        raise _other_base(adapter, base) from cause
+    marks = [digest(weights), digest(adapter / "adapter_config.json")] + ["beside"] * (beside and not quantized)
+    mark = " ".join([base.fingerprint, *marks]) if base.fingerprint else None
+    return replace(base, model=network.eval(), name=f"{base.name} with {adapter.name}", fingerprint=mark)
+
+
+def _parts(network: Any) -> dict[int, Any]:
+    """What a copy of a network shares with it, as `copy.deepcopy` wants it: the weights, and what unpacks them."""
+    states = [v for m in network.modules() for v in vars(m).values() if type(v).__module__.startswith("bitsandbytes")]
+    return {id(part): part for part in (*network.parameters(), *network.buffers(), *states)}
+
+
+def _check_base(adapter: Path, base: Generator) -> None:
+    """Refuse the adapter of another model, as far as both say what they are; quantized or not is no difference."""
+    record = adapter / "training.json"
+    trained_on = json.loads(record.read_text(encoding="utf-8")).get("base_fingerprint") if record.exists() else None
+    known = [re.sub(r" (None|int8|nf4)\b", "", mark) for mark in (trained_on, base.fingerprint) if mark]
+    if len(set(known)) == 2:
+        raise _other_base(adapter, base)
+
+
+def _other_base(adapter: Path, base: Generator) -> ValueError:
+    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    trained_on = str(config["base_model_name_or_path"])
+    return ValueError(
+        f"The adapter {adapter.name!r} does not fit {base.name!r}: give it the model that it was trained on, "
+        f"`generator=load_generator({trained_on!r})`, or train one for yours with `tune.train_generator`."
+    )

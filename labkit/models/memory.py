@@ -11,7 +11,8 @@ from itertools import chain
 from typing import Any
 
 from labkit import profiles
-from labkit.models.device import device, loading, native_bf16, quietly
+from labkit.models.base import located
+from labkit.models.device import device, loading, native_bf16, quantization_config, quietly, torch_dtype
 
 # Bytes of a weight. NF4 has 4 bits, a scale of 8 bits for 64 weights, and one of 32 bits for 256 scales (QLoRA).
 QUANTIZED = {"int8": 1.0, "nf4": (4 + 8 / 64 + 32 / (64 * 256)) / 8}
@@ -68,16 +69,15 @@ def estimate_memory(
     from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
     from transformers.pytorch_utils import Conv1D
 
-    from labkit.models.adapters import lora
-    from labkit.models.loading import _located, _quantization_config, _torch_dtype
+    from labkit.models.loading import lora
 
     given = isinstance(model, PretrainedConfig)
     chosen, wanted = profiles.chosen("generator", model.model_type if given else model, profile)
-    kind = dtype if isinstance(dtype, torch.dtype) else _torch_dtype(dtype or chosen.dtype)
+    kind = dtype if isinstance(dtype, torch.dtype) else torch_dtype(dtype or chosen.dtype)
     quantized = chosen.quantization if quantization == "profile" else quantization
-    _quantization_config(quantized, kind)
-    path = "" if given else _located(wanted)[0]
-    with loading("model", wanted.id, path, "LABKIT_MODEL"), quietly(), torch.device("meta"):
+    quantization_config(quantized, kind)
+    path = "" if given else located(wanted)[0]
+    with loading("model", wanted.id, path), quietly(), torch.device("meta"):
         config = model if given else AutoConfig.from_pretrained(path, revision=wanted.revision)
         network: Any = AutoModelForCausalLM.from_config(config, dtype=kind)
         head = network.get_output_embeddings()

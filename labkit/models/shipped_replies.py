@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -123,40 +123,38 @@ def looked_up(
     """
     counted = counted or Tally()
     came = {} if is_live() else shipped(fingerprint, task, contents)
-    rest = [i for i, content in enumerate(contents) if content not in came]
-    asked = [contents[i] for i in rest]
 
     def timed(missing: list[int]) -> Sequence[str]:
         start = time.perf_counter()
-        replies = compute([rest[i] for i in missing])
+        replies = compute(missing)
         counted.seconds += time.perf_counter() - start
         counted.computed += len(missing)
         counted.kept -= len(missing)
         return replies
 
     kept = None if is_live() or not fingerprint else store
-    found = came | dict(zip(asked, remembered(kept, asked, timed, bytes.decode, str.encode), strict=True))
-    counted.shipped += len(contents) - len(rest)
-    counted.kept += len(set(asked))
+    replies = remembered(kept, contents, timed, bytes.decode, str.encode, came)
+    counted.shipped += sum(content in came for content in contents)
+    counted.kept += len(set(contents) - came.keys())
     if not is_live():
-        log_asked(fingerprint, task, made, [(content, found[content]) for content in dict.fromkeys(contents)])
-    return [found[content] for content in contents]
+        log_asked(fingerprint, task, made, dict(zip(contents, replies, strict=True)))
+    return replies
 
 
-def log_asked(fingerprint: str | None, task: str, made: str, rows: Sequence[tuple[str, str]]) -> None:
+def log_asked(fingerprint: str | None, task: str, made: str, replies: Mapping[str, str]) -> None:
     """Note what was asked and answered in the folder that `LABKIT_ASKED` names, one file a process.
 
     Args:
         fingerprint: of the model; None logs nothing.
         task: as in `key`.
         made: dtype and machine.
-        rows: (content, reply) pairs.
+        replies: by content.
     """
     folder = os.environ.get("LABKIT_ASKED")
     if not folder or fingerprint is None:
         return
     Path(folder).mkdir(parents=True, exist_ok=True)
     with (Path(folder) / f"{os.getpid()}.jsonl").open("a", encoding="utf-8") as file:
-        for content, reply in rows:
+        for content, reply in replies.items():
             row = {"fingerprint": fingerprint, "task": task, "made": made, "content": content, "reply": reply}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -8,7 +8,7 @@ import sqlite3
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +32,20 @@ T = TypeVar("T")
 def digest(path: Path) -> str:
     """A short checksum of a file, to say which weights made a result."""
     return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+
+
+def weights_of(adapter: Path) -> Path:
+    """The weights of an adapter on disk, its checksums verified where it has some.
+
+    Raises:
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
+    """
+    weights = adapter / "adapter_model.safetensors"
+    if not weights.exists():
+        raise FileNotFoundError(f"There is no adapter in {adapter}: train one with `tune.train_generator`.")
+    if (adapter / paths.SUMS).exists():
+        paths.check_folder(adapter)
+    return weights
 
 
 class Store:
@@ -118,6 +132,7 @@ def remembered(
     compute: Callable[[list[int]], Sequence[T]],
     read: Callable[[bytes], T],
     write: Callable[[T], bytes],
+    known: Mapping[str, T] | None = None,
 ) -> list[T]:
     """Results in the order of the contents: those on disk, and the others computed, each content once, and kept.
 
@@ -126,22 +141,22 @@ def remembered(
         compute: takes the places of contents that are missing, gives their results; not called where none is.
         read: makes a result of what is on disk; a ValueError says that it is damaged, and it is computed anew.
         write: makes of a result what is put on disk.
+        known: results by content that are neither computed nor looked for.
     """
-    known: dict[str, T] = {}
-    for content, value in zip(contents, store.get(contents) if store else (), strict=False):
+    found = dict(known or {})
+    unknown = [content for content in dict.fromkeys(contents) if content not in found]
+    for content, value in zip(unknown, store.get(unknown) if store else (), strict=False):
         if value is not None:
             with suppress(ValueError):
-                known[content] = read(value)
-    first: dict[str, int] = {}
-    for i, content in enumerate(contents):
-        if content not in known:
-            first.setdefault(content, i)
-    if first:
-        fresh = dict(zip(first, compute(list(first.values())), strict=True))
-        known |= fresh
+                found[content] = read(value)
+    missing = [content for content in unknown if content not in found]
+    if missing:
+        first = {content: i for i, content in reversed(list(enumerate(contents)))}
+        fresh = compute([first[content] for content in missing])
+        found |= zip(missing, fresh, strict=True)
         if store:
-            store.put(list(fresh), [write(result) for result in fresh.values()])
-    return [known[content] for content in contents]
+            store.put(missing, list(map(write, fresh)))
+    return [found[content] for content in contents]
 
 
 def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
@@ -159,7 +174,7 @@ def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
     Raises:
         ValueError: the disk is full or read-only; or what `make` raises.
     """
-    if _whole(folder):
+    if whole(folder):
         return folder
     from filelock import FileLock
     from safetensors import SafetensorError
@@ -167,7 +182,7 @@ def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
-            if not _whole(folder):
+            if not whole(folder):
                 _make_anew(folder, make)
     except (OSError, SafetensorError) as cause:
         raise ValueError(
@@ -177,7 +192,8 @@ def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _whole(folder: Path) -> bool:
+def whole(folder: Path) -> bool:
+    """Whether a folder holds every file of its checksums, as it was written."""
     try:
         paths.check_folder(folder)
     except (OSError, ValueError):

@@ -9,17 +9,17 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from labkit import models
-from labkit.models.adapters import lora
-from labkit.models.device import quietly
+from labkit.models.device import quietly, unchanged
+from labkit.models.loading import lora
 from labkit.models.memory import free_mb, say_if_short
 from labkit.prompts import Message
-from labkit.tune.progress import Checkpoints, Diverged, Progress, TrainingRecord
-from labkit.tune.settings import arguments, kept_whole, saving, write_adapter
+from labkit.tune.training import Checkpoints, Progress, TrainingRecord, arguments, kept_whole, saving, write_adapter
 
 # The label of a token that is not learned, as torch has it.
 IGNORED = -100
@@ -87,7 +87,8 @@ def train_generator(
     settings = dict(epochs=epochs, rank=rank, learning_rate=learning_rate, batch_tokens=batch_tokens, seed=seed)
     too_long = tuple(i for i, row in enumerate(rows) if len(row["input_ids"]) > base.max_length)
     record = made_of(base, rows, settings, len(fitting), too_long)
-    return train_and_save(base, out, record, lambda checkpoints: _trained(fitting, base, record, checkpoints, progress))
+    read = sum(len(row["input_ids"]) for row in fitting)
+    return train_and_save(base, out, record, read, partial(_trainer, fitting, base, settings), progress)
 
 
 def made_of(
@@ -99,10 +100,7 @@ def made_of(
 
 
 def train_and_save(
-    base: models.Generator,
-    out: Path,
-    record: TrainingRecord,
-    train: Callable[[Checkpoints], tuple[Any, TrainingRecord]],
+    base: models.Generator, out: Path, record: TrainingRecord, tokens: int, make: Callable[[str], Any], progress: bool
 ) -> Path:
     """Train, and save what was learned with its record, both or neither; afterwards the base is as before.
 
@@ -110,77 +108,52 @@ def train_and_save(
         base: the model to train.
         out: folder of what is trained.
         record: of the training that is to begin; its rank is None where all weights are trained.
-        train: gives the trained network, and the record with what was measured.
+        tokens: of one epoch.
+        make: gives the trainer, which keeps its checkpoints in a folder.
+        progress: show a bar.
 
     Returns:
         `out`.
     """
     checkpoints = Checkpoints(out / "checkpoints", record)
-    with restored(base.model):
-        network, measured = train(checkpoints)
+    watch = Progress(record, checkpoints, tokens, progress)
+    with unchanged(base.model):
+        with quietly(), _without_dataset_bars():
+            trainer = make(str(checkpoints.folder))
+            trainer.add_callback(watch.callback())
+            fit(trainer, checkpoints)
         with kept_whole(out) as part:
             if record.settings["rank"]:
-                write_adapter(network, part, base.name)
+                write_adapter(trainer.model, part, base.name)
             else:
-                _save_model(network, base, part)
-            measured.write(part)
+                _save_model(trainer.model, base, part)
+            watch.record.write(part)
     checkpoints.remove()
     return out
 
 
-@contextmanager
-def restored(network: Any) -> Iterator[None]:
-    """Afterwards the network is as before, also where the training failed: without an adapter, and able to learn.
-
-    TRL also wraps `forward`, so that a copy of the network would compute with the weights of the original.
-    """
-    before = [(part, vars(part) | {"_modules": dict(part._modules)}) for part in network.modules()]
-    learned = [(weight, weight.requires_grad) for weight in network.parameters()]
-    try:
-        yield
-    finally:
-        for part, state in before:
-            vars(part).clear()
-            vars(part).update(state)
-        for weight, learns in learned:
-            weight.requires_grad_(learns)
-
-
-def _trained(
-    rows: Sequence[dict[str, Any]],
-    base: models.Generator,
-    record: TrainingRecord,
-    checkpoints: Checkpoints,
-    progress: bool,
-) -> tuple[Any, TrainingRecord]:
-    """The trained network, and the record with what was measured."""
+def _trainer(rows: Sequence[dict[str, Any]], base: models.Generator, settings: Any, folder: str) -> Any:
+    """TRL's trainer on packed rows, several of which are read at once where they fit."""
     from datasets import Dataset
+    from trl import SFTConfig
 
-    settings: Any = record.settings
-    short, at_once = ROWS[models.device()]
+    rank, (short, at_once) = settings["rank"], ROWS[models.device()]
     length = min(base.max_length, max(short, *(len(row["input_ids"]) for row in rows)))
     in_step = max(1, settings["batch_tokens"] // length)
     in_batch = min(at_once, in_step)
-    at_once = _rows_that_fit(base, settings["rank"], in_batch, length)
-    watch = Progress(record, checkpoints, sum(len(row["input_ids"]) for row in rows), shown=progress)
-    with quietly(), without_dataset_bars():
-        from trl import SFTConfig
-
-        config = SFTConfig(
-            **arguments(str(checkpoints.folder), settings["epochs"], settings["learning_rate"], at_once,
-                        settings["seed"]) | dict(
-                warmup_steps=0.05, max_length=length, completion_only_loss=True, packing=True,
-                gradient_accumulation_steps=max(1, in_step // in_batch) * (in_batch // at_once),
-            )
-        )  # fmt: skip
-        rank = settings["rank"]
-        trainer = _reply_trainer()(
-            base.model if rank else copy.deepcopy(base.model), config, train_dataset=Dataset.from_list(list(rows)),
-            processing_class=base.tokenizer, peft_config=lora(rank) if rank else None, callbacks=[watch.callback()],
-        )  # fmt: skip
-        trainer.data_collator = _stacked(trainer.data_collator, base.tokenizer.pad_token_id)
-        fit(trainer, checkpoints)
-    return trainer.model, watch.record()
+    at_once = _rows_that_fit(base, rank, in_batch, length)
+    config = SFTConfig(
+        **arguments(folder, settings["epochs"], settings["learning_rate"], at_once, settings["seed"]) | dict(
+            warmup_steps=0.05, max_length=length, completion_only_loss=True, packing=True,
+            gradient_accumulation_steps=max(1, in_step // in_batch) * (in_batch // at_once),
+        )
+    )  # fmt: skip
+    trainer = _reply_trainer()(
+        base.model if rank else copy.deepcopy(base.model), config, train_dataset=Dataset.from_list(list(rows)),
+        processing_class=base.tokenizer, peft_config=lora(rank) if rank else None,
+    )  # fmt: skip
+    trainer.data_collator = _stacked(trainer.data_collator, base.tokenizer.pad_token_id)
+    return trainer
 
 
 def fit(trainer: Any, checkpoints: Checkpoints) -> None:
@@ -203,13 +176,7 @@ def fit(trainer: Any, checkpoints: Checkpoints) -> None:
 
     trainer._save_checkpoint = save_checkpoint
     trainer.remove_callback(PrinterCallback)
-    try:
-        trainer.train(resume_from_checkpoint=checkpoints.last())
-    except Diverged as cause:
-        raise ValueError(
-            f"The loss became NaN at step {trainer.state.global_step}: choose a lower learning rate. The last "
-            f"good checkpoint is {checkpoints.last() or 'none, it came too early'}."
-        ) from cause
+    trainer.train(resume_from_checkpoint=checkpoints.last())
 
 
 def _rows_that_fit(base: models.Generator, rank: int | None, rows: int, length: int) -> int:
@@ -247,7 +214,7 @@ def _stacked(collate: Callable[[list[Any]], dict[str, Any]], padding: int) -> Ca
 
 
 @contextmanager
-def without_dataset_bars() -> Iterator[None]:
+def _without_dataset_bars() -> Iterator[None]:
     """TRL prepares its data with bars of `datasets`; the bar of the training is enough."""
     import datasets
 

@@ -6,25 +6,24 @@ Accelerating DPO with Prefix Sharing. TRL trains, PEFT holds the adapter.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import MethodType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from labkit import models, stats
 from labkit.judge import Preference, Rated
-from labkit.models.adapters import lora
-from labkit.models.device import quietly
-from labkit.tune.generator import IGNORED, fit, made_of, tokens, train_and_save, without_dataset_bars
-from labkit.tune.progress import Checkpoints, Progress, TrainingRecord
-from labkit.tune.settings import arguments
+from labkit.models.loading import lora
+from labkit.tune.generator import IGNORED, made_of, tokens, train_and_save
+from labkit.tune.training import arguments
 
 # Replies read at once; a pair is two of them.
 AT_ONCE = {"cpu": 4, "cuda": 16}
 _REPLIES = {"chosen_ids", "rejected_ids", "completion_ids"}
-# What TRL calls the reference's likelihoods of pairs, and of single replies.
-_REFERENCE = (("ref_chosen_logps", "ref_rejected_logps"), ("ref_logps", "ref_KL_logps"))
 
 
 def train_dpo(
@@ -165,26 +164,18 @@ def _train(
     # KTO reads a prompt once for all replies to it, DPO once for each pair.
     read = sum(map(len, asked if settings["method"] == "dpo" else set(asked)))
     replies = sum(len(row[name]) for row in rows for name in _REPLIES & row.keys())
-
-    def train(checkpoints: Checkpoints) -> tuple[Any, TrainingRecord]:
-        watch = Progress(record, checkpoints, read + replies, shown)
-        with quietly(), without_dataset_bars():
-            trainer = _trainer(rows, base, settings, checkpoints.folder, shown)
-            trainer.add_callback(watch.callback())
-            fit(trainer, checkpoints)
-        return trainer.model, watch.record()
-
-    return train_and_save(base, out, record, train)
+    make = partial(_trainer, rows, base, settings, shown)
+    return train_and_save(base, out, record, read + replies, make, shown)
 
 
-def _trainer(rows: Sequence[dict[str, Any]], base: models.Generator, settings: Any, folder: Path, shown: bool) -> Any:
+def _trainer(rows: Sequence[dict[str, Any]], base: models.Generator, settings: Any, shown: bool, folder: str) -> Any:
     import trl
     from datasets import Dataset
 
     paired = settings["method"] == "dpo"
     # KTO estimates the KL divergence over the replies read at once, so these are two at least.
     at_once = max(2, min(AT_ONCE[models.device()], settings["batch_size"], len(rows))) // (1 + paired)
-    common = arguments(str(folder), settings["epochs"], settings["learning_rate"], at_once, settings["seed"]) | dict(
+    common = arguments(folder, settings["epochs"], settings["learning_rate"], at_once, settings["seed"]) | dict(
         beta=settings["beta"], max_length=None, precompute_ref_log_probs=True,
         gradient_accumulation_steps=max(1, settings["batch_size"] // at_once),
     )  # fmt: skip
@@ -199,24 +190,17 @@ def _trainer(rows: Sequence[dict[str, Any]], base: models.Generator, settings: A
 
 def _reading_once(kind: Any, shown: bool) -> Any:
     """A trainer of TRL that takes the tokens as they are, and reads a prompt once for all replies to it."""
-    from tqdm.auto import tqdm
+    import torch
 
     class PreferenceTrainer(kind):  # type: ignore[misc]
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
-        def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
+        def _precompute_ref_logps(self, *args: Any) -> Any:
             _share_prompts(self.model.get_base_model())
-            found: list[Any] = []
-            for start in tqdm(range(0, len(dataset), batch_size), desc="reference", disable=not shown):
-                rows = [dataset[i] for i in range(start, min(start + batch_size, len(dataset)))]
-                batch = {key: part.to(self.accelerator.device) for key, part in self.data_collator(rows).items()}
-                found.append(self.compute_ref_log_probs(self.model, batch))
-            for column, parts in zip(
-                _REFERENCE["label" in dataset.column_names], zip(*found, strict=True), strict=True
-            ):
-                dataset = dataset.add_column(column, [value for part in parts for value in part.float().tolist()])
-            return dataset
+            # Its loader draws a seed, which would change the order of the training.
+            with torch.random.fork_rng(devices=[]), patch.dict(os.environ, TQDM_DISABLE="" if shown else "1"):
+                return super()._precompute_ref_logps(*args)
 
     return PreferenceTrainer
 

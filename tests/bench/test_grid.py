@@ -41,13 +41,13 @@ def adapter(model: Path, out: Path, seed: int) -> None:
     from peft import get_peft_model
 
     torch.manual_seed(seed)
-    network = get_peft_model(models.load_generator(str(model)).model, models.adapters.lora(2))
+    network = get_peft_model(models.load_generator(str(model)).model, models.loading.lora(2))
     with torch.no_grad():
         for name, weight in network.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, 0.1)
     out.mkdir(parents=True)
-    tune.settings.write_adapter(network, out, str(model))
+    tune.training.write_adapter(network, out, str(model))
 
 
 def arms(tiny: Path) -> list[Arm]:

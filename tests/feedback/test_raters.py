@@ -1,14 +1,30 @@
-"""Agreement of raters, and their biases: planted ones are found, and careful raters are not accused."""
+"""Raters: agreement, planted biases that are found, a model asked in both orders, the simulated ones."""
 
 from __future__ import annotations
 
 import math
 import random
 from collections import Counter
+from functools import partial
 
 import pytest
 
-from labkit.feedback import Comparison, Judgement, agreement, biases, simulated_judgements, without_biased
+from labkit import corpus, judge, models, paths, prompts
+from labkit.feedback import (
+    Comparison,
+    Judgement,
+    Orders,
+    Store,
+    agreement,
+    biases,
+    both_orders,
+    judgements_by,
+    orders,
+    settled,
+    simulated_judgements,
+    without_biased,
+)
+from labkit.prompts import Passage
 
 LONG, SHORT = "It is, as far as I can see, 30 days.", "60 days"
 ASKED = [Comparison(f"c{n}", f"Question {n}?", (), (LONG, SHORT) if n % 2 else (SHORT, LONG)) for n in range(100)]
@@ -102,3 +118,77 @@ def test_agreement_of_two_raters_by_hand():
     assert math.isnan(agreement([]).alpha)
     assert agreement(judged({"a": "careful"})).kappa == {}
     assert math.isnan(agreement(judged({"a": "careful"})).alpha)
+
+
+PAGE = (Passage("Lease", "Rent is due within 30 days."),)
+COMPARISONS = [
+    Comparison(f"c{i}", "When is the rent due?", PAGE, answers)
+    for i, answers in enumerate([("30 days", "40 days"), ("40 days", "30 days"), ("50 days", "60 days")])
+]
+
+
+def right(rows):
+    return [next((letter for letter, a in zip("AB", row[2:], strict=True) if a == "30 days"), None) for row in rows]
+
+
+def test_each_comparison_is_judged_with_either_answer_on_the_left():
+    shown = both_orders(right, COMPARISONS, "careful")
+    assert [(j.comparison, j.verdict, j.left) for j in shown] == [
+        ("c0", "first", 0), ("c0", "first", 1), ("c1", "second", 0), ("c1", "second", 1), ("c2", "tie", 0),
+        ("c2", "tie", 1),
+    ]  # fmt: skip
+    assert {j.rater for j in shown} == {"careful"}
+    assert [j.chose_left for j in shown[:4]] == [True, False, False, True]
+    assert orders(shown) == Orders(same=2, changed=0, undecided=1, left=0)
+    assert [j.verdict for j in judgements_by(right, COMPARISONS)] == ["first", "second", "tie"]
+
+
+@pytest.mark.parametrize(("letter", "left"), [("A", 3), ("B", 0)])
+def test_a_judge_that_likes_one_place_decides_nothing(letter, left):
+    shown = both_orders(lambda rows: [letter] * len(rows), COMPARISONS)
+    assert orders(shown) == Orders(same=0, changed=3, undecided=0, left=left)
+    assert {j.verdict for j in settled(shown)} == {"tie"}
+
+
+def test_a_verdict_in_one_order_alone_is_undecided():
+    shown = both_orders(lambda rows: ["A", None] * (len(rows) // 2), COMPARISONS)
+    assert orders(shown) == Orders(same=0, changed=0, undecided=3, left=0)
+    assert {j.verdict for j in settled(shown)} == {"tie"}
+    with pytest.raises(ValueError, match="both orders"):
+        settled(shown[:3])
+    assert judgements_by(right, []) == []
+
+
+def test_any_llama_index_llm_can_be_the_judge():
+    from llama_index.core.llms import ChatMessage, ChatResponse, MockLLM
+
+    class Leftist(MockLLM):
+        def chat(self, messages, **_):
+            said = "Answer A is better." if "30 days\nB" in messages[-1].content else "I cannot say."
+            return ChatResponse(message=ChatMessage(role="assistant", content=said))
+
+    judged = partial(judge.prefer_by_verdict, models.from_llama_index(Leftist()))
+    shown = both_orders(judged, COMPARISONS)
+    assert [j.verdict for j in shown] == ["first", "tie", "tie", "second", "tie", "tie"]
+    assert prompts.INSTRUCTIONS["prefer"].endswith("Reply A or B.")
+
+
+def test_every_judgement_is_there_with_the_passage_that_holds_the_answer(tmp_path):
+    comparisons, judgements = simulated_judgements()
+    rows = paths.read_rows("feedback/pairs.jsonl")
+    assert (len(comparisons), len(judgements)) == (200, len(rows)) == (200, 600)
+    assert all(judgement.rater.startswith("simulated ") for judgement in judgements)
+    chosen = [j.chose_left for j in judgements]
+    assert chosen == [row["choice"] == "left" for row in rows]
+    questions = {question.id: question for question in corpus.load_questions("train")}
+    documents = {document.id: document for document in corpus.load_documents("train")}
+    for comparison in comparisons:
+        question = questions[comparison.id.split("/")[0]]
+        (span,) = question.evidence
+        (passage,) = comparison.passages
+        assert comparison.question == question.question
+        assert documents[span.document].quote(span) in passage.text
+        assert passage.title == documents[span.document].title
+    kept = Store(tmp_path / "simulated.sqlite")
+    kept.add(comparisons, judgements)
+    assert (kept.comparisons(), kept.judgements()) == (comparisons, judgements)

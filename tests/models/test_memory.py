@@ -84,11 +84,11 @@ import psutil, torch
 from transformers import LlamaConfig, LlamaForCausalLM
 from tiny_model import tiny_folder
 from labkit import models, tune
-from labkit.tune import generator as training
+from labkit.tune import generator as tuning
 
 torch.set_num_threads(1)
 models.native_bf16 = lambda: False
-training.ROWS = {"cpu": (1024, 1)}
+tuning.ROWS = {"cpu": (1024, 1)}
 out = Path(sys.argv[1])
 tiny = models.load_generator(tiny_folder(out / "tiny"), dtype="fp32")
 tune.train_generator([tune.Chat(({"role": "user", "content": "x"},), "y")], out / "first", tiny)

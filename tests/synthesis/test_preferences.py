@@ -14,7 +14,6 @@ from tiny_model import tiny_folder
 
 from labkit import corpus, feedback, metrics, models, paths, prompts, tune
 from labkit.corpus import Question
-from labkit.feedback import ai
 from labkit.judge import Rated
 from labkit.prompts import REFUSAL, Passage
 from labkit.rag import TaskPrompt
@@ -117,14 +116,14 @@ def test_a_judge_is_measured_where_gold_decides_and_its_love_of_length_where_it_
         return ["A" if len(a) > len(b) else "B" for *_, a, b in rows]
 
     every = [*comparisons, *equal]
-    report = making.measured(ai.both_orders(longest, every), every, gold)
+    report = making.measured(feedback.both_orders(longest, every), every, gold)
     assert (report["gold decides"], report["judge decides of these"]) == (6, 6)
     assert report["agreement"]["value"] == pytest.approx(2 / 6) and report["agreement"]["clusters"] == 6
     assert report["agreement where it is right to answer"]["value"] == 0
     assert report["agreement where it is right to refuse"]["value"] == 1
     assert report["prefers the longer"]["value"] == 1 and report["orders"]["same"] == 10
     assert making.net(report) == pytest.approx(-2)
-    silent = making.measured(ai.both_orders(lambda rows: [None] * len(rows), every), every, gold)
+    silent = making.measured(feedback.both_orders(lambda rows: [None] * len(rows), every), every, gold)
     assert silent["agreement"] is None and making.net(silent) == 0
 
 

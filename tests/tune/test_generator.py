@@ -21,8 +21,8 @@ from tiny_model import CHATML, GEMMA, WORDS, tiny_folder, write_gguf
 from labkit import models, paths, prompts, tune
 from labkit.models import memory
 from labkit.models.base import gguf_tokenizer
-from labkit.tune import generator as training
-from labkit.tune import progress
+from labkit.tune import generator as tuning
+from labkit.tune import training
 
 
 def test_the_reader_learns_replies_and_keeps_its_weights(tmp_path, reader):
@@ -86,7 +86,7 @@ def likelihoods(generator: models.Generator, chats: list[tune.Chat] = CHATS) -> 
 
 @pytest.mark.parametrize("rows", [(512, 1), (128, 1), (128, 3)], ids=["one row", "one by one", "side by side"])
 def test_packed_examples_are_read_as_if_each_stood_alone(tmp_path, tiny, monkeypatch, rows):
-    monkeypatch.setattr(training, "ROWS", {"cpu": rows, "cuda": rows})
+    monkeypatch.setattr(tuning, "ROWS", {"cpu": rows, "cuda": rows})
     # In bf16 the loss is off by more than what another example in sight changes.
     monkeypatch.setattr(models, "native_bf16", lambda: False)
     tokens = [len(tiny.tokenizer(tiny.reply_text(c.messages, c.reply))["input_ids"]) for c in CHATS]
@@ -182,10 +182,10 @@ def test_examples_longer_than_the_window_are_left_out_and_counted(tmp_path, tiny
 
 def test_a_training_that_was_stopped_goes_on_at_its_last_checkpoint(tmp_path, tiny, monkeypatch):
     settings = dict(epochs=3, learning_rate=1e-2, batch_tokens=256)
-    monkeypatch.setattr(training, "ROWS", {"cpu": (128, 1), "cuda": (128, 1)})
+    monkeypatch.setattr(tuning, "ROWS", {"cpu": (128, 1), "cuda": (128, 1)})
     whole = tune.read_record(tune.train_generator(CHATS, tmp_path / "whole", tiny, **settings))
-    monkeypatch.setattr(progress, "CHECKPOINT_SECONDS", 0)
-    begun, watching = [], progress.Progress.callback
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    begun, watching = [], training.Progress.callback
 
     def stopped_at(step):
         def callback(self):
@@ -199,7 +199,7 @@ def test_a_training_that_was_stopped_goes_on_at_its_last_checkpoint(tmp_path, ti
             watch.on_step_begin = on_step_begin
             return watch
 
-        monkeypatch.setattr(progress.Progress, "callback", callback)
+        monkeypatch.setattr(training.Progress, "callback", callback)
 
     names, out = list(tiny.model.state_dict()), tmp_path / "stopped"
     stopped_at(3)
@@ -240,8 +240,8 @@ def test_a_full_disk_leaves_the_adapter_that_was_there(tmp_path, tiny):
 
 
 def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_last_good_one(tmp_path, tiny, monkeypatch):
-    monkeypatch.setattr(training, "ROWS", {"cpu": (128, 1), "cuda": (128, 1)})
-    monkeypatch.setattr(progress, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(tuning, "ROWS", {"cpu": (128, 1), "cuda": (128, 1)})
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
     settings, out = dict(epochs=3, learning_rate=1e-2, batch_tokens=256), tmp_path / "stopped"
     save, saved = transformers.Trainer._save_checkpoint, []
 
@@ -264,9 +264,9 @@ import sys
 from pathlib import Path
 import torch
 from labkit import models, tune
-from labkit.tune import generator as training, progress
+from labkit.tune import generator as tuning, training
 torch.set_num_threads(1)
-progress.CHECKPOINT_SECONDS, training.ROWS = 0, {"cpu": (128, 1), "cuda": (128, 1)}
+training.CHECKPOINT_SECONDS, tuning.ROWS = 0, {"cpu": (128, 1), "cuda": (128, 1)}
 chats = [tune.Chat(({"role": "user", "content": f"Which code has door {i}?"},), f"blue {i}") for i in range(6)]
 base = models.load_generator(sys.argv[1], dtype="fp32")
 tune.train_generator(chats, Path(sys.argv[2]), base, epochs=20, learning_rate=1e-2, batch_tokens=128)
@@ -282,9 +282,9 @@ def test_a_training_that_was_killed_goes_on_when_it_is_started_again(tmp_path, m
     finally:
         process.kill()
     assert process.wait() == -signal.SIGKILL and not (out / "adapter_model.safetensors").exists()
-    begun, last = [], progress.Checkpoints.last
-    monkeypatch.setattr(progress.Checkpoints, "last", lambda self: begun.append(last(self)) or begun[-1])
-    monkeypatch.setattr(training, "ROWS", {"cpu": (128, 1), "cuda": (128, 1)})
+    begun, last = [], training.Checkpoints.last
+    monkeypatch.setattr(training.Checkpoints, "last", lambda self: begun.append(last(self)) or begun[-1])
+    monkeypatch.setattr(tuning, "ROWS", {"cpu": (128, 1), "cuda": (128, 1)})
     chats = [tune.Chat(({"role": "user", "content": f"Which code has door {i}?"},), f"blue {i}") for i in range(6)]
     base = models.load_generator(model, dtype="fp32")
     tune.train_generator(chats, out, base, epochs=20, learning_rate=1e-2, batch_tokens=128)
@@ -298,7 +298,7 @@ def test_as_many_rows_are_read_at_once_as_fit_on_a_gpu(tiny, monkeypatch, capsys
     need = models.MemoryEstimate(500.0, 100.0, 1000.0)
     monkeypatch.setattr(models, "device", lambda: "cuda")
     monkeypatch.setattr(models, "estimate_memory", lambda *_, **__: need)
-    for module in (training, memory):
+    for module in (tuning, memory):
         monkeypatch.setattr(module, "free_mb", lambda: free)
-    assert training._rows_that_fit(tiny, 8, 6, 1024) == rows
+    assert tuning._rows_that_fit(tiny, 8, 6, 1024) == rows
     assert ("Training reader, its weights aside, needs about 1,100 MB" in capsys.readouterr().out) == (free < 1100)

