@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import accumulate, takewhile
 from typing import TypeVar
 
 import numpy as np
@@ -78,16 +79,16 @@ def token_f1(answer: str, accepted: Iterable[str]) -> float:
 
 def _f1(given: Sequence[str], wanted: Sequence[str]) -> float:
     shared = sum((Counter(given) & Counter(wanted)).values())
-    if not given or not wanted or not shared:
-        return 0.0
-    precision, recall = shared / len(given), shared / len(wanted)
-    return 2 * precision * recall / (precision + recall)
+    return _harmonic(shared / len(given), shared / len(wanted)) if shared else 0.0
+
+
+def _harmonic(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def set_f1(answer: str, items: Sequence[Sequence[str]]) -> float:
     """F1 between the members named in an answer and a gold set; arguments as in `set_precision_recall`."""
-    precision, recall = set_precision_recall(answer, items)
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return _harmonic(*set_precision_recall(answer, items))
 
 
 def set_precision_recall(answer: str, items: Sequence[Sequence[str]]) -> tuple[float, float]:
@@ -289,14 +290,8 @@ def evidence_recall(
     evidence: Sequence[Span], passages: Sequence[Place], tokens: Sequence[int], budget: int = 1000
 ) -> float:
     """Share of the evidence in the first passages that fit a token budget, which is fair to small and large chunks."""
-    taken: list[Span] = []
-    used = 0
-    for passage, size in zip(passages, tokens, strict=True):
-        if used + size > budget:
-            break
-        used += size
-        taken += spans_of(passage)
-    return evidence_in_prompt(evidence, taken) or 0.0
+    fitting = zip(passages, takewhile(lambda used: used <= budget, accumulate(tokens)), strict=False)
+    return evidence_in_prompt(evidence, [span for passage, _ in fitting for span in spans_of(passage)]) or 0.0
 
 
 def evidence_in_prompt(evidence: Sequence[Span], passages: Sequence[Span]) -> float | None:

@@ -204,12 +204,7 @@ def decode(content: bytes, declared: str | None = None) -> tuple[str, list[str]]
 
 def _checked(content: bytes, name: str) -> tuple[str, list[str]]:
     """Text with U+FFFD for what its encoding does not allow; how often, if at all."""
-    try:
-        halves = content.decode(name, errors="surrogatepass").encode("utf-16", errors="surrogatepass")
-        text = halves.decode("utf-16", errors="replace")
-    except UnicodeDecodeError:
-        text = content.decode(name, errors="replace")
-    text = text.removeprefix("\ufeff")
+    text = content.decode(name, errors="replace").removeprefix("\ufeff")
     broken = text.count("\ufffd")
     return text, [f"{broken} characters that are not valid {name.upper()}; they read \ufffd"] if broken else []
 

@@ -7,7 +7,6 @@ import re
 import zipfile
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from labkit.corpus.canonical import quoted
@@ -29,7 +28,7 @@ _HIDDEN = f"""//w:r[w:rPr[{_VANISHES}
         self::w:tcPr][w:highlight or w:shd[not(re:test(@w:fill, "^(auto|ffffff)?$", "i"))]])]]"""
 
 
-def read_docx(path: Path) -> tuple[str, list[str]]:
+def read_docx(content: bytes) -> tuple[str, list[str]]:
     """Text of a Word file as it reads with all tracked changes accepted, and what was left out of it.
 
     Raises:
@@ -38,19 +37,18 @@ def read_docx(path: Path) -> tuple[str, list[str]]:
     import mammoth
 
     try:
-        source = zipfile.ZipFile(path)
+        source = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile:
         raise ValueError("it is no Word file, or has a password; open it in Word and save a copy.") from None
-    with source:
-        parts = [item for item in source.infolist() if item.filename.endswith((".xml", ".rels"))]
-        size = sum(item.file_size for item in parts) / 1e6
-        if size > LARGEST:
-            raise ValueError(f"it unpacks to {size:.0f} MB of XML, and {LARGEST} MB is the most; split the document.")
-        content = {item.filename: source.read(item) for item in parts}
-    notes = _prepare(content)
+    packed = [item for item in source.infolist() if item.filename.endswith((".xml", ".rels"))]
+    size = sum(item.file_size for item in packed) / 1e6
+    if size > LARGEST:
+        raise ValueError(f"it unpacks to {size:.0f} MB of XML, and {LARGEST} MB is the most; split the document.")
+    parts = {item.filename: source.read(item) for item in packed}
+    notes = _prepare(parts)
     plain = io.BytesIO()
-    with zipfile.ZipFile(plain, "w", zipfile.ZIP_STORED) as target:
-        for name, part in content.items():
+    with zipfile.ZipFile(plain, "w") as target:
+        for name, part in parts.items():
             target.writestr(name, part)
     no_pictures = mammoth.images.img_element(lambda image: {})
     # Its map of styles to HTML headings takes time and changes no text.
@@ -59,12 +57,12 @@ def read_docx(path: Path) -> tuple[str, list[str]]:
     return text, notes + more
 
 
-def _prepare(content: dict[str, bytes]) -> list[str]:
+def _prepare(parts: dict[str, bytes]) -> list[str]:
     """Write numbers into the paragraphs, take hidden text out; what is not part of the text."""
     from lxml import etree
 
     def parsed(pattern: str) -> dict[str, Any]:
-        found = {name: part for name, part in content.items() if re.fullmatch(pattern, name)}
+        found = {name: part for name, part in parts.items() if re.fullmatch(pattern, name)}
         return {n: etree.fromstring(part.replace(_STRICT.encode(), _MAIN.encode())) for n, part in found.items()}
 
     texts, settings = parsed(_TEXTS), parsed(r"word/(numbering|styles)\.xml")
@@ -82,10 +80,7 @@ def _prepare(content: dict[str, bytes]) -> list[str]:
                 run = paragraph.makeelement(_W + "r")
                 etree.SubElement(run, _W + "t").text = text
                 paragraph.insert(len(_all(paragraph, "w:pPr")), run)
-    # mammoth uses the names of the styles alone, and is not to number anew.
-    for unused in _all(styles, "/*/*[not(self::w:style)] | //w:style/*[not(self::w:name)]") + list(numbering):
-        unused.getparent().remove(unused)
-    content |= {name: etree.tostring(root) for name, root in (texts | settings).items()}
+    parts |= {name: etree.tostring(root) for name, root in (texts | settings).items()}
     notes = [f"hidden text: {quoted(shown)}"] if (shown := [text for text in hidden if text.strip()]) else []
     notes += ["tracked deletions"] * deleted
     for kind, pattern in _BESIDE.items():
@@ -101,7 +96,7 @@ def _all(element: Any, path: str, **variables: str) -> Any:
 
 
 def _plain(root: Any) -> None:
-    """Make what mammoth would pass over into what it reads: simple fields, formulas; take deleted rows out."""
+    """Make what mammoth would pass over into what it reads: simple fields, formulas."""
     for field in list(root.iter(_W + "fldSimple")):
         field.tag = _W + "smartTag"
     for formula in list(root.iter(_M + "oMath")):
@@ -110,8 +105,6 @@ def _plain(root: Any) -> None:
         formula.tag = _W + "r"
         formula.append(formula.makeelement(_W + "t"))
         formula[0].text = said
-    for row in _all(root, "//w:tr[w:trPr/w:del]"):
-        row.getparent().remove(row)
 
 
 def _numbering(numbering: Any, styles: Any) -> Callable[[Any], str]:

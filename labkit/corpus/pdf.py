@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +29,7 @@ _PAGE_NUMBER = re.compile(
 )
 
 
-def read_pdf(path: Path) -> tuple[str, list[str]]:
+def read_pdf(content: bytes) -> tuple[str, list[str]]:
     """Text of a PDF with `PAGE` where a page begins, and what was left out of it.
 
     Raises:
@@ -40,7 +39,7 @@ def read_pdf(path: Path) -> tuple[str, list[str]]:
     import pypdfium2 as pdfium
 
     try:
-        pdf = pdfium.PdfDocument(path)
+        pdf = pdfium.PdfDocument(content)
     except pdfium.PdfiumError as cause:
         if "password" in str(cause).lower():
             raise ValueError("it is encrypted; save a copy without a password.") from None

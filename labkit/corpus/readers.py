@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from email import message_from_bytes, policy
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,7 @@ def read(path: Path) -> Content:
             raise ValueError(f"files of this kind are not read; save it as one of {', '.join(READERS)}.")
         if path.stat().st_size > (most := min(LARGEST_FILE, _LARGEST.get(kind, LARGEST_FILE))) * 1e6:
             raise ValueError(f"it is larger than {most} MB; split it.")
-        source, notes = READERS[kind](path)
+        source, notes = READERS[kind](path.read_bytes())
         text, hidden = canonical(source)
         text, pages = paginate(text)
     except ImportError:
@@ -187,23 +188,15 @@ def read(path: Path) -> Content:
 # ----------------------------------------------------------------------------------------- formats
 
 
-def _text_file(path: Path) -> tuple[str, list[str]]:
-    return decode(path.read_bytes())
-
-
-def _html_file(path: Path) -> tuple[str, list[str]]:
-    content = path.read_bytes()
-    declared = re.search(rb"""<(?:meta|\?xml)[^>]+?(?:charset|encoding)\s*=\s*["']?([\w-]+)""", content[:4096], re.I)
-    markup, notes = decode(content, declared[1].decode() if declared else None)
+def _html(content: bytes, declared: str | None = None) -> tuple[str, list[str]]:
+    found = re.search(rb"""<(?:meta|\?xml)[^>]+?(?:charset|encoding)\s*=\s*["']?([\w-]+)""", content[:4096], re.I)
+    markup, notes = decode(content, declared or (found[1].decode() if found else None))
     text, left_out = read_html(markup)
     return text, notes + left_out
 
 
-def _mail_file(path: Path) -> tuple[str, list[str]]:
-    from email import policy
-    from email.parser import BytesParser
-
-    return _mail(BytesParser(policy=policy.default).parsebytes(path.read_bytes()))
+def _mail_file(content: bytes) -> tuple[str, list[str]]:
+    return _mail(message_from_bytes(content, policy=policy.default))
 
 
 def _mail(message: Any) -> tuple[str, list[str]]:
@@ -217,10 +210,8 @@ def _mail(message: Any) -> tuple[str, list[str]]:
         if kind == "message/rfc822":
             text, more = _mail(part.get_payload(0))
         elif part is body or (kind in ("text/plain", "text/html") and not name):
-            text, more = decode(part.get_payload(decode=True), part.get_content_charset())
-            if kind == "text/html":
-                text, left_out = read_html(text)
-                more += left_out
+            reader = _html if kind == "text/html" else decode
+            text, more = reader(part.get_payload(decode=True), part.get_content_charset())
         else:
             text, more = "", [f"the attachment {name or kind}: save it beside the e-mail"]
         texts.append(text)
@@ -228,14 +219,14 @@ def _mail(message: Any) -> tuple[str, list[str]]:
     return "\n\n".join(t for t in texts if t.strip()), notes
 
 
-READERS: dict[str, Callable[[Path], tuple[str, list[str]]]] = {
+READERS: dict[str, Callable[[bytes], tuple[str, list[str]]]] = {
     ".pdf": pdf.read_pdf,
     ".docx": read_docx,
-    ".html": _html_file,
-    ".htm": _html_file,
+    ".html": _html,
+    ".htm": _html,
     ".eml": _mail_file,
-    ".md": _text_file,
-    ".txt": _text_file,
+    ".md": decode,
+    ".txt": decode,
 }
 
 
