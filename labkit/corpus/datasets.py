@@ -1,7 +1,5 @@
 """The course's documents, its questions and the facts that the documents state; CUAD where you have it."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -249,12 +247,11 @@ def _company_facts(
     document: Document, record: Mapping[str, Any], companies: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Fact]:
     """What a register extract says of a company."""
-    officers = {officer["role"]: officer["name"] for officer in record["officers"]}
     parent = companies[f"R-{record['parent']}"] if record["parent"] else None
     facts: list[tuple[str, str, tuple[str, ...]]] = [("seat", record["seat"], ())]
     facts += [("parent company", parent["name"], (parent["id"], parent["short"]))] if parent else []
     facts += [("former name", name, ()) for name in record["former_names"]]
-    facts += [(role, officers[role], ()) for role in COMPANY_RELATIONS if role in officers]
+    facts += [(o["role"], o["name"], ()) for o in record["officers"] if o["role"] in COMPANY_RELATIONS]
     for relation, name, more in facts:
         at = document.text.find(name)
         if at >= 0:

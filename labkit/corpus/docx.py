@@ -1,13 +1,14 @@
 """Word files as text. mammoth makes HTML of them; what it does not know (hidden text, numbering) is settled before."""
 
-from __future__ import annotations
-
 import io
 import re
 import zipfile
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+
+import mammoth
+from lxml import etree
 
 from labkit.corpus.canonical import quoted
 from labkit.corpus.html import counted, read_html
@@ -34,8 +35,6 @@ def read_docx(content: bytes) -> tuple[str, list[str]]:
     Raises:
         ValueError: it is no Word file, has a password, or holds more XML than can be read in time.
     """
-    import mammoth
-
     try:
         source = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile:
@@ -59,7 +58,6 @@ def read_docx(content: bytes) -> tuple[str, list[str]]:
 
 def _prepare(parts: dict[str, bytes]) -> list[str]:
     """Write numbers into the paragraphs, take hidden text out; what is not part of the text."""
-    from lxml import etree
 
     def parsed(pattern: str) -> dict[str, Any]:
         found = {name: part for name, part in parts.items() if re.fullmatch(pattern, name)}

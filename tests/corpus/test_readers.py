@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 from email.message import EmailMessage
 from pathlib import Path
@@ -97,7 +98,8 @@ def test_a_file_in_place_of_a_folder_says_what_to_do(tmp_path):
 
 def test_a_missing_library_is_named(tmp_path, monkeypatch):
     _pdf(tmp_path / "good.pdf")
-    monkeypatch.setitem(__import__("sys").modules, "pypdfium2", None)
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    monkeypatch.delitem(sys.modules, "labkit.corpus.pdf", raising=False)
     assert "labkit[files]" in readers.read(tmp_path / "good.pdf").problem
 
 
