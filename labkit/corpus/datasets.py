@@ -95,14 +95,11 @@ def load_questions(
         raise ValueError("The test split is kept closed for the benchmark of lesson 12: work on 'train' and 'dev'.")
     half = "new" if split == "dev" and half is None else half
     rows = paths.read_rows(f"questions/{split}.jsonl")
-    questions = [question_of(r) for r in rows if half in (None, r["half"]) and part in (None, r["part"])]
-    if task is None:
-        return questions
-    wanted = [task] if isinstance(task, str) else list(task)
-    tasks = {q.task for q in questions}
-    for name in wanted:
-        _choice("task", name, sorted(tasks))
-    return [q for q in questions if q.task in wanted]
+    rows = [r for r in rows if half in (None, r["half"]) and part in (None, r["part"])]
+    wanted = [task] if isinstance(task, str) else task
+    for name in wanted or ():
+        _choice("task", name, sorted({r["task"] for r in rows}))
+    return [question_of(r) for r in rows if wanted is None or r["task"] in wanted]
 
 
 def _choice(what: str, value: str | None, choices: Sequence[str | None]) -> None:

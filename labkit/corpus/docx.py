@@ -112,19 +112,17 @@ def _numbering(numbering: Any, styles: Any) -> Callable[[Any], str]:
         numbering: the part that defines the lists.
         styles: of the document.
     """
-    levels: dict[str, dict[int, tuple[int, str, str]]] = {}  # first number, format, and text such as "%1.%2."
+    levels: dict[tuple[str, int], tuple[int, str, str]] = {}  # first number, format, and text such as "%1.%2."
     level_of_style: dict[str, int] = {}
     for level in _all(numbering, "w:abstractNum/w:lvl"):
         first, form, text, style = (_value(level, f"w:{name}") for name in ("start", "numFmt", "lvlText", "pStyle"))
         at = level_of_style[style] = int(level.get(_W + "ilvl", "0"))
-        of_list = levels.setdefault(level.getparent().get(_W + "abstractNumId"), {})
-        of_list[at] = int(first or 1), form or "decimal", text
+        levels[level.getparent().get(_W + "abstractNumId"), at] = int(first or 1), form or "decimal", text
     lists = {one.get(_W + "numId"): _value(one, "w:abstractNumId") for one in _all(numbering, "w:num")}
-    anew: dict[str, dict[int, int]] = {}  # where a list starts otherwise than those that it counts with
+    anew: dict[tuple[str, int], int] = {}  # where a list starts otherwise than those that it counts with
     for start in _all(numbering, "w:num/w:lvlOverride/w:startOverride[@w:val]"):
         level = start.getparent()
-        of_level = anew.setdefault(level.getparent().get(_W + "numId"), {})
-        of_level[int(level.get(_W + "ilvl", "0"))] = int(start.get(_W + "val"))
+        anew[level.getparent().get(_W + "numId"), int(level.get(_W + "ilvl", "0"))] = int(start.get(_W + "val"))
     named = {style.get(_W + "styleId"): style for style in _all(styles, "//w:style")}
     counts: dict[str, dict[int, int]] = {}
 
@@ -140,21 +138,19 @@ def _numbering(numbering: Any, styles: Any) -> Callable[[Any], str]:
     def label(paragraph: Any) -> str:
         style, one, level = (_value(paragraph, f"w:pPr/{p}") for p in ("w:pStyle", "w:numPr/w:numId", "w:numPr/w:ilvl"))
         one, at = one or of_style(style)[0], int(level or of_style(style)[1])
-        known = levels.get(lists.get(one, ""), {})
-        if at not in known or not _all(paragraph, ".//w:drawing | .//w:t[text()]"):
+        of_list = lists.get(one, "")
+        if (of_list, at) not in levels or not _all(paragraph, ".//w:drawing | .//w:t[text()]"):
             return ""
-        count = counts.setdefault(lists[one], {})
-        count |= {deep: first - 1 for deep, first in anew.pop(one, {}).items()}
-        count[at] = count.get(at, known[at][0] - 1) + 1
-        for deeper in [deep for deep in count if deep > at]:
-            del count[deeper]
+        start, form, text = levels[of_list, at]
+        count = counts.get(of_list, {}) | {deep: anew.pop((num, deep)) - 1 for num, deep in list(anew) if num == one}
+        count[at] = count.get(at, start - 1) + 1
+        counts[of_list] = count = {deep: number for deep, number in count.items() if deep <= at}
 
-        def number(match: re.Match[str]) -> str:
-            first, form, _ = known.get(int(match[1]) - 1, (1, "decimal", ""))
-            return counted(count.get(int(match[1]) - 1, first), form)
+        def shown(match: re.Match[str]) -> str:
+            first, its_form, _ = levels.get((of_list, int(match[1]) - 1), (1, "decimal", ""))
+            return counted(count.get(int(match[1]) - 1, first), its_form)
 
-        _, form, text = known[at]
-        return "• " if form == "bullet" else re.sub(r"%(\d)", number, text) + " " if form != "none" and text else ""
+        return "• " if form == "bullet" else re.sub(r"%(\d)", shown, text) + " " if form != "none" and text else ""
 
     return label
 
