@@ -29,9 +29,9 @@ def spans_of(place: Place) -> Sequence[Span]:
     return [place] if isinstance(place, Span) else place
 
 
-def covers(passage: Span, evidence: Span, share: float = 0.5) -> bool:
-    """Whether a passage holds at least `share` of a piece of evidence."""
-    return passage.overlap(evidence) >= share * max(1, evidence.end - evidence.start)
+def covers(passage: Span, evidence: Span) -> bool:
+    """Whether a passage holds at least half of a piece of evidence."""
+    return passage.overlap(evidence) >= max(1, evidence.end - evidence.start) / 2
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def evidence_in_prompt(evidence: Sequence[Span], passages: Sequence[Span]) -> fl
     return sum(_covered(e, passages) for e in evidence) / total if total else None
 
 
-def covered(evidence: Span, passages: Sequence[Span], share: float = 0.5) -> bool:
-    """Whether passages hold at least `share` of a piece of evidence between them."""
-    return _covered(evidence, passages) >= share * (evidence.end - evidence.start)
+def covered(evidence: Span, passages: Sequence[Span]) -> bool:
+    """Whether passages hold at least half of a piece of evidence between them."""
+    return _covered(evidence, passages) >= (evidence.end - evidence.start) / 2
 
 
 def _covered(evidence: Span, passages: Sequence[Span]) -> int:

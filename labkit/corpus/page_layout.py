@@ -280,7 +280,7 @@ def paragraphs(boxes: Sequence[Box]) -> tuple[list[str], bool]:
     edge = 0.0
     for i, box in enumerate(boxes):
         last = boxes[i - 1] if i else None
-        if last is None or box.rows or last.rows or not _in_column(last, box):
+        if last is None or not _in_column(last, box):
             column = takewhile(lambda pair: _in_column(*pair), pairwise(boxes[i:]))
             followers = [box, *(line for _, line in column)]
             edge = max(line.right for line in followers)
