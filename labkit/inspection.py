@@ -1,7 +1,7 @@
 """What labkit sees of your own documents, page by page, beside what was left out."""
 
-from __future__ import annotations
-
+import base64
+import io
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -11,7 +11,7 @@ from labkit import corpus
 
 _STYLE = "white-space:pre-wrap;overflow-wrap:anywhere"
 _NOTE = "background:#fff3cd;color:#000;padding:4px 8px;margin:4px 0;border-left:4px solid #b8860b"
-_FRAME = "font:13px/1.45 sans-serif;width:48%;max-height:760px;overflow:auto;box-sizing:border-box;padding:4px 8px"
+_FRAME = "flex:1;min-width:0;font:13px/1.45 sans-serif;max-height:760px;overflow:auto;padding:4px 8px"
 
 
 def read(path: str | Path) -> corpus.Folder:
@@ -24,10 +24,7 @@ def read(path: str | Path) -> corpus.Folder:
         FileNotFoundError: there is nothing of that name.
         ValueError: nothing of it can be read; the message says why.
     """
-    if Path(path).is_dir():
-        return corpus.load_folder(path)
-    document, left_out = corpus.read_file(path)
-    return corpus.Folder([document], {}, {document.id: left_out})
+    return corpus.load_folder(path) if Path(path).is_dir() else corpus.read_file(path)
 
 
 def report(path: str | Path) -> str:
@@ -62,11 +59,12 @@ def page_html(document: corpus.Document, number: int, left_out: Mapping[str, lis
     notes = [n for n in left_out.get(document.id, []) if _page_of(n) in (0, number)]
     text = escape(_shown(corpus.pages(document)[number - 1])) or "<i>no text</i>"
     shown = "".join(f'<div style="{_NOTE}">{escape(note)}</div>' for note in notes)
-    picture = _picture(Path(document.metadata["path"]), number)
-    left = f'<div style="{_FRAME}">{picture}</div>' if picture else ""
-    frame = _FRAME if picture else _FRAME.replace("48%", "96%")
-    right = f'<div style="{frame}">{shown}<div style="{_STYLE}">{text}</div></div>'
-    return f'<div style="display:flex;gap:2%">{left}{right}</div>'
+    file = Path(document.metadata["path"])
+    picture = [_picture(file, number)] if file.suffix.lower() == ".pdf" else []
+    frames = [
+        f'<div style="{_FRAME}">{held}</div>' for held in [*picture, f'{shown}<div style="{_STYLE}">{text}</div>']
+    ]
+    return f'<div style="display:flex;gap:2%">{"".join(frames)}</div>'
 
 
 def _shown(text: str) -> str:
@@ -75,12 +73,7 @@ def _shown(text: str) -> str:
 
 
 def _picture(path: Path, number: int) -> str:
-    """A PDF's page as an HTML picture; empty for other files."""
-    import base64
-    import io
-
-    if path.suffix.lower() != ".pdf":
-        return ""
+    """A PDF's page as an HTML picture."""
     import pypdfium2
 
     with pypdfium2.PdfDocument(path) as pdf:

@@ -3,8 +3,6 @@
 The prompts that ask for them are in `labkit.prompts`.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ not independent. One rule for what was not measured: None and nan are left out o
 and counted in `Interval.missing`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass

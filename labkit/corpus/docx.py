@@ -1,14 +1,14 @@
 """Word files as text. mammoth makes HTML of them; what it does not know (hidden text, numbering) is settled before."""
 
-from __future__ import annotations
-
 import io
 import re
 import zipfile
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
+
+import mammoth
+from lxml import etree
 
 from labkit.corpus.canonical import quoted
 from labkit.corpus.html import counted, read_html
@@ -29,28 +29,25 @@ _HIDDEN = f"""//w:r[w:rPr[{_VANISHES}
         self::w:tcPr][w:highlight or w:shd[not(re:test(@w:fill, "^(auto|ffffff)?$", "i"))]])]]"""
 
 
-def read_docx(path: Path) -> tuple[str, list[str]]:
+def read_docx(content: bytes) -> tuple[str, list[str]]:
     """Text of a Word file as it reads with all tracked changes accepted, and what was left out of it.
 
     Raises:
         ValueError: it is no Word file, has a password, or holds more XML than can be read in time.
     """
-    import mammoth
-
     try:
-        source = zipfile.ZipFile(path)
+        source = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile:
         raise ValueError("it is no Word file, or has a password; open it in Word and save a copy.") from None
-    with source:
-        parts = [item for item in source.infolist() if item.filename.endswith((".xml", ".rels"))]
-        size = sum(item.file_size for item in parts) / 1e6
-        if size > LARGEST:
-            raise ValueError(f"it unpacks to {size:.0f} MB of XML, and {LARGEST} MB is the most; split the document.")
-        content = {item.filename: source.read(item) for item in parts}
-    notes = _prepare(content)
+    packed = [item for item in source.infolist() if item.filename.endswith((".xml", ".rels"))]
+    size = sum(item.file_size for item in packed) / 1e6
+    if size > LARGEST:
+        raise ValueError(f"it unpacks to {size:.0f} MB of XML, and {LARGEST} MB is the most; split the document.")
+    parts = {item.filename: source.read(item) for item in packed}
+    notes = _prepare(parts)
     plain = io.BytesIO()
-    with zipfile.ZipFile(plain, "w", zipfile.ZIP_STORED) as target:
-        for name, part in content.items():
+    with zipfile.ZipFile(plain, "w") as target:
+        for name, part in parts.items():
             target.writestr(name, part)
     no_pictures = mammoth.images.img_element(lambda image: {})
     # Its map of styles to HTML headings takes time and changes no text.
@@ -59,12 +56,11 @@ def read_docx(path: Path) -> tuple[str, list[str]]:
     return text, notes + more
 
 
-def _prepare(content: dict[str, bytes]) -> list[str]:
+def _prepare(parts: dict[str, bytes]) -> list[str]:
     """Write numbers into the paragraphs, take hidden text out; what is not part of the text."""
-    from lxml import etree
 
     def parsed(pattern: str) -> dict[str, Any]:
-        found = {name: part for name, part in content.items() if re.fullmatch(pattern, name)}
+        found = {name: part for name, part in parts.items() if re.fullmatch(pattern, name)}
         return {n: etree.fromstring(part.replace(_STRICT.encode(), _MAIN.encode())) for n, part in found.items()}
 
     texts, settings = parsed(_TEXTS), parsed(r"word/(numbering|styles)\.xml")
@@ -82,10 +78,7 @@ def _prepare(content: dict[str, bytes]) -> list[str]:
                 run = paragraph.makeelement(_W + "r")
                 etree.SubElement(run, _W + "t").text = text
                 paragraph.insert(len(_all(paragraph, "w:pPr")), run)
-    # mammoth uses the names of the styles alone, and is not to number anew.
-    for unused in _all(styles, "/*/*[not(self::w:style)] | //w:style/*[not(self::w:name)]") + list(numbering):
-        unused.getparent().remove(unused)
-    content |= {name: etree.tostring(root) for name, root in (texts | settings).items()}
+    parts |= {name: etree.tostring(root) for name, root in (texts | settings).items()}
     notes = [f"hidden text: {quoted(shown)}"] if (shown := [text for text in hidden if text.strip()]) else []
     notes += ["tracked deletions"] * deleted
     for kind, pattern in _BESIDE.items():
@@ -101,7 +94,7 @@ def _all(element: Any, path: str, **variables: str) -> Any:
 
 
 def _plain(root: Any) -> None:
-    """Make what mammoth would pass over into what it reads: simple fields, formulas; take deleted rows out."""
+    """Make what mammoth would pass over into what it reads: simple fields, formulas."""
     for field in list(root.iter(_W + "fldSimple")):
         field.tag = _W + "smartTag"
     for formula in list(root.iter(_M + "oMath")):
@@ -110,8 +103,6 @@ def _plain(root: Any) -> None:
         formula.tag = _W + "r"
         formula.append(formula.makeelement(_W + "t"))
         formula[0].text = said
-    for row in _all(root, "//w:tr[w:trPr/w:del]"):
-        row.getparent().remove(row)
 
 
 def _numbering(numbering: Any, styles: Any) -> Callable[[Any], str]:
@@ -121,19 +112,17 @@ def _numbering(numbering: Any, styles: Any) -> Callable[[Any], str]:
         numbering: the part that defines the lists.
         styles: of the document.
     """
-    levels: dict[str, dict[int, tuple[int, str, str]]] = {}  # first number, format, and text such as "%1.%2."
+    levels: dict[tuple[str, int], tuple[int, str, str]] = {}  # first number, format, and text such as "%1.%2."
     level_of_style: dict[str, int] = {}
     for level in _all(numbering, "w:abstractNum/w:lvl"):
         first, form, text, style = (_value(level, f"w:{name}") for name in ("start", "numFmt", "lvlText", "pStyle"))
         at = level_of_style[style] = int(level.get(_W + "ilvl", "0"))
-        of_list = levels.setdefault(level.getparent().get(_W + "abstractNumId"), {})
-        of_list[at] = int(first or 1), form or "decimal", text
+        levels[level.getparent().get(_W + "abstractNumId"), at] = int(first or 1), form or "decimal", text
     lists = {one.get(_W + "numId"): _value(one, "w:abstractNumId") for one in _all(numbering, "w:num")}
-    anew: dict[str, dict[int, int]] = {}  # where a list starts otherwise than those that it counts with
+    anew: dict[tuple[str, int], int] = {}  # where a list starts otherwise than those that it counts with
     for start in _all(numbering, "w:num/w:lvlOverride/w:startOverride[@w:val]"):
         level = start.getparent()
-        of_level = anew.setdefault(level.getparent().get(_W + "numId"), {})
-        of_level[int(level.get(_W + "ilvl", "0"))] = int(start.get(_W + "val"))
+        anew[level.getparent().get(_W + "numId"), int(level.get(_W + "ilvl", "0"))] = int(start.get(_W + "val"))
     named = {style.get(_W + "styleId"): style for style in _all(styles, "//w:style")}
     counts: dict[str, dict[int, int]] = {}
 
@@ -149,21 +138,19 @@ def _numbering(numbering: Any, styles: Any) -> Callable[[Any], str]:
     def label(paragraph: Any) -> str:
         style, one, level = (_value(paragraph, f"w:pPr/{p}") for p in ("w:pStyle", "w:numPr/w:numId", "w:numPr/w:ilvl"))
         one, at = one or of_style(style)[0], int(level or of_style(style)[1])
-        known = levels.get(lists.get(one, ""), {})
-        if at not in known or not _all(paragraph, ".//w:drawing | .//w:t[text()]"):
+        of_list = lists.get(one, "")
+        if (of_list, at) not in levels or not _all(paragraph, ".//w:drawing | .//w:t[text()]"):
             return ""
-        count = counts.setdefault(lists[one], {})
-        count |= {deep: first - 1 for deep, first in anew.pop(one, {}).items()}
-        count[at] = count.get(at, known[at][0] - 1) + 1
-        for deeper in [deep for deep in count if deep > at]:
-            del count[deeper]
+        start, form, text = levels[of_list, at]
+        count = counts.get(of_list, {}) | {deep: anew.pop((num, deep)) - 1 for num, deep in list(anew) if num == one}
+        count[at] = count.get(at, start - 1) + 1
+        counts[of_list] = count = {deep: number for deep, number in count.items() if deep <= at}
 
-        def number(match: re.Match[str]) -> str:
-            first, form, _ = known.get(int(match[1]) - 1, (1, "decimal", ""))
-            return counted(count.get(int(match[1]) - 1, first), form)
+        def shown(match: re.Match[str]) -> str:
+            first, its_form, _ = levels.get((of_list, int(match[1]) - 1), (1, "decimal", ""))
+            return counted(count.get(int(match[1]) - 1, first), its_form)
 
-        _, form, text = known[at]
-        return "• " if form == "bullet" else re.sub(r"%(\d)", number, text) + " " if form != "none" and text else ""
+        return "• " if form == "bullet" else re.sub(r"%(\d)", shown, text) + " " if form != "none" and text else ""
 
     return label
 

@@ -1,16 +1,12 @@
 """HTML pages as text: what a browser shows, tables row by row."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from labkit.corpus.canonical import ROW, SUPERSCRIPTS, quoted, table_text
-
-if TYPE_CHECKING:
-    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _BLOCKS = (
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
@@ -34,8 +30,6 @@ def read_html(markup: str) -> tuple[str, list[str]]:
 
     Inline tags join, block tags part, form fields and list markers read as they are seen.
     """
-    from selectolax.lexbor import LexborHTMLParser
-
     tree = LexborHTMLParser(markup)
     assert tree.root is not None  # a parser of HTML always makes one
     notes = _take_out(tree)
@@ -66,8 +60,6 @@ def read_html(markup: str) -> tuple[str, list[str]]:
 
 def _take_out(tree: LexborHTMLParser) -> list[str]:
     """Take out what a browser does not show; what of it a reader should know."""
-    from selectolax.lexbor import SelectolaxError
-
     rules = re.sub(r"/\*.*?\*/", "", " ".join(style.text() for style in tree.css("style")), flags=re.S)
     rules = re.sub(r"@media[^{]*print[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", rules)
     hidden = tree.css("[hidden]")

@@ -4,8 +4,6 @@ Columns and tables are both words beside words. What tells them from one another
 draws them: a column from top to bottom, a table row by row. Lines of prose as wide as their column are never cells.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -42,12 +40,12 @@ class Box:
     def height(self) -> float:
         return self.bottom - self.top
 
-    def beside(self, other: Box) -> bool:
+    def beside(self, other: "Box") -> bool:
         """Whether both stand on one line."""
         shared = min(self.bottom, other.bottom) - max(self.top, other.top)
         return shared > 0.5 * min(self.height, other.height)
 
-    def covers(self, other: Box) -> bool:
+    def covers(self, other: "Box") -> bool:
         """Whether one stands above or on the other."""
         return min(self.right, other.right) - max(self.left, other.left) > 2
 
@@ -280,7 +278,7 @@ def paragraphs(boxes: Sequence[Box]) -> tuple[list[str], bool]:
     edge = 0.0
     for i, box in enumerate(boxes):
         last = boxes[i - 1] if i else None
-        if last is None or box.rows or last.rows or not _in_column(last, box):
+        if last is None or not _in_column(last, box):
             column = takewhile(lambda pair: _in_column(*pair), pairwise(boxes[i:]))
             followers = [box, *(line for _, line in column)]
             edge = max(line.right for line in followers)

@@ -1,10 +1,8 @@
-"""One file of one's own as canonical text, with limits on size and time.
+"""Your own files as documents: a folder of them, or one; PDF, Word, HTML, e-mail, Markdown and text.
 
 Files are read by other processes (`python -m labkit.corpus.readers`): a file that hangs or breaks a reader, or
 unpacks to more than the memory holds, costs itself and nothing else.
 """
-
-from __future__ import annotations
 
 import faulthandler
 import json
@@ -13,20 +11,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from email import message_from_bytes, policy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from labkit.corpus import pdf
-from labkit.corpus.canonical import canonical, paginate, quoted
-from labkit.corpus.docx import read_docx
-from labkit.corpus.encodings import decode
-from labkit.corpus.html import read_html
+from labkit.corpus.canonical import canonical, decode, paginate, quoted
+from labkit.corpus.types import Document
 
 LARGEST_FILE = 200  # megabytes
 _LARGEST = {".html": 10, ".htm": 10, ".md": 50, ".txt": 50}  # of kinds that take longer to read
-SECONDS = pdf.SECONDS + 30
+SECONDS = 90  # more than `pdf.SECONDS`, so that a long PDF is read in part
 _MEMORY = 3 << 30
 
 
@@ -55,7 +53,7 @@ def read(path: Path) -> Content:
             raise ValueError(f"files of this kind are not read; save it as one of {', '.join(READERS)}.")
         if path.stat().st_size > (most := min(LARGEST_FILE, _LARGEST.get(kind, LARGEST_FILE))) * 1e6:
             raise ValueError(f"it is larger than {most} MB; split it.")
-        source, notes = READERS[kind](path)
+        source, notes = READERS[kind](path.read_bytes())
         text, hidden = canonical(source)
         text, pages = paginate(text)
     except ImportError:
@@ -73,23 +71,29 @@ def read(path: Path) -> Content:
 # ----------------------------------------------------------------------------------------- formats
 
 
-def _text_file(path: Path) -> tuple[str, list[str]]:
-    return decode(path.read_bytes())
+def _pdf(content: bytes) -> tuple[str, list[str]]:
+    from labkit.corpus.pdf import read_pdf
+
+    return read_pdf(content)
 
 
-def _html_file(path: Path) -> tuple[str, list[str]]:
-    content = path.read_bytes()
-    declared = re.search(rb"""<(?:meta|\?xml)[^>]+?(?:charset|encoding)\s*=\s*["']?([\w-]+)""", content[:4096], re.I)
-    markup, notes = decode(content, declared[1].decode() if declared else None)
+def _docx(content: bytes) -> tuple[str, list[str]]:
+    from labkit.corpus.docx import read_docx
+
+    return read_docx(content)
+
+
+def _html(content: bytes, declared: str | None = None) -> tuple[str, list[str]]:
+    from labkit.corpus.html import read_html
+
+    found = re.search(rb"""<(?:meta|\?xml)[^>]+?(?:charset|encoding)\s*=\s*["']?([\w-]+)""", content[:4096], re.I)
+    markup, notes = decode(content, declared or (found[1].decode() if found else None))
     text, left_out = read_html(markup)
     return text, notes + left_out
 
 
-def _mail_file(path: Path) -> tuple[str, list[str]]:
-    from email import policy
-    from email.parser import BytesParser
-
-    return _mail(BytesParser(policy=policy.default).parsebytes(path.read_bytes()))
+def _mail_file(content: bytes) -> tuple[str, list[str]]:
+    return _mail(message_from_bytes(content, policy=policy.default))
 
 
 def _mail(message: Any) -> tuple[str, list[str]]:
@@ -103,10 +107,8 @@ def _mail(message: Any) -> tuple[str, list[str]]:
         if kind == "message/rfc822":
             text, more = _mail(part.get_payload(0))
         elif part is body or (kind in ("text/plain", "text/html") and not name):
-            text, more = decode(part.get_payload(decode=True), part.get_content_charset())
-            if kind == "text/html":
-                text, left_out = read_html(text)
-                more += left_out
+            reader = _html if kind == "text/html" else decode
+            text, more = reader(part.get_payload(decode=True), part.get_content_charset())
         else:
             text, more = "", [f"the attachment {name or kind}: save it beside the e-mail"]
         texts.append(text)
@@ -114,14 +116,14 @@ def _mail(message: Any) -> tuple[str, list[str]]:
     return "\n\n".join(t for t in texts if t.strip()), notes
 
 
-READERS: dict[str, Callable[[Path], tuple[str, list[str]]]] = {
-    ".pdf": pdf.read_pdf,
-    ".docx": read_docx,
-    ".html": _html_file,
-    ".htm": _html_file,
+READERS: dict[str, Callable[[bytes], tuple[str, list[str]]]] = {
+    ".pdf": _pdf,
+    ".docx": _docx,
+    ".html": _html,
+    ".htm": _html,
     ".eml": _mail_file,
-    ".md": _text_file,
-    ".txt": _text_file,
+    ".md": decode,
+    ".txt": decode,
 }
 
 
@@ -157,6 +159,118 @@ def main() -> None:
         content = read(Path(path))
         faulthandler.cancel_dump_traceback_later()
         print(json.dumps(asdict(content)), file=answers, flush=True)
+
+
+# ----------------------------------------------------------------------------------------- folders
+
+# A passage is read under the title of its document. A file's name seldom says what questions call the document by, the
+# parties of a contract for instance; its opening words mostly do. So many characters of them.
+OPENING = 240
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What was read from a folder.
+
+    Attributes:
+        documents: the files that could be read, titled by name and opening words; `metadata["pages"]` holds the offsets
+            at which pages begin.
+        problems: why a file was not read, by its name.
+        left_out: what of a file that was read is not in its text, and why, by its name.
+    """
+
+    documents: list[Document]
+    problems: dict[str, str]
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+
+    def report(self) -> str:
+        """What was read, what was left out of it, and which files could not be read."""
+        lines = [f"{len(self.documents)} documents read, {len(self.problems)} files left out."]
+        lines += [f"- {name}: {why}" for name, why in self.problems.items()]
+        partly = [f"- {name}, {note}" for name, notes in self.left_out.items() for note in notes]
+        return "\n".join(lines + (["Not in the text of those read:", *partly] if partly else []))
+
+
+def load_folder(folder: str | Path) -> Folder:
+    """Read every PDF, Word file (.docx), HTML page, e-mail (.eml), Markdown and text file below a folder.
+
+    The text holds what a reader of the document sees, in reading order; what the author deleted or hid is left out
+    and reported. Good files are kept, bad ones reported. PDFs are read by PDFium, Word files by mammoth, HTML by
+    selectolax, text in another encoding by charset-normalizer (`pip install "labkit[files]"`).
+
+    Hidden files and folders are not looked at; a link that leads out of the folder is not followed.
+
+    Args:
+        folder: that holds the files.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: it is a file, or it holds no file that can be read; the message names the reasons.
+    """
+    root = Path(folder)
+    if root.is_file():
+        raise ValueError(f"There is no folder {str(root)!r}, that is a file: give the folder that it is in.")
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(root)!r}: check the path.")
+    paths = _visible_files(root)
+    inside = [path for path in paths if path.resolve().is_relative_to(root.resolve())]
+    made = dict(zip(inside, _read(inside), strict=True))
+    outside = Content(problem="it is a link to a file outside of the folder; copy that file into it.")
+    contents = {path.relative_to(root).as_posix(): made.get(path, outside) for path in paths}
+    problems = {name: content.problem for name, content in contents.items() if content.problem}
+    read = {name: content for name, content in contents.items() if not content.problem}
+    if not read:
+        reasons = "; ".join(f"{n}: {w}" for n, w in problems.items()) or "it is empty"
+        kinds = ", ".join(READERS)
+        raise ValueError(f"The folder {str(root)!r} holds no document that can be read ({reasons}). Put {kinds} there.")
+    documents = [_document(name, root / name, content) for name, content in read.items()]
+    return Folder(documents, problems, {name: c.left_out for name, c in read.items() if c.left_out})
+
+
+def read_file(path: str | Path) -> Folder:
+    """One file, as a folder that holds nothing else; otherwise as `load_folder`.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read; the message says why.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no file {str(file)!r}: check the path.")
+    [content] = read_apart([file])
+    if content.problem:
+        raise ValueError(f"{file.name} is not read: {content.problem}")
+    return Folder([_document(file.name, file, content)], {}, {file.name: content.left_out})
+
+
+def _document(name: str, path: Path, content: Content) -> Document:
+    opening = " ".join(content.text[: 2 * OPENING].split())
+    shown = opening if len(opening) <= OPENING else opening[:OPENING].rpartition(" ")[0]
+    return Document(name, f"{path.stem}: {shown}", content.text, {"path": str(path), "pages": content.pages})
+
+
+def _read(paths: Sequence[Path]) -> list[Content]:
+    """Read files by as many processes as there are processors, at most four."""
+    number = min(os.cpu_count() or 1, 4)
+    size = min(len(paths) // number + 1, 16)
+    with ThreadPoolExecutor(number) as pool:
+        parts = pool.map(read_apart, (paths[i : i + size] for i in range(0, len(paths), size)))
+        return [content for part in parts for content in part]
+
+
+def _visible_files(root: Path) -> list[Path]:
+    """The files below a folder, in order, without hidden ones and those in hidden folders."""
+    found = sorted(p for p in root.rglob("*") if p.is_file())
+    return [p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts)]
+
+
+def pages(document: Document) -> list[str]:
+    """The text of each page of a document that `load_folder` or `read_file` made."""
+    starts = [*document.metadata.get("pages", [0]), len(document.text)]
+    return [document.text[a:b] for a, b in pairwise(starts)]
 
 
 if __name__ == "__main__":

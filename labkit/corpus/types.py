@@ -4,8 +4,6 @@ A document is plain text with an id; where something stands in it is a span of c
 citations can be compared exactly.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +21,7 @@ class Span:
     start: int
     end: int
 
-    def overlap(self, other: Span) -> int:
+    def overlap(self, other: "Span") -> int:
         """Number of characters that both spans hold."""
         if self.document != other.document:
             return 0
@@ -50,7 +48,7 @@ class Document:
         """The text of a span of this document."""
         return self.text[span.start : span.end]
 
-    def to_llama_index(self) -> LlamaDocument:
+    def to_llama_index(self) -> "LlamaDocument":
         """The document for LlamaIndex; embedders see its text only, the generator also its title."""
         from llama_index.core.schema import Document as LlamaDocument
 

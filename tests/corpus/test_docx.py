@@ -166,6 +166,22 @@ def test_word_numbers_its_paragraphs_as_it_shows_them(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_list_of_word_that_starts_anew_counts_from_there(tmp_path):
+    def add(document):
+        numbering = document.part.numbering_part.element
+        level = '<w:lvl w:ilvl="0"><w:start w:val="1"/><w:numFmt w:val="decimal"/><w:lvlText w:val="%1."/></w:lvl>'
+        numbering.insert(0, parse_xml(f'<w:abstractNum {nsdecls("w")} w:abstractNumId="90">{level}</w:abstractNum>'))
+        anew = '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="5"/></w:lvlOverride>'
+        for number, start in (("91", ""), ("92", anew)):
+            said = f'<w:num {nsdecls("w")} w:numId="{number}"><w:abstractNumId w:val="90"/>{start}</w:num>'
+            numbering.append(parse_xml(said))
+        for text, number in (("a", "91"), ("b", "91"), ("c", "92"), ("d", "92"), ("e", "91")):
+            look = document.add_paragraph(text)._p.get_or_add_pPr()
+            look.append(parse_xml(f'<w:numPr {nsdecls("w")}><w:ilvl w:val="0"/><w:numId w:val="{number}"/></w:numPr>'))
+
+    assert word(tmp_path / "a.docx", change=add)[0].split("\n\n") == ["1. a", "2. b", "5. c", "6. d", "7. e"]
+
+
 def test_comments_and_page_headers_of_word_are_reported_not_read(tmp_path):
     def add(document):
         paragraph = document.add_paragraph("The term is a year.")
