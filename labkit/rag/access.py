@@ -20,14 +20,12 @@ from llama_index.core.schema import BaseNode, QueryBundle
 
 from labkit.models import Intents
 from labkit.rag import postprocessors
-from labkit.rag.baselines import FixedRetriever
-from labkit.rag.contract_ranker import ContractRanker
-from labkit.rag.corrective import Corrective
 from labkit.rag.graph import KnowledgeGraph, build_graph
 from labkit.rag.graph_retrieval import GraphRetriever
-from labkit.rag.pipeline import Pipeline
+from labkit.rag.pipeline import Corrective, Pipeline
 from labkit.rag.retrieval import AutoMerging, BM25Index, Hits, Hybrid, OneByOne, VectorIndex
-from labkit.rag.routing import Routed
+from labkit.rag.routing import ContractRanker, Routed
+from labkit.rag.tasks import FixedRetriever
 from labkit.rag.tools import GraphLookupTool, ReadTool, ToolPipeline
 
 

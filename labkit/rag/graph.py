@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from labkit import stats
 from labkit.corpus import PARTY_RELATIONS, Document, Span
 from labkit.models import Embedder
-from labkit.rag.linking import Linker, build_linker, plain_name, plausible, title_parties
-from labkit.rag.triples import ExtractedTriple
+from labkit.rag.triples import ExtractedTriple, Linker, build_linker, plain_name, plausible, title_parties
 
 if TYPE_CHECKING:
     import networkx

@@ -19,8 +19,8 @@ from labkit.corpus import COMPANY_RELATIONS, Span
 from labkit.models import Intent
 from labkit.rag.chunking import annotate, place, span_of
 from labkit.rag.graph import KnowledgeGraph, Triple
-from labkit.rag.linking import plain_name
 from labkit.rag.retrieval import Hits, Query, VectorIndex, Within, bundles, check_top_k
+from labkit.rag.triples import plain_name
 
 Understand = Callable[[Sequence[str]], Sequence[Intent]]
 

@@ -5,8 +5,8 @@ Each stage is one of this package's or any LlamaIndex part of its kind, and leav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -14,10 +14,10 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from labkit.corpus import Span
 from labkit.models import Generator
-from labkit.prompts import Message, Passage, answer_messages
+from labkit.prompts import Message, Passage, answer_messages, judge_messages
 from labkit.rag import postprocessors, query_transforms, retrieval
 from labkit.rag.chunking import passage_of, places_of, text_of
-from labkit.replies import Answer, parse_answer
+from labkit.replies import Answer, parse_answer, parse_judgement
 
 # What was said before each question; None where nothing was.
 Histories = Sequence[Sequence[Message]] | None
@@ -193,3 +193,53 @@ def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tup
         if generator.count_tokens(messages) <= generator.room():
             return messages, n
     raise ValueError(f"The question does not fit into the window of {generator.max_length} tokens: shorten it.")
+
+
+@dataclass
+class Corrective:
+    """Ask a first pipeline; where its answer is a refusal or is not supported, search again with a second one.
+
+    Source: in the manner of Yan et al. 2024, Corrective Retrieval Augmented Generation.
+
+    Attributes:
+        first: the pipeline that is asked first.
+        second: the one that is asked where an answer is not supported.
+        supported: says of each result whether its answer is supported; by default every answer but a refusal is.
+    """
+
+    first: Pipeline
+    second: Pipeline
+    supported: Callable[[Sequence[Result]], Sequence[bool]] | None = None
+
+    def ask(self, question: str, history: Sequence[Message] = ()) -> Result:
+        """Answer one question."""
+        return self.run([question], [history])[0]
+
+    def run(self, questions: Sequence[str], histories: Histories = None, progress: bool = False) -> list[Result]:
+        """As `Pipeline.run`; trace and prompt tokens of a question searched for again are those of both rounds."""
+        before = list(histories or [()] * len(questions))
+        results = self.first.run(questions, before, progress)
+        judge = self.supported or (lambda rows: [not row.answer.refused for row in rows])
+        again = [i for i, supported in enumerate(judge(results)) if not supported]
+        second = self.second.run([questions[i] for i in again], [before[i] for i in again], progress) if again else []
+        for i, result in zip(again, second, strict=True):
+            tokens = results[i].prompt_tokens + result.prompt_tokens
+            results[i] = replace(result, prompt_tokens=tokens, trace=(*results[i].trace, *result.trace))
+        return results
+
+
+def judged_by(generator: Generator) -> Callable[[Sequence[Result]], list[bool]]:
+    """A judge for `Corrective`.
+
+    An answer is supported when it is no refusal and the generator, reading the same passages once more, does not find
+    it wrong.
+    """
+
+    def supported(results: Sequence[Result]) -> list[bool]:
+        passages = [[passage_of(h.node) for h in r.retrieved[: r.used]] for r in results]
+        rows = zip(results, passages, strict=True)
+        chats = [judge_messages(r.question, r.answer.text or r.reply, read) for r, read in rows]
+        verdicts = [parse_judgement(reply) is not False for reply in generator.generate(chats)]
+        return [not r.answer.refused and verdict for r, verdict in zip(results, verdicts, strict=True)]
+
+    return supported

@@ -18,11 +18,11 @@ from labkit.metrics import normalise
 from labkit.models import Generator
 from labkit.prompts import REFUSAL
 from labkit.rag.chunking import passage_of, span_of
-from labkit.rag.contract_ranker import ContractRanker
 from labkit.rag.graph import InForce, KnowledgeGraph, Triple
 from labkit.rag.graph_retrieval import GraphRetriever, Intent, Seed, Understand
 from labkit.rag.pipeline import Histories, Result, Step, fit
 from labkit.rag.retrieval import VectorIndex, bundles
+from labkit.rag.routing import ContractRanker
 from labkit.replies import parse_answer
 from labkit.values import Quantity, difference, parse_quantity, quantities
 
