@@ -56,14 +56,14 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
     if not chunks:
         raise ValueError("The documents hold no text: check what was loaded.")
     by_id = {d.id: d for d in documents}
-    last: dict[str, tuple[int, int]] = {}
-    begins = {d.id: 0 for d in documents}
+    # By document or larger chunk: where the last chunk in it starts and ends, before the first one at its own start.
+    last = {d.id: (-1, 0) for d in documents}
     overlap = max(_sizes(parser, "chunk_overlap"), default=0)
     for node in chunks:
         document, parent = by_id[str(node.ref_doc_id)], node.parent_node.node_id if node.parent_node else ""
-        inside = parent if parent in begins else document.id
-        last[inside] = _locate(node, document, last.get(inside, (begins[inside] - 1, begins[inside])), overlap)
-        begins[node.node_id] = node.start_char_idx or 0
+        inside = parent if parent in last else document.id
+        last[inside] = _locate(node, document, last[inside], overlap)
+        last[node.node_id] = last[inside][0] - 1, last[inside][0]
     if overlap:
         _close_gaps(chunks, by_id)
     if isinstance(parser, SentenceWindowNodeParser):
@@ -264,15 +264,12 @@ def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[
     Raises:
         KeyError: a chunk's document has no header.
     """
-    headed = []
-    for node in chunks:
-        name = str(node.metadata["document"])
-        if name not in headers:
-            raise KeyError(f"There is no header for {name!r}: make one for every document.")
-        copy = node.model_copy(deep=True)
-        copy.metadata["header"] = headers[name]
-        copy.metadata_template, copy.text_template = "{value}", "{metadata_str}\n{content}"
-        headed.append(copy)
+    if without := [name for node in chunks if (name := str(node.metadata["document"])) not in headers]:
+        raise KeyError(f"There is no header for {without[0]!r}: make one for every document.")
+    headed = [node.model_copy(deep=True) for node in chunks]
+    for node in headed:
+        node.metadata["header"] = headers[node.metadata["document"]]
+        node.metadata_template, node.text_template = "{value}", "{metadata_str}\n{content}"
     return headed
 
 

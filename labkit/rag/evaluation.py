@@ -34,6 +34,7 @@ def score_retrieval(questions: Sequence[Question], results: Sequence[Result]) ->
 
 
 def _passages(result: Result) -> list[Span]:
+    """Where the passages stand that the generator reads."""
     return [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
 
 
@@ -90,7 +91,7 @@ def error_category(question: Question, result: Result, score: AnswerScore) -> st
         return "right"
     if score.should_refuse:
         return "should have refused"
-    passages = [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
+    passages = _passages(result)
     documents = {span.document for span in question.evidence}
     if not documents & {span.document for span in passages}:
         return "wrong document"

@@ -15,12 +15,12 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from labkit.corpus import Span
 from labkit.models import Generator
 from labkit.prompts import Message, Passage, answer_messages, judge_messages
-from labkit.rag import postprocessors, query_transforms, retrieval
+from labkit.rag import retrieval, stages
 from labkit.rag.chunking import passage_of, places_of, text_of
 from labkit.replies import Answer, parse_answer, parse_judgement
 
 # What was said before each question; None where nothing was.
-Histories = Sequence[Sequence[Message]] | None
+Histories = Sequence[stages.History] | None
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ class Pipeline:
 
     retriever: retrieval.Retriever | BaseRetriever
     generator: Generator
-    rewrite: Sequence[query_transforms.Transform] = ()
-    post: Sequence[postprocessors.Stage] = ()
+    rewrite: Sequence[stages.Transform] = ()
+    post: Sequence[stages.Stage] = ()
     top_k: int = 5
     depth: int = 20
 
-    def ask(self, question: str, history: Sequence[Message] = ()) -> Result:
+    def ask(self, question: str, history: stages.History = ()) -> Result:
         """Answer one question, which may follow upon others."""
         return self.run([question], [history])[0]
 
@@ -107,10 +107,7 @@ class Pipeline:
         """
         traces: list[list[Step]] = [[] for _ in questions]
         queries, hits = self._find(questions, histories, traces)
-        fitting = [
-            fit(self.generator, query.query_str, [passage_of(h.node) for h in row[: self.top_k]])
-            for query, row in zip(queries, hits, strict=True)
-        ]
+        fitting = [self._fit(query.query_str, row) for query, row in zip(queries, hits, strict=True)]
         replies = self.generator.generate([messages for messages, _ in fitting], progress=progress)
         results = []
         for i, (reply, (messages, used)) in enumerate(zip(replies, fitting, strict=True)):
@@ -124,7 +121,10 @@ class Pipeline:
 
     def fitting(self, question: str, hits: Sequence[NodeWithScore]) -> int:
         """How many of the chunks retrieved fit into the prompt; errors as in `run`."""
-        return fit(self.generator, question, [passage_of(h.node) for h in hits[: self.top_k]])[1]
+        return self._fit(question, hits)[1]
+
+    def _fit(self, question: str, hits: Sequence[NodeWithScore]) -> tuple[list[Message], int]:
+        return fit(self.generator, question, [passage_of(h.node) for h in hits[: self.top_k]])
 
     def _find(
         self, questions: Sequence[str], histories: Histories, traces: list[list[Step]]
@@ -138,11 +138,11 @@ class Pipeline:
         _note(traces, self.retriever, hits)
         first = [row[0] for row in queries]
         for stage in self.post:
-            hits = postprocessors.process(stage, first, hits)
+            hits = stages.process(stage, first, hits)
             _note(traces, stage, hits)
         return first, hits
 
-    def _search(self, queries: Sequence[Sequence[QueryBundle]]) -> list[retrieval.Hits]:
+    def _search(self, queries: Sequence[stages.Queries]) -> list[retrieval.Hits]:
         """For each question the chunks found by all of its queries."""
         chunks = getattr(self.retriever, "chunks", None)
         retrieval.check_top_k(self.top_k, None if chunks is None else len(chunks))
@@ -152,14 +152,12 @@ class Pipeline:
 
     @staticmethod
     def _rewritten(
-        stage: query_transforms.Transform,
-        queries: Sequence[Sequence[QueryBundle]],
-        histories: Sequence[Sequence[Message]],
+        stage: stages.Transform, queries: Sequence[stages.Queries], histories: Sequence[stages.History]
     ) -> list[list[QueryBundle]]:
         """A further stage works on every query of a question; the first query of the first stays the one asked."""
         flat = [query for row in queries for query in row]
         said = [history for row, history in zip(queries, histories, strict=True) for _ in row]
-        written = iter(query_transforms.transform(stage, flat, said))
+        written = iter(stages.transform(stage, flat, said))
         return [[query for _ in row for query in next(written)] for row in queries]
 
 
@@ -167,19 +165,14 @@ def _note(traces: list[list[Step]], stage: Any, outputs: Sequence[Sequence[Any]]
     """Note what a stage gave for each question of a batch."""
     for steps, given in zip(traces, outputs, strict=True):
         hits = tuple(h for h in given if isinstance(h, NodeWithScore))
-        steps.append(Step(type(stage).__name__, _shown(given), hits))
+        steps.append(Step(type(stage).__name__, tuple(text for item in given for text in _shown(item)), hits))
 
 
-def _shown(items: Sequence[Any]) -> tuple[str, ...]:
-    """Queries and chunks as a person reads them."""
-    shown: list[str] = []
-    for item in items:
-        if isinstance(item, NodeWithScore):
-            shown.append(f"{item.node.metadata.get('title', '')}: {' '.join(text_of(item.node).split())[:80]}")
-        else:
-            extra = [t for t in item.embedding_strs if t != item.query_str]
-            shown += [item.query_str, *extra]
-    return tuple(shown)
+def _shown(item: NodeWithScore | QueryBundle) -> list[str]:
+    """A query or a chunk as a person reads it."""
+    if isinstance(item, NodeWithScore):
+        return [f"{item.node.metadata.get('title', '')}: {' '.join(text_of(item.node).split())[:80]}"]
+    return [item.query_str, *(text for text in item.embedding_strs if text != item.query_str)]
 
 
 def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tuple[list[Message], int]:
@@ -211,7 +204,7 @@ class Corrective:
     second: Pipeline
     supported: Callable[[Sequence[Result]], Sequence[bool]] | None = None
 
-    def ask(self, question: str, history: Sequence[Message] = ()) -> Result:
+    def ask(self, question: str, history: stages.History = ()) -> Result:
         """Answer one question."""
         return self.run([question], [history])[0]
 

@@ -30,6 +30,7 @@ _RATED = "Liability cap"
 
 Clauses = Sequence[Mapping[str, Any]]
 Documents = Sequence[Document]
+Questions = Sequence[Question]
 
 
 def oracle_passages(
@@ -92,16 +93,14 @@ class FixedRetriever:
         return [[NodeWithScore(node=node, score=1.0) for node in self._found[q][:top_k]] for q in questions]
 
 
-def oracle(
-    questions: Sequence[Question], documents: Documents, contracts: Clauses, distractors: int = 2, seed: int = 0
-) -> FixedRetriever:
+def oracle(questions: Questions, documents: Documents, contracts: Clauses, distractors: int = 2) -> FixedRetriever:
     """The upper reference, as a retriever: for each question the gold passages among hard distractors."""
-    passages = {q.question: oracle_passages(q, documents, contracts, distractors, seed)[1] for q in questions}
+    passages = {q.question: oracle_passages(q, documents, contracts, distractors)[1] for q in questions}
     return FixedRetriever(passages, documents)
 
 
 def random_context(
-    questions: Sequence[Question], documents: Documents, contracts: Clauses, distractors: int = 2, seed: int = 0
+    questions: Questions, documents: Documents, contracts: Clauses, distractors: int = 2
 ) -> FixedRetriever:
     """The lower reference, as a retriever: each question gets the oracle's passages for another contract.
 
@@ -114,7 +113,7 @@ def random_context(
     for i, question in enumerate(questions):
         after = (questions[(i + k) % len(questions)] for k in range(1, len(questions)))
         other = next(q for q in after if q.cluster != question.cluster)
-        spans = oracle_passages(other, documents, contracts, distractors, seed)[1]
+        spans = oracle_passages(other, documents, contracts, distractors)[1]
         # A distractor of one question may hold the evidence of another.
         passages[question.question] = [s for s in spans if not any(s.overlap(e) for e in question.evidence)]
     return FixedRetriever(passages, documents)

@@ -18,11 +18,10 @@ from labkit.metrics import normalise
 from labkit.models import Generator
 from labkit.prompts import REFUSAL
 from labkit.rag.chunking import passage_of, span_of
-from labkit.rag.graph import InForce, KnowledgeGraph, Triple
-from labkit.rag.graph_retrieval import GraphRetriever, Intent, Seed, Understand
+from labkit.rag.graph import InForce, KnowledgeGraph
+from labkit.rag.graph_retrieval import ContractRanker, GraphRetriever, Intent, Seed, Understand
 from labkit.rag.pipeline import Histories, Result, Step, fit
 from labkit.rag.retrieval import VectorIndex, bundles
-from labkit.rag.routing import ContractRanker
 from labkit.replies import parse_answer
 from labkit.values import Quantity, difference, parse_quantity, quantities
 
@@ -38,7 +37,6 @@ class DocumentValue:
         relation: that was asked for.
         text: the value as written, None where the document states none.
         source: where it stands.
-        replaced: earlier values, the oldest first.
         tokens: that a generator read for it.
     """
 
@@ -46,10 +44,10 @@ class DocumentValue:
     relation: str
     text: str | None = None
     source: Span | None = None
-    replaced: tuple[Triple, ...] = ()
     tokens: int = 0
 
 
+Values = Sequence[DocumentValue]
 Request = tuple[str, str]  # (document, relation)
 
 
@@ -88,7 +86,7 @@ class GraphLookupTool:
     def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
         """As `Tool.ask`, the amended value where there is one."""
         held = [self.graph.in_force(*request) for request in requests]
-        found = [(v.value.text, v.value.source, v.replaced) if v is not None else () for v in held]
+        found = [(v.value.text, v.value.source) if v is not None else () for v in held]
         return [DocumentValue(*request, *fields) for request, fields in zip(requests, found, strict=True)]
 
 
@@ -129,7 +127,7 @@ class ReadTool:
             answer, tokens = parse_answer(reply), self.generator.count_tokens(prompt)
             cited = [read[i - 1] for i in answer.citations if 1 <= i <= len(read)] or read[:1]
             text, source = None if answer.refused else answer.text, span_of(cited[0]) if cited else None
-            values.append(DocumentValue(*request, text, source, (), tokens))
+            values.append(DocumentValue(*request, text, source, tokens))
         return values
 
 
@@ -198,12 +196,10 @@ class ToolPipeline:
         if listing:
             documents = tuple(self.graph.contracts(company)) if company else ()
         stated = self.tool.relations(documents, quantities(question) if listing else [])
-        relations = [r for r in intent.relations if stated is None or r in stated]
+        likely = [r for r, p in intent.relations.items() if p >= self.floor and (stated is None or r in stated)]
         if intent.operation != "value":
-            relations = [r for r in relations if r not in COMPANY_RELATIONS]
-        relation = max(relations, key=lambda r: intent.relations[r], default="")
-        if intent.relations.get(relation, 0.0) < self.floor:
-            relation = ""
+            likely = [r for r in likely if r not in COMPANY_RELATIONS]
+        relation = max(likely, key=lambda r: intent.relations[r], default="")
         return Plan(intent.operation, relation, documents, company)
 
     def run(self, questions: Sequence[str], histories: Histories = None, progress: bool = False) -> list[Result]:
@@ -216,7 +212,7 @@ class ToolPipeline:
         values = [[next(answers) for _ in row] for row in requests]
         return [self._result(q, p, v) for q, p, v in zip(questions, plans, values, strict=True)]
 
-    def _result(self, question: str, plan: Plan, values: Sequence[DocumentValue]) -> Result:
+    def _result(self, question: str, plan: Plan, values: Values) -> Result:
         if plan.relation in COMPANY_RELATIONS:
             values = self._register(plan, question)
         text, used = combine(question, plan, values, self.graph)
@@ -244,9 +240,7 @@ class ToolPipeline:
 # ------------------------------------------------------------------------------- combining
 
 
-def combine(
-    question: str, plan: Plan, values: Sequence[DocumentValue], graph: KnowledgeGraph
-) -> tuple[str, list[DocumentValue]]:
+def combine(question: str, plan: Plan, values: Values, graph: KnowledgeGraph) -> tuple[str, Values]:
     """The answer that the values give, and those that it rests on; an empty text where they give none."""
     stated = [v for v in values if v.text is not None]
     if plan.operation == "value":

@@ -18,6 +18,8 @@ from labkit.replies import parse_triples
 
 # How the title of a register extract begins; the name of the company follows.
 REGISTER = "Register extract: "
+# A name by something else that is known.
+Names = Mapping[str, str]
 # What a triple calls the document that it stands in, or the company that a register extract is about.
 SELF = "document"
 # Relations that take a company as their object, and those that take a person or a place.
@@ -149,11 +151,7 @@ class Linker:
     """
 
     def __init__(
-        self,
-        names: Mapping[str, str],
-        roles: Mapping[str, Mapping[str, str]],
-        subjects: Mapping[str, str] | None = None,
-        closeness: float = 0.88,
+        self, names: Names, roles: Mapping[str, Names], subjects: Names | None = None, closeness: float = 0.88
     ) -> None:
         self.names, self.roles, self.subjects, self.closeness = names, roles, subjects or {}, closeness
         initials = stats.grouped(("".join(re.findall(r"\b\w", plain)), name) for plain, name in names.items())
