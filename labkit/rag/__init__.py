@@ -10,8 +10,9 @@ from labkit.rag.chunking import (
     passage_of, places_of, span_of, text_of,
 )
 from labkit.rag.evaluation import (
-    BUDGET, ERROR_CATEGORIES, error_category, evaluate, evidence_in_prompt, K, precision, RETRIEVAL, retrieval_values,
-    score, score_retrieval,
+    BUDGET, cited_reply, ERROR_CATEGORIES, error_category, evaluate, evidence_in_prompt, evidence_quotes,
+    FixedRetriever, K, oracle, oracle_passages, POSITIONS, precision, random_context, RETRIEVAL, retrieval_values,
+    rule_passages, score, score_retrieval, score_task, task_prompt, TaskPrompt, term_sheet_guide,
 )
 from labkit.rag.graph import build_graph, InForce, KnowledgeGraph, Triple
 from labkit.rag.graph_retrieval import ContractRanker, GraphRetriever, Seed
@@ -21,10 +22,6 @@ from labkit.rag.routing import Domain, kinds_and_dates, Routed, Router, titles
 from labkit.rag.stages import (
     Compress, Decompose, EmbedderRerank, First, HyDE, hypothetical_questions, LLMRerank, MMR, MultiQuery, Rerank,
     Rewrite, Window,
-)
-from labkit.rag.tasks import (
-    cited_reply, evidence_quotes, FixedRetriever, oracle, oracle_passages, POSITIONS, random_context, rule_passages,
-    score_task, task_prompt, TaskPrompt, term_sheet_guide,
 )
 from labkit.rag.tools import combine, DocumentValue, GraphLookupTool, matrix, Plan, ReadTool, ToolPipeline
 from labkit.rag.triples import (

@@ -184,6 +184,10 @@ def _verbalised(triple: Triple) -> str:
 _OPENING, _NEARNESS = 150, 2.0
 
 
+def _stems(text: str) -> list[str]:
+    return stemmer().stemWords(re.findall(r"[^\W\d_]+|\d+", text.lower()))
+
+
 class ContractRanker:
     """Ranks contracts by how well their opening words, their companies and their clauses fit a question.
 
@@ -196,15 +200,11 @@ class ContractRanker:
         contracts = set(retriever.graph.entities("contract"))
         self.documents, self.retriever = documents, retriever
         described = {d.id: f"{d.title} {' '.join(d.text.split()[:_OPENING])}" for d in documents if d.id in contracts}
-        self._words = {name: set(self._stems(text)) for name, text in described.items()}
+        self._words = {name: set(_stems(text)) for name, text in described.items()}
         if not self._words:
             raise ValueError("There are no contracts among the documents: load some, and build the graph from them.")
         seen = Counter(w for words in self._words.values() for w in words)
         self._weight = {w: math.log(1 + len(self._words) / n) for w, n in seen.items()}
-
-    @staticmethod
-    def _stems(text: str) -> list[str]:
-        return stemmer().stemWords(re.findall(r"[^\W\d_]+|\d+", text.lower()))
 
     def find(
         self, questions: Sequence[str], counts: Sequence[int], candidates: Sequence[Sequence[str]]
@@ -221,7 +221,7 @@ class ContractRanker:
 
     def _best(self, question: str, row: np.ndarray, count: int, names: Sequence[str]) -> list[str]:
         candidates = [d for d in self._words if not names or d in names]
-        words = [w for w in dict.fromkeys(self._stems(question)) if w in self._weight]
+        words = [w for w in dict.fromkeys(_stems(question)) if w in self._weight]
         total = sum(self._weight[w] for w in words) or 1.0
         companies_named = {seed.entity for seed in self.retriever.seeds(question)}
         parties = {d: set(self.retriever.graph.parties(d)) for d in candidates}
@@ -230,10 +230,8 @@ class ContractRanker:
             share = sum(self._weight[w] for w in words if w in stems) / total
             return share, len(companies_named & companies) / max(1, len(companies_named))
 
-        scores = {}
-        for d in candidates:
-            share, companies = covered(self._words[d], parties[d])
-            scores[d] = share + companies + _NEARNESS * self.retriever.nearest(row, d)
+        fits = {d: sum(covered(self._words[d], parties[d])) for d in candidates}
+        scores = {d: fit + _NEARNESS * self.retriever.nearest(row, d) for d, fit in fits.items()}
         ranked = sorted(candidates, key=lambda d: -scores[d])
         if count < 2 or len(candidates) < 2:
             return ranked

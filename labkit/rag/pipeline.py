@@ -132,7 +132,7 @@ class Pipeline:
         """For each question the query that the generator is asked, and the chunks after every stage."""
         queries = [[query] for query in retrieval.bundles(questions)]
         for rewrite in self.rewrite:
-            queries = self._rewritten(rewrite, queries, histories or [()] * len(questions))
+            queries = _rewritten(rewrite, queries, histories or [()] * len(questions))
             _note(traces, rewrite, queries)
         hits = self._search(queries)
         _note(traces, self.retriever, hits)
@@ -150,15 +150,15 @@ class Pipeline:
         lists = iter(retrieval.search(self.retriever, [query for row in queries for query in row], depth))
         return [retrieval.fuse([next(lists) for _ in row], depth) for row in queries]
 
-    @staticmethod
-    def _rewritten(
-        stage: stages.Transform, queries: Sequence[stages.Queries], histories: Sequence[stages.History]
-    ) -> list[list[QueryBundle]]:
-        """A further stage works on every query of a question; the first query of the first stays the one asked."""
-        flat = [query for row in queries for query in row]
-        said = [history for row, history in zip(queries, histories, strict=True) for _ in row]
-        written = iter(stages.transform(stage, flat, said))
-        return [[query for _ in row for query in next(written)] for row in queries]
+
+def _rewritten(
+    stage: stages.Transform, queries: Sequence[stages.Queries], histories: Sequence[stages.History]
+) -> list[list[QueryBundle]]:
+    """A further stage works on every query of a question; the first query of the first stays the one asked."""
+    flat = [query for row in queries for query in row]
+    said = [history for row, history in zip(queries, histories, strict=True) for _ in row]
+    written = iter(stages.transform(stage, flat, said))
+    return [[query for _ in row for query in next(written)] for row in queries]
 
 
 def _note(traces: list[list[Step]], stage: Any, outputs: Sequence[Sequence[Any]]) -> None:

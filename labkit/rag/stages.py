@@ -89,10 +89,8 @@ class Rewrite:
         followups = [i for i, history in enumerate(histories) if history]
         chats = [prompts.rewrite_messages(histories[i], queries[i].query_str) for i in followups]
         written = self.generator.generate(chats, prompts.NEW_TOKENS["rewrite"], batch_size=TOGETHER) if chats else []
-        rewritten = list(queries)
-        for i, text in zip(followups, written, strict=True):
-            rewritten[i] = QueryBundle(text) if text else queries[i]
-        return [[query] for query in rewritten]
+        rewritten = {i: QueryBundle(text) for i, text in zip(followups, written, strict=True) if text}
+        return [[rewritten.get(i, query)] for i, query in enumerate(queries)]
 
 
 @dataclass
@@ -105,11 +103,9 @@ class Decompose:
         """The parts of each question; none where it asks for one thing."""
         chats = [prompts.decompose_messages(q) for q in questions]
         written = self.generator.generate(chats, prompts.NEW_TOKENS["decompose"], batch_size=TOGETHER)
-        splits = []
-        for question, reply in zip(questions, written, strict=True):
-            parts = [p for p in replies.parse_lines(reply) if p.strip() and p != question]
-            splits.append(parts if len(parts) > 1 else [])
-        return splits
+        lines = zip(questions, map(replies.parse_lines, written), strict=True)
+        splits = [[part for part in row if part.strip() and part != question] for question, row in lines]
+        return [parts if len(parts) > 1 else [] for parts in splits]
 
     def __call__(self, queries: Queries, histories: Sequence[History]) -> list[list[QueryBundle]]:
         parts = self.split([q.query_str for q in queries])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from llama_index.core.schema import NodeWithScore
 
@@ -51,21 +50,6 @@ Values = Sequence[DocumentValue]
 Request = tuple[str, str]  # (document, relation)
 
 
-class Tool(Protocol):
-    """Answers what a document says on a relation."""
-
-    def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> set[str] | None:
-        """The relations that any of the documents states; None where the tool cannot tell before it looks.
-
-        Args:
-            documents: ids of contracts.
-            comparable: only relations with a value that can be compared with one of these quantities.
-        """
-
-    def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
-        """The value of each (document, relation)."""
-
-
 @dataclass
 class GraphLookupTool:
     """Looks values up in the knowledge graph; reads nothing."""
@@ -73,7 +57,12 @@ class GraphLookupTool:
     graph: KnowledgeGraph
 
     def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> set[str]:
-        """As `Tool.relations`, register facts of the parties included."""
+        """The relations that any of the documents, or the register on its parties, states.
+
+        Args:
+            documents: ids of contracts.
+            comparable: only relations with a value that can be compared with one of these quantities.
+        """
         clauses = [t for contract in documents for t in self.graph.clauses(contract)]
         if comparable:
             dimensions = {q.dimension for q in comparable}
@@ -84,7 +73,7 @@ class GraphLookupTool:
         return {t.relation for t in clauses} | register.intersection(COMPANY_RELATIONS)
 
     def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
-        """As `Tool.ask`, the amended value where there is one."""
+        """The value of each (document, relation), the amended one where there is one."""
         held = [self.graph.in_force(*request) for request in requests]
         found = [(v.value.text, v.value.source) if v is not None else () for v in held]
         return [DocumentValue(*request, *fields) for request, fields in zip(requests, found, strict=True)]
@@ -106,17 +95,18 @@ class ReadTool:
     generator: Generator
     top_k: int = 2
 
-    def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> None:
-        """Not known before reading."""
+    def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> set[str] | None:
+        """As `GraphLookupTool.relations`: None, for they are not known before reading."""
+        return None
 
     def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
-        """As `Tool.ask`."""
+        """As `GraphLookupTool.ask`."""
         if not requests:
             return []
         families = [(document, *self.graph.amendments(document)) for document, _ in requests]
         questions = [f"What is the {relation} in the {self.graph.title(document)}?" for document, relation in requests]
-        prompts, nodes = [], []
         hits = self.index.retrieve(questions, self.top_k, families)
+        prompts, nodes = [], []
         for question, row, family in zip(questions, hits, families, strict=True):
             order = sorted(row, key=lambda hit: -family.index(str(hit.node.metadata["document"])))
             messages, fitting = fit(self.generator, question, [passage_of(hit.node) for hit in order])
@@ -170,7 +160,7 @@ class ToolPipeline:
     retriever: GraphRetriever
     ranker: ContractRanker
     understand: Understand
-    tool: Tool
+    tool: GraphLookupTool | ReadTool
     floor: float = 0.05
 
     @property

@@ -47,17 +47,18 @@ class ExtractedTriple:
 
 def fact_chunks(documents: Sequence[Document]) -> list[TextNode]:
     """Chunks to extract from: clauses, and every line of a schedule of "label: value" lines by itself."""
-    parts = []
+    parts: list[TextNode] = []
     for node in chunk(documents, ClauseParser()):
         lines = [m for m in re.finditer(r"[^\n]+", text_of(node)) if re.match(r"[^.:]{2,60}: \S", m[0])]
-        if len(lines) < 3:
-            parts.append(node)
-            continue
-        for line in lines:
-            start = span_of(node).start + line.start()
-            span = Span(span_of(node).document, start, start + len(line[0]))
-            parts.append(place(TextNode(text=line[0]), span, title_of(node)))
+        parts += [_line(node, match) for match in lines] if len(lines) > 2 else [node]
     return parts
+
+
+def _line(node: TextNode, match: re.Match[str]) -> TextNode:
+    """A line of a chunk as a chunk of its own."""
+    whole = span_of(node)
+    span = Span(whole.document, whole.start + match.start(), whole.start + match.end())
+    return place(TextNode(text=match[0]), span, title_of(node))
 
 
 def relations_of(node: TextNode) -> list[tuple[str, ...]]:
@@ -252,9 +253,7 @@ def title_parties(triples: Sequence[ExtractedTriple], documents: Sequence[Docume
     names = {subject_of(d) for d in documents if subject_of(d) != d.id}
     names |= {t.object for t in triples if t.relation in COMPANY_OBJECTS and t.relation != "former name"}
     parties = []
-    for document in documents:
-        if subject_of(document) != document.id:
-            continue
+    for document in (d for d in documents if subject_of(d) == d.id):
         for name in sorted(names, key=lambda n: (-len(n), n)):
             start = document.text.find(name)
             if start >= 0 and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", document.title):
