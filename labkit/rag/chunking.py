@@ -102,7 +102,7 @@ def _parts(document: Document, sizes: Sequence[int]) -> Iterator[LlamaDocument]:
         start += len(window)
 
 
-_BLANK = re.compile(r"\s*")
+_TEXT = re.compile(r"\S|\Z")
 
 
 def _locate(node: TextNode, document: Document, covered: int) -> Span:
@@ -117,15 +117,14 @@ def _locate(node: TextNode, document: Document, covered: int) -> Span:
         covered: where the chunks before it end.
     """
     text, size = document.text, len(node.text)
-    start = text.rfind(node.text, 0, _BLANK.match(text, covered).end() + size)  # type: ignore[union-attr]
+    goes_on = next(_TEXT.finditer(text, covered)).start()
+    start = text.rfind(node.text, 0, goes_on + size)
     if start < 0 or start + size <= covered:
         start = max(start, text.find(node.text, covered))
     if start < 0:
         raise ValueError(f"A chunk of {document.id} is not in it word for word: use a splitter that keeps the text.")
     node.metadata, node.excluded_embed_metadata_keys, node.excluded_llm_metadata_keys = {}, [], []
-    span = Span(document.id, start, start + size)
-    place(node, span, document.title)
-    return span
+    return span_of(place(node, Span(document.id, start, start + size), document.title))
 
 
 def place(node: TextNode, span: Span, title: str) -> TextNode:

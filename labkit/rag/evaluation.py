@@ -275,8 +275,8 @@ def score_task(prompt: TaskPrompt, reply: str) -> AnswerScore:
     if prompt.question.task != "classify":
         answer = parse_answer(reply)
         cited = [prompt.places[i - 1] for i in answer.citations if 1 <= i <= len(prompt.places)]
-        score = metrics.score_answer(prompt.question, answer, cited)
-        return score if prompt.places else replace(score, citation=None)
+        scored = metrics.score_answer(prompt.question, answer, cited)
+        return scored if prompt.places else replace(scored, citation=None)
     name, rating = parse_classification(reply)
     fields = prompt.question.fields
     right = [float(rating in fields["rating"])]
@@ -286,16 +286,17 @@ def score_task(prompt: TaskPrompt, reply: str) -> AnswerScore:
 
 # ------------------------------------------------------------------------------------------- scores
 
-# Of a compressed chunk only what is left counts: the places of the sentences kept, and their tokens.
 
-
-def score(questions: Sequence[Question], results: Sequence[Result]) -> list[AnswerScore]:
+def score(questions: Questions, results: Sequence[Result]) -> list[AnswerScore]:
     """Answer scores, question by question."""
     return [metrics.score_answer(q, r.answer, r.cited()) for q, r in zip(questions, results, strict=True)]
 
 
-def score_retrieval(questions: Sequence[Question], results: Sequence[Result]) -> list[metrics.RetrievalScore | None]:
-    """Retrieval scores of the chunks after every stage, question by question; None where there is no evidence."""
+def score_retrieval(questions: Questions, results: Sequence[Result]) -> list[metrics.RetrievalScore | None]:
+    """Retrieval scores of the chunks after every stage, question by question; None where there is no evidence.
+
+    Of a compressed chunk only what is left counts: the places of the sentences kept, and their tokens.
+    """
     passages = [[places_of(h.node) for h in r.retrieved] for r in results]
     tokens = [[cost_of(h.node) for h in r.retrieved] for r in results]
     return metrics.score_retrieval(questions, passages, tokens, K, BUDGET)
@@ -306,12 +307,12 @@ def _passages(result: Result) -> list[Span]:
     return [span for hit in result.retrieved[: result.used] for span in places_of(hit.node)]
 
 
-def evidence_in_prompt(questions: Sequence[Question], results: Sequence[Result]) -> list[float | None]:
+def evidence_in_prompt(questions: Questions, results: Sequence[Result]) -> list[float | None]:
     """Share of the evidence in the passages that the generator reads; None where a question has none."""
     return [metrics.evidence_in_prompt(q.evidence, _passages(r)) for q, r in zip(questions, results, strict=True)]
 
 
-def precision(questions: Sequence[Question], results: Sequence[Result]) -> list[float | None]:
+def precision(questions: Questions, results: Sequence[Result]) -> list[float | None]:
     """Share of the characters in the prompt's passages that are evidence; None where a question has none."""
     return [_precision(q, r) if q.evidence else None for q, r in zip(questions, results, strict=True)]
 
@@ -327,7 +328,7 @@ def retrieval_values(scores: Sequence[metrics.RetrievalScore | None], metric: st
     return [getattr(score, RETRIEVAL[metric]) if score else None for score in scores]
 
 
-def evaluate(questions: Sequence[Question], results: Sequence[Result]) -> dict[str, stats.Interval]:
+def evaluate(questions: Questions, results: Sequence[Result]) -> dict[str, stats.Interval]:
     """Every metric of retrieval and of answers with its interval, clustered by contract."""
     clusters, found = [q.cluster for q in questions], score_retrieval(questions, results)
     return {
