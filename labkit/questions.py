@@ -58,12 +58,11 @@ class WrittenQuestion:
     original: tuple[str, str | None] | None = None
 
 
+Rows = Sequence[WrittenQuestion]
+
+
 def write_questions(
-    generator: Generator,
-    chunks: Sequence[TextNode],
-    evaluation: Sequence[corpus.Question] = (),
-    distractors: int = 2,
-    progress: bool = False,
+    generator: Generator, chunks: Sequence[TextNode], evaluation: Sequence[corpus.Question] = (), progress: bool = False
 ) -> list[WrittenQuestion]:
     """Let a model write the questions that each chunk answers, and say which of them to drop and why.
 
@@ -71,7 +70,6 @@ def write_questions(
         generator: the model that writes and answers.
         chunks: made by `rag.chunk`.
         evaluation: questions that training must not know: see `mark_leaks`.
-        distractors: passages, the nearest by BM25, among which each question is answered again.
         progress: show bars.
 
     Returns:
@@ -89,21 +87,17 @@ def write_questions(
     ]
     rows = mark_leaks(mark_duplicates(written), evaluation)
     rows = mark_unanswered(rows, generator, chunks, progress)
-    return mark_inconsistent(rows, generator, chunks, distractors, progress)
+    return mark_inconsistent(rows, generator, chunks, progress=progress)
 
 
-def mark_duplicates(rows: Sequence[WrittenQuestion]) -> list[WrittenQuestion]:
+def mark_duplicates(rows: Rows) -> list[WrittenQuestion]:
     """Drop every question but the first of those that read the same about one document."""
-    times: Counter[tuple[str, str]] = Counter()
-    marked = []
-    for row in rows:
-        key = (row.source.document, metrics.normalise(row.question))
-        times[key] += 1
-        marked.append(_dropped(row, "duplicate", times[key] > 1))
-    return marked
+    keys = [(row.source.document, metrics.normalise(row.question)) for row in rows]
+    first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
+    return [_dropped(row, "duplicate", first[key] < i) for i, (row, key) in enumerate(zip(rows, keys, strict=True))]
 
 
-def mark_leaks(rows: Sequence[WrittenQuestion], evaluation: Sequence[corpus.Question]) -> list[WrittenQuestion]:
+def mark_leaks(rows: Rows, evaluation: Sequence[corpus.Question]) -> list[WrittenQuestion]:
     """Drop questions that give an evaluation away: about its new documents, or worded as one of its questions.
 
     Args:
@@ -127,7 +121,7 @@ def masked(question: str) -> str:
 
 
 def mark_unanswered(
-    rows: Sequence[WrittenQuestion], generator: Generator, chunks: Sequence[TextNode], progress: bool = False
+    rows: Rows, generator: Generator, chunks: Sequence[TextNode], progress: bool = False
 ) -> list[WrittenQuestion]:
     """Answer each question from its own passage; drop it where the model refuses, or answers what is not there."""
     passages = {rag.span_of(node): rag.passage_of(node) for node in chunks}
@@ -149,13 +143,17 @@ def stands_in(answer: str, text: str) -> bool:
 
 
 def mark_inconsistent(
-    rows: Sequence[WrittenQuestion],
-    generator: Generator,
-    chunks: Sequence[TextNode],
-    distractors: int = 2,
-    progress: bool = False,
+    rows: Rows, generator: Generator, chunks: Sequence[TextNode], distractors: int = 2, progress: bool = False
 ) -> list[WrittenQuestion]:
-    """Answer each question again among the passages nearest to it; drop it where another answer or citation comes."""
+    """Answer each question again among the passages nearest to it; drop it where another answer or citation comes.
+
+    Args:
+        rows: the questions, answered.
+        generator: the model that answers.
+        chunks: that the questions were written from.
+        distractors: passages beside its own, the nearest by BM25.
+        progress: show a bar.
+    """
     passages = {rag.span_of(node): rag.passage_of(node) for node in chunks}
     alive = [i for i, row in enumerate(rows) if row.dropped is None]
     marked = list(rows)

@@ -15,7 +15,7 @@ from labkit.models import Generator
 from labkit.prompts import Message, Passage
 from labkit.rag import Pipeline, TaskPrompt
 from labkit.rag.chunking import place
-from labkit.rag.tasks import PLAYBOOK
+from labkit.rag.evaluation import PLAYBOOK
 
 if TYPE_CHECKING:
     from labkit.bench.grid import Grid

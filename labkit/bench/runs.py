@@ -20,7 +20,7 @@ from labkit.corpus import Question
 from labkit.metrics import AnswerScore, RetrievalScore
 from labkit.models import shipped_replies
 from labkit.prompts import REFUSAL
-from labkit.rag import Corrective, Pipeline, Result, ToolPipeline, error_analysis
+from labkit.rag import Corrective, Pipeline, Result, ToolPipeline
 from labkit.replies import parse_answer
 from labkit.stats import LEVEL
 
@@ -65,14 +65,14 @@ class Run:
             ValueError: the generator was not asked.
         """
         categories = self.error_categories()
-        return {name: categories.count(name) for name in error_analysis.ERROR_CATEGORIES}
+        return {name: categories.count(name) for name in rag.ERROR_CATEGORIES}
 
     def error_categories(self) -> list[str]:
         """The error category of each question; errors as in `error_counts`."""
         read = [a for a in self.answers if a is not None]
         if len(read) < len(self.answers):
             raise ValueError(f"{self.name!r} was measured without reading: measure it with answers.")
-        return list(map(error_analysis.error_category, self.questions, self.results, read))
+        return list(map(rag.error_category, self.questions, self.results, read))
 
     def values(self, metric: str) -> list[float | None]:
         """A metric question by question; None where it is not defined.

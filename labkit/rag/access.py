@@ -18,17 +18,10 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.graph_stores import SimplePropertyGraphStore
 from llama_index.core.schema import BaseNode, QueryBundle
 
+from labkit import rag
 from labkit.models import Intents
-from labkit.rag import postprocessors
-from labkit.rag.baselines import FixedRetriever
-from labkit.rag.contract_ranker import ContractRanker
-from labkit.rag.corrective import Corrective
-from labkit.rag.graph import KnowledgeGraph, build_graph
-from labkit.rag.graph_retrieval import GraphRetriever
-from labkit.rag.pipeline import Pipeline
-from labkit.rag.retrieval import AutoMerging, BM25Index, Hits, Hybrid, OneByOne, VectorIndex
-from labkit.rag.routing import Routed
-from labkit.rag.tools import GraphLookupTool, ReadTool, ToolPipeline
+from labkit.rag.retrieval import Hits, OneByOne
+from labkit.rag.stages import Stage, process
 
 
 def documents_of(node: BaseNode) -> set[str]:
@@ -47,10 +40,10 @@ class OnlyReadable:
     """
 
     documents: Collection[str]
-    stage: postprocessors.Stage | None = None
+    stage: Stage | None = None
 
     def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
-        handed = list(lists) if self.stage is None else postprocessors.process(self.stage, queries, lists)
+        handed = list(lists) if self.stage is None else process(self.stage, queries, lists)
         kept = [_kept(hits, self.documents) for hits in handed]
         if self.stage is None and kept != handed:
             raise PermissionError("A retriever found what may not be read: make it readable with `rag.readable`.")
@@ -79,7 +72,7 @@ def readable(system: Any, documents: Collection[str]) -> Any:
     raise ValueError(f"There is no access filter for a {type(system).__name__}: build it from the documents allowed.")
 
 
-def _places(index: VectorIndex | BM25Index, documents: Collection[str]) -> np.ndarray:
+def _places(index: rag.VectorIndex | rag.BM25Index, documents: Collection[str]) -> np.ndarray:
     """Where the chunks of certain documents stand in an index."""
     places = np.flatnonzero(np.isin(index._documents, list(documents)))
     if not len(places):
@@ -88,7 +81,7 @@ def _places(index: VectorIndex | BM25Index, documents: Collection[str]) -> np.nd
 
 
 @readable.register
-def _(system: VectorIndex, documents: Collection[str]) -> VectorIndex:
+def _(system: rag.VectorIndex, documents: Collection[str]) -> rag.VectorIndex:
     index, places = copy.copy(system), _places(system, documents)
     index.chunks, index._documents = [system.chunks[i] for i in places], system._documents[places]
     index.vectors = system.vectors[places]
@@ -98,19 +91,19 @@ def _(system: VectorIndex, documents: Collection[str]) -> VectorIndex:
 
 
 @readable.register
-def _(system: BM25Index, documents: Collection[str]) -> BM25Index:
-    index = BM25Index([system.chunks[i] for i in _places(system, documents)])
+def _(system: rag.BM25Index, documents: Collection[str]) -> rag.BM25Index:
+    index = rag.BM25Index([system.chunks[i] for i in _places(system, documents)])
     index._most = system._most
     return index
 
 
 @readable.register
-def _(system: Hybrid, documents: Collection[str]) -> Hybrid:
+def _(system: rag.Hybrid, documents: Collection[str]) -> rag.Hybrid:
     return replace(system, retrievers=[readable(retriever, documents) for retriever in system.retrievers])
 
 
 @readable.register
-def _(system: AutoMerging, documents: Collection[str]) -> AutoMerging:
+def _(system: rag.AutoMerging, documents: Collection[str]) -> rag.AutoMerging:
     merging = copy.copy(system)
     merging.index, merging._storage = readable(system.index, documents), StorageContext.from_defaults()
     nodes = system._storage.docstore.docs.values()
@@ -119,13 +112,13 @@ def _(system: AutoMerging, documents: Collection[str]) -> AutoMerging:
 
 
 @readable.register
-def _(system: Routed, documents: Collection[str]) -> Routed:
+def _(system: rag.Routed, documents: Collection[str]) -> rag.Routed:
     headers = {name: text for name, text in system.router.headers.items() if name in documents}
-    return Routed(readable(system.retriever, documents), replace(system.router, headers=headers))
+    return rag.Routed(readable(system.retriever, documents), replace(system.router, headers=headers))
 
 
 @readable.register
-def _(system: FixedRetriever, documents: Collection[str]) -> FixedRetriever:
+def _(system: rag.FixedRetriever, documents: Collection[str]) -> rag.FixedRetriever:
     fixed = copy.copy(system)
     fixed._found = {q: [n for n in nodes if documents_of(n) <= set(documents)] for q, nodes in system._found.items()}
     return fixed
@@ -137,25 +130,24 @@ def _(system: BaseRetriever, documents: Collection[str]) -> BaseRetriever:
 
 
 @readable.register
-def _(system: KnowledgeGraph, documents: Collection[str]) -> KnowledgeGraph:
+def _(system: rag.KnowledgeGraph, documents: Collection[str]) -> rag.KnowledgeGraph:
     # Linked anew: what a name stands for may be known from a document that may not be read.
     if system.made_from is None:
         raise ValueError("This graph does not say what it was made from: make it with `rag.build_graph`.")
     texts, triples = system.made_from
     stated = [t for t in triples if t.source.document in documents]
-    if not stated:
-        return KnowledgeGraph(SimplePropertyGraphStore())
-    return build_graph([d for d in texts if d.id in documents], stated)
+    known = [d for d in texts if d.id in documents]
+    return rag.build_graph(known, stated) if stated else rag.KnowledgeGraph(SimplePropertyGraphStore())
 
 
 @readable.register
-def _(system: GraphRetriever, documents: Collection[str]) -> GraphRetriever:
+def _(system: rag.GraphRetriever, documents: Collection[str]) -> rag.GraphRetriever:
     retriever = replace(system, graph=readable(system.graph, documents), index=readable(system.index, documents))
     retriever.understand = _understand(system.understand, retriever)
     return retriever
 
 
-def _understand(understand: Any, retriever: GraphRetriever) -> Any:
+def _understand(understand: Any, retriever: rag.GraphRetriever) -> Any:
     """What is asked for, told without names that only other documents hold."""
     if isinstance(understand, Intents):
         return Intents(understand.embedder, understand.relation, understand.kind, retriever.masked)
@@ -163,23 +155,23 @@ def _understand(understand: Any, retriever: GraphRetriever) -> Any:
 
 
 @readable.register
-def _(system: ToolPipeline, documents: Collection[str]) -> ToolPipeline:
+def _(system: rag.ToolPipeline, documents: Collection[str]) -> rag.ToolPipeline:
     retriever = readable(system.retriever, documents)
     tool = system.tool
-    if isinstance(tool, ReadTool):
+    if isinstance(tool, rag.ReadTool):
         tool = replace(tool, graph=retriever.graph, index=readable(tool.index, documents))
-    elif isinstance(tool, GraphLookupTool):
-        tool = GraphLookupTool(retriever.graph)
+    elif isinstance(tool, rag.GraphLookupTool):
+        tool = rag.GraphLookupTool(retriever.graph)
     else:
         readable(tool, documents)  # an error: it is not known what the tool reads
-    ranker = ContractRanker([d for d in system.ranker.documents if d.id in documents], retriever)
+    ranker = rag.ContractRanker([d for d in system.ranker.documents if d.id in documents], retriever)
     return replace(
         system, retriever=retriever, ranker=ranker, tool=tool, understand=_understand(system.understand, retriever)
     )
 
 
 @readable.register
-def _(system: Pipeline, documents: Collection[str]) -> Pipeline:
+def _(system: rag.Pipeline, documents: Collection[str]) -> rag.Pipeline:
     stages = [OnlyReadable(documents), *(OnlyReadable(documents, stage) for stage in system.post)]
     retriever = readable(system.retriever, documents)
     top_k = min(system.top_k, len(getattr(retriever, "chunks", range(system.top_k))))
@@ -187,5 +179,5 @@ def _(system: Pipeline, documents: Collection[str]) -> Pipeline:
 
 
 @readable.register
-def _(system: Corrective, documents: Collection[str]) -> Corrective:
+def _(system: rag.Corrective, documents: Collection[str]) -> rag.Corrective:
     return replace(system, first=readable(system.first, documents), second=readable(system.second, documents))

@@ -56,16 +56,13 @@ def chunk(documents: Sequence[Document], splitter: NodeParser | None = None, tok
     if not chunks:
         raise ValueError("The documents hold no text: check what was loaded.")
     by_id = {d.id: d for d in documents}
-    last: dict[str, tuple[int, int]] = {}
-    begins = {d.id: 0 for d in documents}
-    overlap = max(_sizes(parser, "chunk_overlap"), default=0)
+    # By document or larger chunk: up to where chunks cover it.
+    covered = {d.id: 0 for d in documents}
     for node in chunks:
         document, parent = by_id[str(node.ref_doc_id)], node.parent_node.node_id if node.parent_node else ""
-        inside = parent if parent in begins else document.id
-        last[inside] = _locate(node, document, last.get(inside, (begins[inside] - 1, begins[inside])), overlap)
-        begins[node.node_id] = node.start_char_idx or 0
-    if overlap:
-        _close_gaps(chunks, by_id)
+        inside = parent if parent in covered else document.id
+        span = _locate(node, document, covered[inside])
+        covered[inside], covered[node.node_id] = max(covered[inside], span.end), span.start
     if isinstance(parser, SentenceWindowNodeParser):
         _place_windows(chunks, by_id, parser.window_size)
     return chunks
@@ -84,10 +81,10 @@ def _check_documents(documents: Sequence[Document]) -> None:
 _LONGEST_PART = 100_000  # characters; LlamaIndex's search for sentences gives up on much longer ones
 
 
-def _sizes(parser: NodeParser, name: str = "chunk_size") -> list[int]:
-    """The sizes or overlaps that a parser, or each level of a hierarchical one, cuts with."""
+def _sizes(parser: NodeParser) -> list[int]:
+    """The sizes that a parser, or each level of a hierarchical one, cuts with."""
     levels = [parser, *getattr(parser, "node_parser_map", {}).values()]
-    return [getattr(level, name) for level in levels if hasattr(level, name)]
+    return [level.chunk_size for level in levels if hasattr(level, "chunk_size")]
 
 
 def _parts(document: Document, sizes: Sequence[int]) -> Iterator[LlamaDocument]:
@@ -105,48 +102,29 @@ def _parts(document: Document, sizes: Sequence[int]) -> Iterator[LlamaDocument]:
         start += len(window)
 
 
-def _locate(node: TextNode, document: Document, last: tuple[int, int], overlap: int) -> tuple[int, int]:
-    """Set a chunk's document and place, and give its start and end.
+_TEXT = re.compile(r"\S|\Z")
+
+
+def _locate(node: TextNode, document: Document, covered: int) -> Span:
+    """Set a chunk's document and place, and give its place.
 
     LlamaIndex looks for a chunk from the start of the document, which finds the wrong place for a text that occurs
-    twice. We search where the chunk before ends, or as far before that as the splitter's overlap allows.
+    twice. We take the last place that leaves nothing out, or the first one behind it where that adds nothing.
 
     Args:
         node: the chunk.
         document: that it was cut from.
-        last: where the chunk before starts and ends.
-        overlap: tokens that chunks may share.
+        covered: where the chunks before it end.
     """
-    text, (begun, ended) = document.text, last
-    start = text.find(node.text, begun + 1 if overlap else ended)
-    while 0 <= start < ended and count_tokens(text[start:ended]) > overlap:
-        start = text.find(node.text, start + 1)
-    if start < 0 or text[ended:start].strip():
-        start = text.find(node.text, begun + 1)
-    if start < 0:
-        start = text.find(node.text)
+    text, size = document.text, len(node.text)
+    goes_on = next(_TEXT.finditer(text, covered)).start()
+    start = text.rfind(node.text, 0, goes_on + size)
+    if start < 0 or start + size <= covered:
+        start = max(start, text.find(node.text, covered))
     if start < 0:
         raise ValueError(f"A chunk of {document.id} is not in it word for word: use a splitter that keeps the text.")
     node.metadata, node.excluded_embed_metadata_keys, node.excluded_llm_metadata_keys = {}, [], []
-    place(node, Span(document.id, start, start + len(node.text)), document.title)
-    return start, start + len(node.text)
-
-
-def _close_gaps(chunks: Sequence[TextNode], documents: Mapping[str, Document]) -> None:
-    """Move chunks of a text that repeats itself on to where they leave nothing out.
-
-    Overlapping chunks of such a text fit in several places, and the first of them may be too early.
-    """
-    edges: dict[str, int] = {}
-    for node in reversed(chunks):
-        key = node.parent_node.node_id if node.parent_node else str(node.ref_doc_id)
-        text = documents[str(node.ref_doc_id)].text
-        edge = edges.get(key, len(text) if not node.parent_node else node.end_char_idx or 0)
-        if text[node.end_char_idx : edge].strip():
-            later = text.rfind(node.text, 0, edge)
-            if later >= 0 and not text[later + len(node.text) : edge].strip():
-                node.start_char_idx, node.end_char_idx = later, later + len(node.text)
-        edges[key] = node.start_char_idx or 0
+    return span_of(place(node, Span(document.id, start, start + size), document.title))
 
 
 def place(node: TextNode, span: Span, title: str) -> TextNode:
@@ -264,15 +242,12 @@ def add_headers(chunks: Sequence[TextNode], headers: Mapping[str, str]) -> list[
     Raises:
         KeyError: a chunk's document has no header.
     """
-    headed = []
-    for node in chunks:
-        name = str(node.metadata["document"])
-        if name not in headers:
-            raise KeyError(f"There is no header for {name!r}: make one for every document.")
-        copy = node.model_copy(deep=True)
-        copy.metadata["header"] = headers[name]
-        copy.metadata_template, copy.text_template = "{value}", "{metadata_str}\n{content}"
-        headed.append(copy)
+    if without := [name for node in chunks if (name := str(node.metadata["document"])) not in headers]:
+        raise KeyError(f"There is no header for {without[0]!r}: make one for every document.")
+    headed = [node.model_copy(deep=True) for node in chunks]
+    for node in headed:
+        node.metadata["header"] = headers[node.metadata["document"]]
+        node.metadata_template, node.text_template = "{value}", "{metadata_str}\n{content}"
     return headed
 
 

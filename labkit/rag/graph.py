@@ -9,20 +9,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import pairwise, product
+
+import networkx
+from llama_index.core import PropertyGraphIndex
+from llama_index.core.graph_stores import SimplePropertyGraphStore
+from llama_index.core.graph_stores.types import EntityNode, Relation
+from llama_index.core.llms import MockLLM
 
 from labkit import stats
 from labkit.corpus import PARTY_RELATIONS, Document, Span
 from labkit.models import Embedder
-from labkit.rag.linking import Linker, build_linker, plain_name, plausible, title_parties
-from labkit.rag.triples import ExtractedTriple
+from labkit.rag.triples import ExtractedTriple, Linker, build_linker, plain_name, plausible, title_parties
 
-if TYPE_CHECKING:
-    import networkx
-    from llama_index.core import PropertyGraphIndex
-    from llama_index.core.graph_stores import SimplePropertyGraphStore
-
+# What a graph is made from.
+Origin = tuple[Sequence[Document], Sequence[ExtractedTriple]]
 # Relations that lead from one entity to another on a path.
 _STEPS = ("party", "parent company", "chief executive", "finance director")
 # What kind of entity stands at the other end of a company's relations.
@@ -72,11 +73,7 @@ class KnowledgeGraph:
         made_from: the documents and triples that it was built from, where they are known.
     """
 
-    def __init__(
-        self,
-        store: SimplePropertyGraphStore,
-        made_from: tuple[Sequence[Document], Sequence[ExtractedTriple]] | None = None,
-    ) -> None:
+    def __init__(self, store: SimplePropertyGraphStore, made_from: Origin | None = None) -> None:
         self.store, self.made_from = store, made_from
 
     @cached_property
@@ -94,16 +91,12 @@ class KnowledgeGraph:
         """Links names, former names and roles to the graph's companies."""
         former = {plain_name(t.text): t.subject for t in self.triples if t.relation == "former name"}
         names = former | {plain_name(name): name for name in self.entities("company")}
-        roles: dict[str, dict[str, str]] = {}
-        for triple in self.triples:
-            if triple.relation == "role":
-                roles.setdefault(triple.source.document, {}).setdefault(plain_name(triple.text), triple.subject)
-        return Linker(names, roles)
+        stated = stats.grouped((t.source.document, t) for t in self.triples if t.relation == "role")
+        # Of two companies in one role the first counts.
+        return Linker(names, {d: {plain_name(t.text): t.subject for t in reversed(ts)} for d, ts in stated.items()})
 
     @cached_property
     def _network(self) -> networkx.MultiGraph:
-        import networkx
-
         network = networkx.MultiGraph()
         network.add_edges_from((t.subject, t.object, {"triple": t}) for t in self.triples if t.relation in _STEPS)
         return network
@@ -147,8 +140,6 @@ class KnowledgeGraph:
 
         A path goes by contracts, ownership and officers: that two companies sit in one city does not connect them.
         """
-        import networkx
-
         network = self._network
         if a not in network or b not in network or a == b or not networkx.has_path(network, a, b):
             return []
@@ -190,9 +181,6 @@ class KnowledgeGraph:
 
     def llama_index(self, embedder: Embedder) -> PropertyGraphIndex:
         """The graph as LlamaIndex's PropertyGraphIndex, for any of its retrievers."""
-        from llama_index.core import PropertyGraphIndex
-        from llama_index.core.llms import MockLLM
-
         return PropertyGraphIndex.from_existing(
             property_graph_store=self.store, llm=MockLLM(), embed_model=embedder.as_llama_index(), embed_kg_nodes=False
         )
@@ -213,8 +201,6 @@ def build_graph(documents: Sequence[Document], triples: Sequence[ExtractedTriple
     Raises:
         ValueError: there are no triples; the message says which stage gave nothing.
     """
-    from llama_index.core.graph_stores import SimplePropertyGraphStore
-
     if not triples:
         raise ValueError("Extraction gave no triple: look at a reply of `triple_prompts`, or use another model.")
     by_id = {d.id: d for d in documents}
@@ -245,8 +231,7 @@ def _linked(triple: ExtractedTriple, linker: Linker, documents: Mapping[str, Doc
         subject = linker.roles.get(document, {}).get(plain_name(triple.object))
     if subject is None or document not in documents:
         return None
-    kind = _KINDS.get(relation, "value")
-    thing = linker.link(triple.object, document)
+    kind, thing = _KINDS.get(relation, "value"), linker.link(triple.object, document)
     if kind == "company":
         thing = thing or triple.object
     elif kind == "value" and thing is not None and thing != document:
@@ -265,18 +250,14 @@ def _document_kind(document: Document) -> str:
 
 def _amends(documents: Sequence[Document]) -> Iterator[_Edge]:
     """Which document an amendment changes: the one whose title its own title ends with."""
-    contracts = [d for d in documents if _document_kind(d) == "contract" and d.title]
-    for document in documents:
-        if _document_kind(document) == "amendment":
-            for contract in contracts:
-                if document.title.endswith(contract.title):
-                    triple = Triple(document.id, "amends", contract.id, contract.title, Span(document.id, 0, 0))
-                    yield triple, "amendment", "contract"
+    kinds = stats.grouped((_document_kind(d), d) for d in documents if d.title)
+    for amendment, contract in product(kinds.get("amendment", []), kinds.get("contract", [])):
+        if amendment.title.endswith(contract.title):
+            triple = Triple(amendment.id, "amends", contract.id, contract.title, Span(amendment.id, 0, 0))
+            yield triple, "amendment", "contract"
 
 
 def _add(store: SimplePropertyGraphStore, rows: Sequence[_Edge], documents: Mapping[str, Document]) -> None:
-    from llama_index.core.graph_stores.types import EntityNode, Relation
-
     nodes: dict[str, EntityNode] = {}
     relations = []
     for triple, first, last in rows:

@@ -5,7 +5,9 @@ Sources: Edge et al. 2024, From Local to Global (GraphRAG); Gutiérrez et al. 20
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +17,12 @@ import numpy as np
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from labkit import stats
-from labkit.corpus import COMPANY_RELATIONS, Span
+from labkit.corpus import COMPANY_RELATIONS, Document, Span
 from labkit.models import Intent
 from labkit.rag.chunking import annotate, place, span_of
 from labkit.rag.graph import KnowledgeGraph, Triple
-from labkit.rag.linking import plain_name
-from labkit.rag.retrieval import Hits, Query, VectorIndex, Within, bundles, check_top_k
+from labkit.rag.retrieval import Hits, Query, VectorIndex, Within, bundles, check_top_k, stemmer
+from labkit.rag.triples import plain_name
 
 Understand = Callable[[Sequence[str]], Sequence[Intent]]
 
@@ -145,9 +147,7 @@ class GraphRetriever:
                 if span_of(self.index.chunks[i]).overlap(triple.source)]  # fmt: skip
         return float(row[chunks].max()) if chunks else -1.0
 
-    def facts(
-        self, contract: str, seeds: Sequence[Seed], row: np.ndarray, intent: Intent | None = None
-    ) -> list[Triple]:
+    def facts(self, contract: str, seeds: Sequence[Seed], row: np.ndarray, intent: Intent | None) -> list[Triple]:
         """What a passage about a contract says: the facts likeliest to be asked for.
 
         Candidates are the values in force of its clauses, and what the register says of the parties not named. They
@@ -178,3 +178,67 @@ def _verbalised(triple: Triple) -> str:
     """A triple as a line of a passage."""
     of = f" of {triple.subject}" if triple.relation in COMPANY_RELATIONS else ""
     return f"{triple.relation.capitalize()}{of}: {triple.text}"
+
+
+# Words from the start of a contract that describe it, and the weight of its nearest clause, by meaning.
+_OPENING, _NEARNESS = 150, 2.0
+
+
+def _stems(text: str) -> list[str]:
+    return stemmer().stemWords(re.findall(r"[^\W\d_]+|\d+", text.lower()))
+
+
+class ContractRanker:
+    """Ranks contracts by how well their opening words, their companies and their clauses fit a question.
+
+    Args:
+        documents: contracts among them are the candidates.
+        retriever: knows the companies and indexes the clauses.
+    """
+
+    def __init__(self, documents: Sequence[Document], retriever: GraphRetriever) -> None:
+        contracts = set(retriever.graph.entities("contract"))
+        self.documents, self.retriever = documents, retriever
+        described = {d.id: f"{d.title} {' '.join(d.text.split()[:_OPENING])}" for d in documents if d.id in contracts}
+        self._words = {name: set(_stems(text)) for name, text in described.items()}
+        if not self._words:
+            raise ValueError("There are no contracts among the documents: load some, and build the graph from them.")
+        seen = Counter(w for words in self._words.values() for w in words)
+        self._weight = {w: math.log(1 + len(self._words) / n) for w, n in seen.items()}
+
+    def find(
+        self, questions: Sequence[str], counts: Sequence[int], candidates: Sequence[Sequence[str]]
+    ) -> list[list[str]]:
+        """The contracts that each question is about, best first.
+
+        Args:
+            questions: to rank contracts for.
+            counts: how many contracts each question is about, 1 or 2.
+            candidates: for each question the contracts to choose from, all where empty.
+        """
+        rows = zip(questions, self.retriever.index.scores(bundles(questions)), counts, candidates, strict=True)
+        return [self._best(question, row, count, names) for question, row, count, names in rows]
+
+    def _best(self, question: str, row: np.ndarray, count: int, names: Sequence[str]) -> list[str]:
+        candidates = [d for d in self._words if not names or d in names]
+        words = [w for w in dict.fromkeys(_stems(question)) if w in self._weight]
+        total = sum(self._weight[w] for w in words) or 1.0
+        companies_named = {seed.entity for seed in self.retriever.seeds(question)}
+        parties = {d: set(self.retriever.graph.parties(d)) for d in candidates}
+
+        def covered(stems: set[str], companies: set[str]) -> tuple[float, float]:
+            share = sum(self._weight[w] for w in words if w in stems) / total
+            return share, len(companies_named & companies) / max(1, len(companies_named))
+
+        fits = {d: sum(covered(self._words[d], parties[d])) for d in candidates}
+        scores = {d: fit + _NEARNESS * self.retriever.nearest(row, d) for d, fit in fits.items()}
+        ranked = sorted(candidates, key=lambda d: -scores[d])
+        if count < 2 or len(candidates) < 2:
+            return ranked
+        best, top = ranked[:2], -math.inf
+        for a, b in combinations(ranked[:12], 2):
+            # What both cover counts once, so that a pair is not twice the same description.
+            share, companies = covered(self._words[a] | self._words[b], parties[a] | parties[b])
+            if (score := 2 * share + companies + 0.5 * (scores[a] + scores[b])) > top:
+                best, top = [a, b], score
+        return [*best, *(d for d in ranked if d not in best)]

@@ -5,8 +5,8 @@ Each stage is one of this package's or any LlamaIndex part of its kind, and leav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -14,13 +14,13 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from labkit.corpus import Span
 from labkit.models import Generator
-from labkit.prompts import Message, Passage, answer_messages
-from labkit.rag import postprocessors, query_transforms, retrieval
+from labkit.prompts import Message, Passage, answer_messages, judge_messages
+from labkit.rag import retrieval, stages
 from labkit.rag.chunking import passage_of, places_of, text_of
-from labkit.replies import Answer, parse_answer
+from labkit.replies import Answer, parse_answer, parse_judgement
 
 # What was said before each question; None where nothing was.
-Histories = Sequence[Sequence[Message]] | None
+Histories = Sequence[stages.History] | None
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ class Pipeline:
 
     retriever: retrieval.Retriever | BaseRetriever
     generator: Generator
-    rewrite: Sequence[query_transforms.Transform] = ()
-    post: Sequence[postprocessors.Stage] = ()
+    rewrite: Sequence[stages.Transform] = ()
+    post: Sequence[stages.Stage] = ()
     top_k: int = 5
     depth: int = 20
 
-    def ask(self, question: str, history: Sequence[Message] = ()) -> Result:
+    def ask(self, question: str, history: stages.History = ()) -> Result:
         """Answer one question, which may follow upon others."""
         return self.run([question], [history])[0]
 
@@ -107,10 +107,7 @@ class Pipeline:
         """
         traces: list[list[Step]] = [[] for _ in questions]
         queries, hits = self._find(questions, histories, traces)
-        fitting = [
-            fit(self.generator, query.query_str, [passage_of(h.node) for h in row[: self.top_k]])
-            for query, row in zip(queries, hits, strict=True)
-        ]
+        fitting = [self._fit(query.query_str, row) for query, row in zip(queries, hits, strict=True)]
         replies = self.generator.generate([messages for messages, _ in fitting], progress=progress)
         results = []
         for i, (reply, (messages, used)) in enumerate(zip(replies, fitting, strict=True)):
@@ -124,7 +121,10 @@ class Pipeline:
 
     def fitting(self, question: str, hits: Sequence[NodeWithScore]) -> int:
         """How many of the chunks retrieved fit into the prompt; errors as in `run`."""
-        return fit(self.generator, question, [passage_of(h.node) for h in hits[: self.top_k]])[1]
+        return self._fit(question, hits)[1]
+
+    def _fit(self, question: str, hits: Sequence[NodeWithScore]) -> tuple[list[Message], int]:
+        return fit(self.generator, question, [passage_of(h.node) for h in hits[: self.top_k]])
 
     def _find(
         self, questions: Sequence[str], histories: Histories, traces: list[list[Step]]
@@ -132,17 +132,17 @@ class Pipeline:
         """For each question the query that the generator is asked, and the chunks after every stage."""
         queries = [[query] for query in retrieval.bundles(questions)]
         for rewrite in self.rewrite:
-            queries = self._rewritten(rewrite, queries, histories or [()] * len(questions))
+            queries = _rewritten(rewrite, queries, histories or [()] * len(questions))
             _note(traces, rewrite, queries)
         hits = self._search(queries)
         _note(traces, self.retriever, hits)
         first = [row[0] for row in queries]
         for stage in self.post:
-            hits = postprocessors.process(stage, first, hits)
+            hits = stages.process(stage, first, hits)
             _note(traces, stage, hits)
         return first, hits
 
-    def _search(self, queries: Sequence[Sequence[QueryBundle]]) -> list[retrieval.Hits]:
+    def _search(self, queries: Sequence[stages.Queries]) -> list[retrieval.Hits]:
         """For each question the chunks found by all of its queries."""
         chunks = getattr(self.retriever, "chunks", None)
         retrieval.check_top_k(self.top_k, None if chunks is None else len(chunks))
@@ -150,36 +150,29 @@ class Pipeline:
         lists = iter(retrieval.search(self.retriever, [query for row in queries for query in row], depth))
         return [retrieval.fuse([next(lists) for _ in row], depth) for row in queries]
 
-    @staticmethod
-    def _rewritten(
-        stage: query_transforms.Transform,
-        queries: Sequence[Sequence[QueryBundle]],
-        histories: Sequence[Sequence[Message]],
-    ) -> list[list[QueryBundle]]:
-        """A further stage works on every query of a question; the first query of the first stays the one asked."""
-        flat = [query for row in queries for query in row]
-        said = [history for row, history in zip(queries, histories, strict=True) for _ in row]
-        written = iter(query_transforms.transform(stage, flat, said))
-        return [[query for _ in row for query in next(written)] for row in queries]
+
+def _rewritten(
+    stage: stages.Transform, queries: Sequence[stages.Queries], histories: Sequence[stages.History]
+) -> list[list[QueryBundle]]:
+    """A further stage works on every query of a question; the first query of the first stays the one asked."""
+    flat = [query for row in queries for query in row]
+    said = [history for row, history in zip(queries, histories, strict=True) for _ in row]
+    written = iter(stages.transform(stage, flat, said))
+    return [[query for _ in row for query in next(written)] for row in queries]
 
 
 def _note(traces: list[list[Step]], stage: Any, outputs: Sequence[Sequence[Any]]) -> None:
     """Note what a stage gave for each question of a batch."""
     for steps, given in zip(traces, outputs, strict=True):
         hits = tuple(h for h in given if isinstance(h, NodeWithScore))
-        steps.append(Step(type(stage).__name__, _shown(given), hits))
+        steps.append(Step(type(stage).__name__, tuple(text for item in given for text in _shown(item)), hits))
 
 
-def _shown(items: Sequence[Any]) -> tuple[str, ...]:
-    """Queries and chunks as a person reads them."""
-    shown: list[str] = []
-    for item in items:
-        if isinstance(item, NodeWithScore):
-            shown.append(f"{item.node.metadata.get('title', '')}: {' '.join(text_of(item.node).split())[:80]}")
-        else:
-            extra = [t for t in item.embedding_strs if t != item.query_str]
-            shown += [item.query_str, *extra]
-    return tuple(shown)
+def _shown(item: NodeWithScore | QueryBundle) -> list[str]:
+    """A query or a chunk as a person reads it."""
+    if isinstance(item, NodeWithScore):
+        return [f"{item.node.metadata.get('title', '')}: {' '.join(text_of(item.node).split())[:80]}"]
+    return [item.query_str, *(text for text in item.embedding_strs if text != item.query_str)]
 
 
 def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tuple[list[Message], int]:
@@ -193,3 +186,53 @@ def fit(generator: Generator, question: str, passages: Sequence[Passage]) -> tup
         if generator.count_tokens(messages) <= generator.room():
             return messages, n
     raise ValueError(f"The question does not fit into the window of {generator.max_length} tokens: shorten it.")
+
+
+@dataclass
+class Corrective:
+    """Ask a first pipeline; where its answer is a refusal or is not supported, search again with a second one.
+
+    Source: in the manner of Yan et al. 2024, Corrective Retrieval Augmented Generation.
+
+    Attributes:
+        first: the pipeline that is asked first.
+        second: the one that is asked where an answer is not supported.
+        supported: says of each result whether its answer is supported; by default every answer but a refusal is.
+    """
+
+    first: Pipeline
+    second: Pipeline
+    supported: Callable[[Sequence[Result]], Sequence[bool]] | None = None
+
+    def ask(self, question: str, history: stages.History = ()) -> Result:
+        """Answer one question."""
+        return self.run([question], [history])[0]
+
+    def run(self, questions: Sequence[str], histories: Histories = None, progress: bool = False) -> list[Result]:
+        """As `Pipeline.run`; trace and prompt tokens of a question searched for again are those of both rounds."""
+        before = list(histories or [()] * len(questions))
+        results = self.first.run(questions, before, progress)
+        judge = self.supported or (lambda rows: [not row.answer.refused for row in rows])
+        again = [i for i, supported in enumerate(judge(results)) if not supported]
+        second = self.second.run([questions[i] for i in again], [before[i] for i in again], progress) if again else []
+        for i, result in zip(again, second, strict=True):
+            tokens = results[i].prompt_tokens + result.prompt_tokens
+            results[i] = replace(result, prompt_tokens=tokens, trace=(*results[i].trace, *result.trace))
+        return results
+
+
+def judged_by(generator: Generator) -> Callable[[Sequence[Result]], list[bool]]:
+    """A judge for `Corrective`.
+
+    An answer is supported when it is no refusal and the generator, reading the same passages once more, does not find
+    it wrong.
+    """
+
+    def supported(results: Sequence[Result]) -> list[bool]:
+        passages = [[passage_of(h.node) for h in r.retrieved[: r.used]] for r in results]
+        rows = zip(results, passages, strict=True)
+        chats = [judge_messages(r.question, r.answer.text or r.reply, read) for r, read in rows]
+        verdicts = [parse_judgement(reply) is not False for reply in generator.generate(chats)]
+        return [not r.answer.refused and verdict for r, verdict in zip(results, verdicts, strict=True)]
+
+    return supported

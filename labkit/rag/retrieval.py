@@ -6,9 +6,11 @@ scored chunks for each. Any LlamaIndex retriever can be used instead, one questi
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,13 +21,14 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from labkit.models import Embedder
 from labkit.rag.chunking import indexed_text, text_of
-from labkit.rag.search_words import search_words
 
 Query = str | QueryBundle
 # Chunks of one question with their scores, best first.
 Hits = list[NodeWithScore]
 # For each query the ids of the documents to search in, or None for all of them.
 Within = Sequence[Collection[str] | None]
+# For each chunk further texts that stand for it.
+Also = Sequence[Sequence[str]]
 
 
 class Retriever(Protocol):
@@ -84,8 +87,6 @@ def check_chunks(chunks: Sequence[TextNode]) -> None:
 class _Chunks(ABC):
     """What the indices share: their chunks, and how scores become lists."""
 
-    chunks: list[TextNode]
-
     def __init__(self, chunks: Sequence[TextNode]) -> None:
         if not chunks:
             raise ValueError("The index would be empty: give it at least one chunk.")
@@ -135,28 +136,22 @@ class VectorIndex(_Chunks):
             the nearest of a chunk's texts counts.
         joined: embed a contextual header and its chunk as one text; else each by itself, and add the two vectors,
             which embeds each header only once and keeps a long one from drowning a short chunk.
-        progress: show a bar while embedding.
 
     Raises:
         ValueError: there are no chunks, something else was given, or `also` has another length.
     """
 
     def __init__(
-        self,
-        chunks: Sequence[TextNode],
-        embedder: Embedder,
-        also: Sequence[Sequence[str]] | None = None,
-        joined: bool = True,
-        progress: bool = False,
+        self, chunks: Sequence[TextNode], embedder: Embedder, also: Also | None = None, joined: bool = True
     ) -> None:
         super().__init__(chunks)
         if also is not None and len(also) != len(self.chunks):
             raise ValueError(f"`also` has {len(also)} entries for {len(self.chunks)} chunks: give one list for each.")
         self.embedder = embedder
-        self.vectors = _vectors(self.chunks, embedder, joined, progress)
+        self.vectors = _vectors(self.chunks, embedder, joined)
         rows = [(i, text) for i, texts in enumerate(also or []) for text in texts if text.strip()]
         self._also = np.array([i for i, _ in rows], dtype=int)
-        self._further = embedder.encode([text for _, text in rows], progress=progress)
+        self._further = embedder.encode([text for _, text in rows])
 
     def scores(self, queries: Sequence[QueryBundle]) -> np.ndarray:
         texts = [text for q in queries for text in q.embedding_strs]
@@ -180,15 +175,57 @@ class VectorIndex(_Chunks):
         return VectorStoreIndex(self.chunks, embed_model=self.embedder.as_llama_index())
 
 
-def _vectors(chunks: Sequence[TextNode], embedder: Embedder, joined: bool, progress: bool) -> np.ndarray:
+def _vectors(chunks: Sequence[TextNode], embedder: Embedder, joined: bool) -> np.ndarray:
     """Vectors of chunks with their headers, shape (chunks, dimension), rows of unit length."""
     if joined:
-        return embedder.encode([indexed_text(c) for c in chunks], progress=progress)
-    own = embedder.encode([text_of(c) for c in chunks], progress=progress)
+        return embedder.encode([indexed_text(c) for c in chunks])
+    own = embedder.encode([text_of(c) for c in chunks])
     headers = embedder.encode([str(c.metadata.get("header", "")) for c in chunks])
     has = np.array([[float("header" in c.metadata)] for c in chunks], dtype=np.float32)
     sums = own + has * headers
     return sums / np.linalg.norm(sums, axis=1, keepdims=True)
+
+
+_WORD = re.compile(r"\d+(?:\.\d+)+|\w+")
+# What a label such as "Schedule A" or "clause 7.2" ends with.
+_NUMBER = re.compile(r"[^\W_]|\d+(?:\.\d+)*")
+
+
+@cache
+def stemmer() -> Any:
+    """Snowball's stemmer of English."""
+    import Stemmer
+
+    return Stemmer.Stemmer("english")
+
+
+@lru_cache(maxsize=100_000)
+def _stem(word: str) -> str:
+    """A word without its ending; empty for one of bm25s's stop words, negations aside."""
+    from bm25s.stopwords import STOPWORDS_EN
+
+    return "" if word in STOPWORDS_EN and word not in ("no", "not") else str(stemmer().stemWord(word))
+
+
+def search_words(text: str) -> list[str]:
+    """The words of a text, for index and question alike.
+
+    Negations, numbers and single letters are kept, "1,000" is "1000", "shan't" holds "not". A word and the number or
+    letter after it also count as one ("schedule a", "clause 7"), for apart they stand in nearly every contract.
+    """
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+    text = re.sub(r"'s\b", "", re.sub(r"n't\b", " not", text, flags=re.IGNORECASE), flags=re.IGNORECASE)
+    words: list[str] = []
+    before, end = "", 0
+    for match in _WORD.finditer(text):
+        word, stem = match[0], _stem(match[0].lower())
+        if stem:
+            words.append(stem)
+        # A small "a" is the article.
+        if before and _NUMBER.fullmatch(word) and word != "a" and text[end : match.start()].isspace():
+            words.append(f"{before} {word.lower()}")
+        before, end = stem if word.isalpha() and len(word) > 1 else "", match.end()
+    return words
 
 
 class BM25Index(_Chunks):
@@ -292,24 +329,21 @@ class Hybrid:
 
 
 class AutoMerging:
-    """Search small chunks; where most of a larger chunk's parts were found, take the larger one.
+    """Search small chunks; where more than half of a larger chunk's parts were found, take the larger one.
 
     LlamaIndex's AutoMergingRetriever over the nodes of its HierarchicalNodeParser.
 
     Args:
         nodes: every level, from `rag.chunk(documents, HierarchicalNodeParser...)`.
         embedder: for the smallest chunks.
-        share: of a chunk's parts that must be found for it to replace them.
         depth: small chunks that are searched before merging.
         joined: as in `VectorIndex`.
     """
 
-    def __init__(
-        self, nodes: Sequence[TextNode], embedder: Embedder, share: float = 0.5, depth: int = 12, joined: bool = True
-    ) -> None:
+    def __init__(self, nodes: Sequence[TextNode], embedder: Embedder, depth: int = 12, joined: bool = True) -> None:
         check_chunks(nodes)
         leaves = [n for n in get_leaf_nodes(list(nodes)) if isinstance(n, TextNode)]
-        self.index, self.share, self.depth = VectorIndex(leaves, embedder, joined=joined), share, depth
+        self.index, self.depth = VectorIndex(leaves, embedder, joined=joined), depth
         self._storage = StorageContext.from_defaults()
         self._storage.docstore.add_documents(list(nodes))
 
@@ -327,6 +361,5 @@ class AutoMerging:
         merged = []
         for query, hits in zip(bundles(queries), self.index.retrieve(queries, depth, within), strict=True):
             small: Any = _fixed(hits)
-            merging = AutoMergingRetriever(small, self._storage, simple_ratio_thresh=self.share)
-            merged.append(merging.retrieve(query)[:top_k])
+            merged.append(AutoMergingRetriever(small, self._storage).retrieve(query)[:top_k])
         return merged

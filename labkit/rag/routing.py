@@ -1,4 +1,4 @@
-"""Routing: which documents is a question about, so that only those are searched?"""
+"""Which documents is a question about, so that only those are searched, and is it about any of them?"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+import numpy as np
 from llama_index.core.schema import TextNode
 
 from labkit.corpus import Document, Span
@@ -42,12 +43,9 @@ class Router:
 
         Where only words are compared and no header holds a word of the query, all documents are kept.
         """
-        keep = min(self.keep, len(self.headers))
-        routes = []
-        for hits in self._index.retrieve(queries, keep):
-            names = [str(hit.node.metadata["document"]) for hit in hits if hit.score]
-            routes.append(names or list(self.headers))
-        return routes
+        found = self._index.retrieve(queries, min(self.keep, len(self.headers)))
+        routes = [[str(hit.node.metadata["document"]) for hit in hits if hit.score] for hits in found]
+        return [names or list(self.headers) for names in routes]
 
 
 @dataclass
@@ -80,3 +78,43 @@ def kinds_and_dates(documents: Sequence[Document]) -> dict[str, str]:
         written = f"{(at := date.fromisoformat(str(day))).day} {at:%B} {at.year}" if day else ""
         descriptions[document.id] = f"{kind.replace('_', ' ')} {written}".strip()
     return {name: text for name, text in descriptions.items() if text}
+
+
+WARNING = (
+    "This question is unlike those that the course's documents can answer, so the reply is probably meaningless "
+    "(nearest passage: similarity {similarity:.2f}, usual from {threshold:.2f})."
+)
+
+
+class Domain:
+    """Warns of questions that lie outside the documents, by the distance to the nearest chunk.
+
+    A question far from every chunk is outside. What is far is calibrated on questions that are inside: all but
+    `share` of them must pass. A small model answers any question, however far from its documents; the distance does not
+    depend on what it says.
+
+    Args:
+        index: the chunks.
+        questions: questions known to be inside, such as those of dev.
+        share: of these, how many may be warned of.
+
+    Raises:
+        ValueError: no questions, or a share outside 0 to 1.
+    """
+
+    def __init__(self, index: VectorIndex, questions: Sequence[str], share: float = 0.02) -> None:
+        if not questions or not 0 <= share < 1:
+            raise ValueError("Calibrate with at least one question, and a share from 0 to below 1.")
+        self.index = index
+        self.threshold = float(np.quantile(self.similarity(questions), share))
+
+    def similarity(self, questions: Sequence[str]) -> np.ndarray:
+        """Cosine between each question and its nearest chunk, shape (questions,)."""
+        return np.array([hits[0].score for hits in self.index.retrieve(questions, top_k=1)])
+
+    def warning(self, question: str) -> str | None:
+        """A sentence that warns the asker, or None where the question lies inside."""
+        similarity = float(self.similarity([question])[0])
+        if similarity >= self.threshold:
+            return None
+        return WARNING.format(similarity=similarity, threshold=self.threshold)

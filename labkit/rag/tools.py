@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from llama_index.core.schema import NodeWithScore
 
@@ -18,9 +17,8 @@ from labkit.metrics import normalise
 from labkit.models import Generator
 from labkit.prompts import REFUSAL
 from labkit.rag.chunking import passage_of, span_of
-from labkit.rag.contract_ranker import ContractRanker
-from labkit.rag.graph import InForce, KnowledgeGraph, Triple
-from labkit.rag.graph_retrieval import GraphRetriever, Intent, Seed, Understand
+from labkit.rag.graph import InForce, KnowledgeGraph
+from labkit.rag.graph_retrieval import ContractRanker, GraphRetriever, Intent, Seed, Understand
 from labkit.rag.pipeline import Histories, Result, Step, fit
 from labkit.rag.retrieval import VectorIndex, bundles
 from labkit.replies import parse_answer
@@ -38,7 +36,6 @@ class DocumentValue:
         relation: that was asked for.
         text: the value as written, None where the document states none.
         source: where it stands.
-        replaced: earlier values, the oldest first.
         tokens: that a generator read for it.
     """
 
@@ -46,26 +43,11 @@ class DocumentValue:
     relation: str
     text: str | None = None
     source: Span | None = None
-    replaced: tuple[Triple, ...] = ()
     tokens: int = 0
 
 
+Values = Sequence[DocumentValue]
 Request = tuple[str, str]  # (document, relation)
-
-
-class Tool(Protocol):
-    """Answers what a document says on a relation."""
-
-    def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> set[str] | None:
-        """The relations that any of the documents states; None where the tool cannot tell before it looks.
-
-        Args:
-            documents: ids of contracts.
-            comparable: only relations with a value that can be compared with one of these quantities.
-        """
-
-    def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
-        """The value of each (document, relation)."""
 
 
 @dataclass
@@ -75,7 +57,12 @@ class GraphLookupTool:
     graph: KnowledgeGraph
 
     def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> set[str]:
-        """As `Tool.relations`, register facts of the parties included."""
+        """The relations that any of the documents, or the register on its parties, states.
+
+        Args:
+            documents: ids of contracts.
+            comparable: only relations with a value that can be compared with one of these quantities.
+        """
         clauses = [t for contract in documents for t in self.graph.clauses(contract)]
         if comparable:
             dimensions = {q.dimension for q in comparable}
@@ -86,9 +73,9 @@ class GraphLookupTool:
         return {t.relation for t in clauses} | register.intersection(COMPANY_RELATIONS)
 
     def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
-        """As `Tool.ask`, the amended value where there is one."""
+        """The value of each (document, relation), the amended one where there is one."""
         held = [self.graph.in_force(*request) for request in requests]
-        found = [(v.value.text, v.value.source, v.replaced) if v is not None else () for v in held]
+        found = [(v.value.text, v.value.source) if v is not None else () for v in held]
         return [DocumentValue(*request, *fields) for request, fields in zip(requests, found, strict=True)]
 
 
@@ -108,17 +95,18 @@ class ReadTool:
     generator: Generator
     top_k: int = 2
 
-    def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> None:
-        """Not known before reading."""
+    def relations(self, documents: Sequence[str], comparable: Sequence[Quantity] = ()) -> set[str] | None:
+        """As `GraphLookupTool.relations`: None, for they are not known before reading."""
+        return None
 
     def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
-        """As `Tool.ask`."""
+        """As `GraphLookupTool.ask`."""
         if not requests:
             return []
         families = [(document, *self.graph.amendments(document)) for document, _ in requests]
         questions = [f"What is the {relation} in the {self.graph.title(document)}?" for document, relation in requests]
-        prompts, nodes = [], []
         hits = self.index.retrieve(questions, self.top_k, families)
+        prompts, nodes = [], []
         for question, row, family in zip(questions, hits, families, strict=True):
             order = sorted(row, key=lambda hit: -family.index(str(hit.node.metadata["document"])))
             messages, fitting = fit(self.generator, question, [passage_of(hit.node) for hit in order])
@@ -129,7 +117,7 @@ class ReadTool:
             answer, tokens = parse_answer(reply), self.generator.count_tokens(prompt)
             cited = [read[i - 1] for i in answer.citations if 1 <= i <= len(read)] or read[:1]
             text, source = None if answer.refused else answer.text, span_of(cited[0]) if cited else None
-            values.append(DocumentValue(*request, text, source, (), tokens))
+            values.append(DocumentValue(*request, text, source, tokens))
         return values
 
 
@@ -172,7 +160,7 @@ class ToolPipeline:
     retriever: GraphRetriever
     ranker: ContractRanker
     understand: Understand
-    tool: Tool
+    tool: GraphLookupTool | ReadTool
     floor: float = 0.05
 
     @property
@@ -198,12 +186,10 @@ class ToolPipeline:
         if listing:
             documents = tuple(self.graph.contracts(company)) if company else ()
         stated = self.tool.relations(documents, quantities(question) if listing else [])
-        relations = [r for r in intent.relations if stated is None or r in stated]
+        likely = [r for r, p in intent.relations.items() if p >= self.floor and (stated is None or r in stated)]
         if intent.operation != "value":
-            relations = [r for r in relations if r not in COMPANY_RELATIONS]
-        relation = max(relations, key=lambda r: intent.relations[r], default="")
-        if intent.relations.get(relation, 0.0) < self.floor:
-            relation = ""
+            likely = [r for r in likely if r not in COMPANY_RELATIONS]
+        relation = max(likely, key=lambda r: intent.relations[r], default="")
         return Plan(intent.operation, relation, documents, company)
 
     def run(self, questions: Sequence[str], histories: Histories = None, progress: bool = False) -> list[Result]:
@@ -216,7 +202,7 @@ class ToolPipeline:
         values = [[next(answers) for _ in row] for row in requests]
         return [self._result(q, p, v) for q, p, v in zip(questions, plans, values, strict=True)]
 
-    def _result(self, question: str, plan: Plan, values: Sequence[DocumentValue]) -> Result:
+    def _result(self, question: str, plan: Plan, values: Values) -> Result:
         if plan.relation in COMPANY_RELATIONS:
             values = self._register(plan, question)
         text, used = combine(question, plan, values, self.graph)
@@ -244,9 +230,7 @@ class ToolPipeline:
 # ------------------------------------------------------------------------------- combining
 
 
-def combine(
-    question: str, plan: Plan, values: Sequence[DocumentValue], graph: KnowledgeGraph
-) -> tuple[str, list[DocumentValue]]:
+def combine(question: str, plan: Plan, values: Values, graph: KnowledgeGraph) -> tuple[str, Values]:
     """The answer that the values give, and those that it rests on; an empty text where they give none."""
     stated = [v for v in values if v.text is not None]
     if plan.operation == "value":

@@ -10,7 +10,7 @@ import pandas as pd
 
 from labkit import bench, metrics, rag
 from labkit.corpus import Document, Question, Span
-from labkit.rag import Pipeline, error_analysis
+from labkit.rag import Pipeline
 from labkit.widgets.display import Explorer, explorer, framed, highlighted
 
 WIDE = {"width": "95%"}
@@ -156,7 +156,7 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
         raise ValueError("There is nothing to browse: give at least one run.")
     by_name = {run.name: run for run in runs}
     system = ipywidgets.Dropdown(options=list(by_name), description="system")
-    category = ipywidgets.Dropdown(options=list(error_analysis.ERROR_CATEGORIES), value="misread", description="error")
+    category = ipywidgets.Dropdown(options=list(rag.ERROR_CATEGORIES), value="misread", description="error")
     asked = ipywidgets.Dropdown(options=[], description="question", layout=WIDE)
 
     def table() -> pd.DataFrame:

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from labkit import bench, corpus, metrics, models, rag
-from labkit.rag import postprocessors
+from labkit.rag import stages
 from labkit.rag.retrieval import Retriever, bundles
 
 # What lessons 00 and 01 ask about; their notebooks name the same.
@@ -49,7 +49,7 @@ def tuned_index() -> rag.VectorIndex:
     return bench.tuned_index(documents())
 
 
-def evidence(retriever: Retriever, *post: postprocessors.Stage, top_k: int = 3, within: bool = False) -> float:
+def evidence(retriever: Retriever, *post: stages.Stage, top_k: int = 3, within: bool = False) -> float:
     """Mean share of the evidence of the lookups in the first passages; no model is needed for it.
 
     Args:
@@ -62,7 +62,7 @@ def evidence(retriever: Retriever, *post: postprocessors.Stage, top_k: int = 3, 
     queries = bundles([q.question for q in asked])
     hits = retriever.retrieve(queries, 20, [[q.cluster] for q in asked] if within else None)
     for stage in post:
-        hits = postprocessors.process(stage, queries, hits)
+        hits = stages.process(stage, queries, hits)
     spans = [[rag.span_of(h.node) for h in row[:top_k]] for row in hits]
     return float(np.mean([metrics.evidence_in_prompt(q.evidence, s) or 0.0 for q, s in zip(asked, spans, strict=True)]))
 

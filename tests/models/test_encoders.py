@@ -71,7 +71,7 @@ def test_the_prompt_reaches_every_search(folder):
     assert [scores[c.node_id] for c in chunks] == pytest.approx(wanted.tolist(), abs=1e-5)
     hits = index.llama_index().as_retriever(similarity_top_k=2).retrieve(question)
     assert sorted(h.score or 0 for h in hits) == pytest.approx(sorted(wanted.tolist()), abs=1e-5)
-    reranked = rag.postprocessors.process(rag.EmbedderRerank(theirs), rag.retrieval.bundles([question]), [hits])[0]
+    reranked = rag.stages.process(rag.EmbedderRerank(theirs), rag.retrieval.bundles([question]), [hits])[0]
     assert sorted(h.score or 0 for h in reranked) == pytest.approx(sorted(wanted.tolist()), abs=1e-5)
 
 

@@ -1,8 +1,9 @@
-"""Triples: what is asked of a chunk, and what is kept of a reply."""
+"""Triples: what is asked of a chunk, what is kept of a reply, and which company or document is meant."""
 
 from __future__ import annotations
 
-from small import LEASE
+import pytest
+from small import GRAPH_DOCUMENTS, LEASE, TRIPLES
 
 from labkit import rag
 from labkit.corpus import Document
@@ -24,3 +25,21 @@ def test_a_schedule_is_asked_about_line_by_line():
     assert [c.text for c in chunks] == ["Deposit: EUR 5", "Seat of courts: Oslo", "Payment term: ten days", "The end."]
     assert all(schedule.quote(rag.span_of(c)) == c.text for c in chunks)
     assert [len(group) for group in rag.relations_of(chunks[0])] == [1, 1, 42]
+
+
+@pytest.mark.parametrize(
+    ("text", "document", "wanted"),
+    [
+        ("ALDER MILLS LIMITED", None, "Alder Mills Ltd"),
+        ("Oak Mills", None, "Alder Mills Ltd"),
+        ("the Lessee", "L1", "Birch & Sons GmbH"),
+        ("the Lessee", "L1-A1", None),
+        ("this Agreement", "L1", "L1"),
+        ("the document", "R1", "Alder Mills Ltd"),
+        ("AM", None, "Alder Mills Ltd"),
+        ("Aldr Mills", None, "Alder Mills Ltd"),
+        ("Elm Brothers", None, None),
+    ],
+)
+def test_mentions_link_to_what_is_meant(text, document, wanted):
+    assert rag.build_linker(TRIPLES, GRAPH_DOCUMENTS).link(text, document) == wanted

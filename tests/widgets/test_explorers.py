@@ -7,7 +7,6 @@ from small import GRAPH_DOCUMENTS, TERM_DOCUMENTS, TRIPLES, Copying, term_questi
 
 from labkit import bench, rag, widgets
 from labkit.corpus import Document, Span
-from labkit.rag import error_analysis
 
 LONG = Document(
     "long", "Long", " ".join(f"Clause {i} says that <b>nothing</b> changes in year {i}." for i in range(40))
@@ -62,7 +61,7 @@ def test_the_error_browser_narrows_and_shows_the_passages(pipeline):
     assert [value for _, value in asked.options] == ["alder"] and "2 years" in view.value
     assert system.value == "words" and len(widgets.errors_table(run)) == 2
     assert "<mark" in widgets.answer_html(run, questions[0])
-    empty = next(name for name in error_analysis.ERROR_CATEGORIES if not run.error_counts()[name])
+    empty = next(name for name in rag.ERROR_CATEGORIES if not run.error_counts()[name])
     category.value = empty
     assert "No question" in view.value and explorer.table().empty
     with pytest.raises(ValueError, match="at least one run"):

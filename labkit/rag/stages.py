@@ -1,30 +1,171 @@
-"""After retrieval: chunks are reordered, shortened or replaced before the generator reads them.
+"""Stages of a pipeline before and after retrieval.
 
-A stage takes the lists of many questions at once. Any LlamaIndex node post-processor can stand in,
-one question at a time.
+Before it, a stage says what is searched for, where that is not the question itself: it takes LlamaIndex's QueryBundles
+and returns one or several for each. `query_str` is what is searched for by words and asked of the generator,
+`custom_embedding_strs` what is searched for by meaning. After it, a stage reorders, shortens or replaces the chunks
+that the generator reads. Each takes many questions at once; any LlamaIndex query transform or node post-processor can
+stand in, one question at a time.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from llama_index.core.indices.query.query_transform.base import BaseQueryTransform
 from llama_index.core.postprocessor import MetadataReplacementPostProcessor, SentenceEmbeddingOptimizer
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNode
 
-from labkit import prompts
+from labkit import prompts, replies
 from labkit.models import Embedder, Generator, Reranker
+from labkit.prompts import Message
 from labkit.rag.chunking import annotate, indexed_text, passage_of, span_of, text_of
 from labkit.rag.retrieval import Hits
 
+Queries = Sequence[QueryBundle]
+History = Sequence[Message]
+# Prompts with one passage or none are short, their replies long: this many take no more memory than a few prompts that
+# ask for answers, and are faster together.
+TOGETHER = 32
+# Longest reply with the questions that a chunk answers, in the generator's tokens.
+_QUESTIONS = 48
+
+
+# A stage before retrieval: queries and what was said before them, to one query or several for each, the first of which
+# the generator is asked; or any LlamaIndex query transform.
+Transform = Callable[[Queries, Sequence[History]], list[list[QueryBundle]]] | BaseQueryTransform
+
+
+def transform(stage: Transform, queries: Queries, histories: Sequence[History]) -> list[list[QueryBundle]]:
+    """Run a stage of this module, or any LlamaIndex query transform one query at a time.
+
+    Raises:
+        ValueError: the stage gave nothing for a query.
+    """
+    if isinstance(stage, BaseQueryTransform):
+        transformed = [[stage.run(query)] for query in queries]
+    else:
+        transformed = stage(queries, histories)
+    if any(not row or not row[0].query_str.strip() for row in transformed):
+        raise ValueError(f"{type(stage).__name__} gave no query for a question: check what it writes.")
+    return transformed
+
+
+@dataclass
+class HyDE:
+    """Search by meaning for a passage that might answer the question, made up by the generator.
+
+    Source: Gao et al. 2022, Precise Zero-Shot Dense Retrieval without Relevance Labels; LlamaIndex's
+    HyDEQueryTransform does the same one question at a time.
+
+    Attributes:
+        include_original: search for the question as well; the two vectors are averaged.
+    """
+
+    generator: Generator
+    include_original: bool = True
+
+    def __call__(self, queries: Queries, histories: Sequence[History]) -> list[list[QueryBundle]]:
+        chats = [prompts.hyde_messages(q.query_str) for q in queries]
+        passages = self.generator.generate(chats, prompts.NEW_TOKENS["hyde"], batch_size=TOGETHER)
+        bundles = []
+        for query, passage in zip(queries, passages, strict=True):
+            texts = [passage] if passage else []
+            texts += query.embedding_strs if self.include_original or not passage else []
+            bundles.append([QueryBundle(query.query_str, custom_embedding_strs=texts)])
+        return bundles
+
+
+@dataclass
+class Rewrite:
+    """Turn a follow-up ("And for how long?") into a question that stands by itself."""
+
+    generator: Generator
+
+    def __call__(self, queries: Queries, histories: Sequence[History]) -> list[list[QueryBundle]]:
+        followups = [i for i, history in enumerate(histories) if history]
+        chats = [prompts.rewrite_messages(histories[i], queries[i].query_str) for i in followups]
+        written = self.generator.generate(chats, prompts.NEW_TOKENS["rewrite"], batch_size=TOGETHER) if chats else []
+        rewritten = {i: QueryBundle(text) for i, text in zip(followups, written, strict=True) if text}
+        return [[rewritten.get(i, query)] for i, query in enumerate(queries)]
+
+
+@dataclass
+class Decompose:
+    """Search for each part of a compound question, and for the question itself."""
+
+    generator: Generator
+
+    def split(self, questions: Sequence[str]) -> list[list[str]]:
+        """The parts of each question; none where it asks for one thing."""
+        chats = [prompts.decompose_messages(q) for q in questions]
+        written = self.generator.generate(chats, prompts.NEW_TOKENS["decompose"], batch_size=TOGETHER)
+        lines = zip(questions, map(replies.parse_lines, written), strict=True)
+        splits = [[part for part in row if part.strip() and part != question] for question, row in lines]
+        return [parts if len(parts) > 1 else [] for parts in splits]
+
+    def __call__(self, queries: Queries, histories: Sequence[History]) -> list[list[QueryBundle]]:
+        parts = self.split([q.query_str for q in queries])
+        return [[query, *map(QueryBundle, row)] for query, row in zip(queries, parts, strict=True)]
+
+
+def hypothetical_questions(generator: Generator, chunks: Sequence[BaseNode], progress: bool = False) -> list[list[str]]:
+    """Questions that each chunk answers, written by the generator: `VectorIndex(also=...)` finds the chunk by them.
+
+    The same is known as reverse HyDE; LlamaIndex's QuestionsAnsweredExtractor does it one chunk at a time.
+
+    Args:
+        generator: the model that writes.
+        chunks: to write questions for.
+        progress: show a bar.
+    """
+    chats = [prompts.questions_messages(passage_of(c)) for c in chunks]
+    written = generator.generate(chats, _QUESTIONS, batch_size=TOGETHER, progress=progress)
+    # The last line of a reply that was cut off is half a question.
+    return [[line for line in replies.parse_lines(reply) if line.endswith("?")] for reply in written]
+
+
+# Words that say nothing about what is asked.
+_EMPTY = frozenset(
+    "a an and any are at be by can could do does for from give has have how i if in into is it its long many me much "
+    "must my of on or our out please say shall should so tell that the their them then there they this to under us "
+    "was we were what when where which who whom whose why will with would you your".split()
+)
+
+
+def keywords(question: str) -> str:
+    """A question without the words that say nothing about what is asked."""
+    words = [w for w in re.findall(r"[^\s?,;]+", question) if w.lower().strip(".") not in _EMPTY]
+    return " ".join(words) or question
+
+
+@dataclass
+class MultiQuery:
+    """Search in several ways for the same thing: by the question, by its keywords, and by a made-up passage.
+
+    The lists are fused by reciprocal rank. LlamaIndex's QueryFusionRetriever asks an LLM for paraphrases
+    instead; the course's reader cannot paraphrase.
+    """
+
+    generator: Generator
+
+    def __call__(self, queries: Queries, histories: Sequence[History]) -> list[list[QueryBundle]]:
+        imagined = HyDE(self.generator, include_original=False)(queries, histories)
+        rows = zip(queries, imagined, strict=True)
+        return [[query, QueryBundle(keywords(query.query_str)), *passage] for query, passage in rows]
+
+
+# ----------------------------------------------------------------------------- after retrieval
+
 # A stage after retrieval: questions and their chunks, to the chunks of each question as the next stage gets them; or
 # any LlamaIndex node post-processor.
-Stage = Callable[[Sequence[QueryBundle], Sequence[Hits]], list[Hits]] | BaseNodePostprocessor
+Stage = Callable[[Queries, Sequence[Hits]], list[Hits]] | BaseNodePostprocessor
 
 
-def process(stage: Stage, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+def process(stage: Stage, queries: Queries, lists: Sequence[Hits]) -> list[Hits]:
     """Run a stage of this module, or any LlamaIndex node post-processor, on copies of the chunks."""
     copies = [[NodeWithScore(node=hit.node.model_copy(deep=True), score=hit.score) for hit in hits] for hits in lists]
     if isinstance(stage, BaseNodePostprocessor):
@@ -40,13 +181,13 @@ def _by_score(hits: Hits, scores: Sequence[float]) -> Hits:
     return scored + hits[len(scored) :]
 
 
-def _pairs(queries: Sequence[QueryBundle], lists: Sequence[Hits], depth: int) -> list[tuple[str, BaseNode]]:
+def _pairs(queries: Queries, lists: Sequence[Hits], depth: int) -> list[tuple[str, BaseNode]]:
     """Each question with each of its first `depth` chunks."""
     return [(q.query_str, h.node) for q, hits in zip(queries, lists, strict=True) for h in hits[:depth]]
 
 
 def _vectors(
-    embedder: Embedder, queries: Sequence[QueryBundle], lists: Sequence[Hits], depth: int
+    embedder: Embedder, queries: Queries, lists: Sequence[Hits], depth: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Of each question its vector and those of its first `depth` chunks."""
     texts = [[indexed_text(h.node) for h in hits[:depth]] for hits in lists]
@@ -62,7 +203,7 @@ class First:
     count: int
     stage: Stage
 
-    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Queries, lists: Sequence[Hits]) -> list[Hits]:
         ahead = process(self.stage, queries, [hits[: self.count] for hits in lists])
         return [first + hits[self.count :] for first, hits in zip(ahead, lists, strict=True)]
 
@@ -82,7 +223,7 @@ class Rerank:
     reranker: Reranker
     depth: int = 20
 
-    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Queries, lists: Sequence[Hits]) -> list[Hits]:
         pairs = [(question, indexed_text(node)) for question, node in _pairs(queries, lists, self.depth)]
         scores = iter(self.reranker.score(pairs))
         return [_by_score(hits, [next(scores) for _ in hits[: self.depth]]) for hits in lists]
@@ -100,7 +241,7 @@ class EmbedderRerank:
     embedder: Embedder
     depth: int = 20
 
-    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Queries, lists: Sequence[Hits]) -> list[Hits]:
         vectors = _vectors(self.embedder, queries, lists, self.depth)
         return [_by_score(hits, (near @ query).tolist()) for hits, (query, near) in zip(lists, vectors, strict=True)]
 
@@ -117,7 +258,7 @@ class LLMRerank:
     generator: Generator
     depth: int = 8
 
-    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Queries, lists: Sequence[Hits]) -> list[Hits]:
         pairs = _pairs(queries, lists, self.depth)
         chats = [prompts.answer_messages(question, [passage_of(node)]) for question, node in pairs]
         refusing = iter(self.generator.log_likelihood(chats, [prompts.REFUSAL] * len(chats)))
@@ -140,7 +281,7 @@ class MMR:
     weight: float = 0.7
     depth: int = 20
 
-    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Queries, lists: Sequence[Hits]) -> list[Hits]:
         from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
 
         ordered_lists = []
@@ -168,7 +309,7 @@ class Compress:
     embedder: Embedder
     share: float = 0.5
 
-    def __call__(self, queries: Sequence[QueryBundle], lists: Sequence[Hits]) -> list[Hits]:
+    def __call__(self, queries: Queries, lists: Sequence[Hits]) -> list[Hits]:
         model = self.embedder.as_llama_index()
         optimizer = SentenceEmbeddingOptimizer(embed_model=model, context_before=0, context_after=0)
         # All sentences in one call: the optimizer, which asks chunk by chunk, then finds their vectors cached.
