@@ -282,7 +282,7 @@ def document_matrix(graph: rag.KnowledgeGraph, company: str, relations: Sequence
     graph.kind(company)
     options = [c for c in graph.entities("company") if graph.contracts(c)]
     chosen = ipywidgets.Dropdown(options=options, value=company, description="company")
-    columns = ipywidgets.SelectMultiple(options=relations, value=relations[:3], rows=8, description="clauses")
+    columns = ipywidgets.SelectMultiple(options=relations, value=tuple(relations[:3]), rows=8, description="clauses")
 
     def table() -> pd.DataFrame:
         return matrix_table(graph, graph.contracts(chosen.value), list(columns.value))
