@@ -55,9 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "measure on your own documents, ask the arms of the course's benchmark, or compare two runs of it"
     own = add("bench", _bench_own, text)
     own.add_argument("--docs", metavar="FOLDER", help="your documents")
-    own.add_argument(
-        "--questions", dest="file", type=Path, metavar="FILE", help="about them; else the model writes some"
-    )
+    own.add_argument("--questions", dest="file", type=Path, metavar="FILE", help="about them; else a model writes some")
     own.add_argument("--out", type=Path, metavar="FOLDER", help="of the results; by default beside the documents")
     which = own.add_mutually_exclusive_group()
     which.add_argument("--model", default=profiles.READER, help="hub id, folder or GGUF file; by default the reader")
@@ -205,9 +203,8 @@ def _questions(options: argparse.Namespace) -> None:
     rows = questions.write_questions(models.load_generator(), chunks, progress=True)
     path = questions.save(rows, Path(options.out))
     counts = "; ".join(f"{number} {name}" for name, number in questions.survivors(rows).items())
-    print(
-        f"{counts}. All of them are in {path}. Check those kept before you train or measure with them, in a notebook:"
-    )
+    print(f"{counts}. All of them are in {path}.")
+    print("Check those kept before you train or measure with them, in a notebook:")
     print(f"widgets.QuestionReview({str(path)!r}, corpus.load_folder({options.docs!r}).documents)")
 
 

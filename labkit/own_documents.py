@@ -254,11 +254,11 @@ def _report(
     read: corpus.Folder, asked: Sequence[Question], trained: int, runs: Mapping[str, bench.Run], file: Path, model: str
 ) -> str:
     """The report as Markdown; every section says what it is based on."""
-    measured, (first, second, *_) = next(iter(runs.values())).questions, _ranked(runs)
+    first, second, *_ = sorted(runs.values(), key=lambda run: -bench.mean(run, "answer_accuracy").value)
     searched = [run for run in runs.values() if run.name != "closed-book"]
     blocks = [
         "# Your documents, measured", "## What was read", read.report(),
-        "## What was asked", f"The model that answers is {model}.", _asked(asked, trained, measured, file),
+        "## What was asked", f"The model that answers is {model}.", _asked(asked, trained, first.questions, file),
         "## How often each way is right", _table(_figures(runs)), _COUNTED, _differences(first, runs),
         "## Would more questions tell more?", _advice(first, second),
         "## What went wrong", _table(bench.error_table(searched).rename_axis("way").reset_index()), _CAUSES,
@@ -288,11 +288,6 @@ def _figures(runs: Mapping[str, bench.Run]) -> pd.DataFrame:
     rows = [{"way": name} | {said: str(bench.mean(run, m)) for said, m in columns.items()}
             | {"seconds a question": f"{run.milliseconds / 1000:.2f}"} for name, run in runs.items()]  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def _ranked(runs: Mapping[str, bench.Run]) -> list[bench.Run]:
-    """Right most often first."""
-    return sorted(runs.values(), key=lambda run: -bench.mean(run, "answer_accuracy").value)
 
 
 def _differences(first: bench.Run, runs: Mapping[str, bench.Run]) -> str:

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from labkit import corpus, models, paths, profiles, prompts, questions, rag, tune
+from labkit.bench.arms import TOP_K, dev_questions, tuned_index
 from labkit.bench.shipped import RANK, SOURCES
-from labkit.bench.systems import TOP_K, dev_questions, tuned_index
 from labkit.corpus import Document, Question, Span
 from labkit.models import shipped_replies
 from labkit.prompts import REFUSAL, Passage

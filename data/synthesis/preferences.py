@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import corpus, feedback, judge, metrics, models, paths, profiles, prompts, rag, stats, tune
-from labkit.bench.systems import tuned_index
+from labkit.bench.arms import tuned_index
 from labkit.feedback.pairs import preferences, rated
 from labkit.judge import Rated
 from labkit.prompts import REFUSAL

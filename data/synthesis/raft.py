@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from labkit import bench, corpus, metrics, models, prompts, rag, tune
-from labkit.bench.arms import Answerer, Arm
-from labkit.bench.rounds import RoundFact
-from labkit.bench.systems import TOP_K
+from labkit.bench.arms import TOP_K, Answerer, Arm
+from labkit.bench.shipped import RoundFact
 from labkit.corpus import Question, Span
 from labkit.models import Generator
 from labkit.prompts import REFUSAL, Passage

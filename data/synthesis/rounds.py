@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from labkit import corpus, feedback, judge, models, paths, prompts, rag, stats, tune
-from labkit.bench.rounds import ROUNDS
-from labkit.bench.rounds import RoundFact as Fact
-from labkit.bench.systems import TOP_K, tuned_index
+from labkit.bench.arms import TOP_K, tuned_index
+from labkit.bench.shipped import ROUNDS
+from labkit.bench.shipped import RoundFact as Fact
 from labkit.corpus import Question, Span
 from labkit.metrics import score_answer
 from labkit.models import shipped_replies

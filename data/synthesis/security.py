@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from labkit import bench, corpus, judge, models, profiles, prompts, rag
-from labkit.bench.security import NO_ATTACK, SECURITY
+from labkit.bench.shipped import NO_ATTACK, SECURITY
 from labkit.corpus import Question
 from labkit.corpus.html import read_html
 from labkit.metrics import covers, normalise

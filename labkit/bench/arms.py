@@ -1,4 +1,4 @@
-"""The benchmark's arms: a model and a way to find passages for it, and how an arm answers questions of every task."""
+"""The systems that lessons share, and the benchmark's arms: a model, a way to find passages for it, how both answer."""
 
 from __future__ import annotations
 
@@ -8,18 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from labkit import models, profiles, prompts, rag
-from labkit.bench.systems import FULL_WINDOW_TOP_K, TOP_K, build_systems, naive, tuned_index
-from labkit.corpus import Question, Span
-from labkit.models import Generator
+from labkit import corpus, models, paths, profiles, prompts, rag
+from labkit.bench.runs import sample
+from labkit.bench.shipped import shipped_triples
+from labkit.corpus import Document, Question, Span
 from labkit.prompts import Message, Passage
-from labkit.rag import Pipeline, TaskPrompt
 from labkit.rag.chunking import place
 from labkit.rag.evaluation import PLAYBOOK
 
 if TYPE_CHECKING:
     from labkit.bench.grid import Grid
 
+# Passages in a prompt, the same in every system, as in lessons 02 to 04.
+TOP_K = 3
+# More passages than any window of the course's profiles holds.
+FULL_WINDOW_TOP_K = 16
+# Passages that an arm searches for, of which it reads the first.
+DEPTH = 20
+# More questions of a task than there are about any contract.
+ALL = 99
+# How many questions lessons ask about each contract of the dev split, by task: those that the generator answers, those
+# that are only searched for, and those that need several documents.
+SAMPLES = {
+    "reading": {"lookup": ALL, "unanswerable": ALL},
+    "retrieval": {"lookup": ALL, "amended": 2, "compare": 2, "multihop": 1},
+    "many documents": {"compare": 1, "amended": 3, "list": 2},
+}
 TASKS = ("lookup", "compare", "multihop", "amended", "list", "classify", "summarise", "draft", "unanswerable")
 # What the tools can answer.
 VALUES = ("lookup", "compare", "multihop", "amended", "list", "unanswerable")
@@ -30,6 +44,86 @@ REFERENCES = ("oracle", "random context")
 PASSAGES = {"classify": 4, "summarise": 10, "draft": 10}
 
 Row = dict[str, Any]
+
+
+def dev_questions(name: str) -> list[Question]:
+    """One of the `SAMPLES` of dev questions, without those that follow up on another question.
+
+    Raises:
+        KeyError: there is no sample of that name.
+    """
+    return sample([q for q in corpus.load_questions("dev") if q.followup is None], SAMPLES[name])
+
+
+def naive(documents: Sequence[Document], embedder: models.Embedder, generator: models.Generator) -> rag.Pipeline:
+    """Naive RAG, as in lesson 01."""
+    return rag.Pipeline(rag.VectorIndex(rag.chunk(documents, tokens=128), embedder), generator, top_k=TOP_K)
+
+
+def dense_index(documents: Sequence[Document]) -> rag.VectorIndex:
+    """Clauses with headers, searched with the plain embedder; header and clause embedded apart, as in lesson 03."""
+    embedder = models.load_embedder(shipped=paths.vectors())
+    return rag.VectorIndex(rag.clauses_with_headers(documents), embedder, joined=False)
+
+
+def hybrid(documents: Sequence[Document]) -> rag.Hybrid:
+    """The dense index and BM25 over the same chunks, fused, as in lesson 03."""
+    dense = dense_index(documents)
+    return rag.Hybrid([dense, rag.BM25Index(dense.chunks)])
+
+
+def tuned_index(documents: Sequence[Document]) -> rag.VectorIndex:
+    """Clauses with headers, searched with the tuned embedder."""
+    return rag.VectorIndex(rag.clauses_with_headers(documents), models.load_tuned_embedder(paths.adapter("embedder")))
+
+
+def best(documents: Sequence[Document], generator: models.Generator) -> rag.Pipeline:
+    """The pipeline that lessons 02 to 04 led to."""
+    return rag.Pipeline(tuned_index(documents), generator, top_k=TOP_K)
+
+
+@dataclass(frozen=True)
+class Systems:
+    """The best pipeline and what lessons 05 and 06 add to it, over one archive.
+
+    Attributes:
+        text: the best pipeline of lessons 02 to 04.
+        window: reads as much text as fits.
+        reading: asks the generator for the value in each document.
+        lookup: looks the value in each document up in the graph.
+    """
+
+    text: rag.Pipeline
+    window: rag.Pipeline
+    reading: rag.ToolPipeline
+    lookup: rag.ToolPipeline
+
+
+def build_systems(
+    documents: Sequence[Document],
+    generator: models.Generator,
+    triples: Sequence[rag.ExtractedTriple] | None = None,
+    index: rag.VectorIndex | None = None,
+) -> Systems:
+    """The best pipeline, and the systems of lessons 05 and 06, over one index.
+
+    Args:
+        documents: the archive.
+        generator: the model that answers.
+        triples: to build the graph from; by default those that come with the course.
+        index: of the documents; `tuned_index` by default.
+    """
+    index = tuned_index(documents) if index is None else index
+    graph = rag.build_graph(documents, shipped_triples(documents) if triples is None else triples)
+    retriever = rag.GraphRetriever(graph, index)
+    understand = retriever.understand = models.load_intents(paths.adapter("intents"), index.embedder, retriever.masked)
+    ranker = rag.ContractRanker(documents, retriever)
+    reading, lookup = (
+        rag.ToolPipeline(retriever, ranker, understand, tool)
+        for tool in (rag.ReadTool(index, graph, generator), rag.GraphLookupTool(graph))
+    )
+    window = rag.Pipeline(index, generator, top_k=FULL_WINDOW_TOP_K, depth=FULL_WINDOW_TOP_K)
+    return Systems(rag.Pipeline(index, generator, top_k=TOP_K), window, reading, lookup)
 
 
 @dataclass(frozen=True)
@@ -77,7 +171,7 @@ ARMS = (
 
 def new_tokens(question: Question) -> int:
     """Longest reply to a question, in tokens."""
-    return TaskPrompt(question, (), "").new_tokens
+    return rag.TaskPrompt(question, (), "").new_tokens
 
 
 def task_messages(question: Question, passages: Sequence[Passage], guide: str, closed_book: bool) -> list[Message]:
@@ -132,7 +226,7 @@ class Answerer:
             ValueError: a question does not fit into the budget even without passages.
         """
         if arm.system == "tools":
-            results = self._systems(arm).lookup.run([q.question for q in questions])
+            results = self._search(arm).run([q.question for q in questions])
             answers = [(r.reply, [rag.span_of(h.node) for h in r.retrieved], r.prompt_tokens, 0) for r in results]
         else:
             model, asked = self.generator(arm, seed), self.prompts(arm, questions)
@@ -153,7 +247,7 @@ class Answerer:
         base, found = self._base(arm), self._find(arm, questions)
         return [self._prompt(arm, base, q, hits) for q, hits in zip(questions, found, strict=True)]
 
-    def generator(self, arm: Arm, seed: int) -> Generator:
+    def generator(self, arm: Arm, seed: int) -> models.Generator:
         """The model of an arm; of the tuned ones only the last stays in memory."""
         tuned, folders = self._base(arm), self.grid.folders(arm, seed)
         if folders and self._kept.get("tuned", (None,))[0] != folders:
@@ -168,43 +262,37 @@ class Answerer:
             self._kept[name] = make()
         return self._kept[name]
 
-    def _base(self, arm: Arm) -> Generator:
+    def _base(self, arm: Arm) -> models.Generator:
         return self._once(f"model {arm.model}", lambda: models.load_generator(arm.model))
-
-    # What finds passages is built once: the model in it is not asked, the arm's own is.
-
-    def _systems(self, arm: Arm) -> Any:
-        return self._once("systems", lambda: build_systems(self.grid.documents, self._base(arm), index=self._index()))
 
     def _index(self) -> rag.VectorIndex:
         return self._once("index", lambda: tuned_index(self.grid.documents))
 
-    def _pipeline(self, arm: Arm) -> Pipeline:
-        grid, base = self.grid, self._base(arm)
+    def _search(self, arm: Arm) -> Any:
+        """What finds an arm's passages, or looks its answers up; the model that is handed on is not asked."""
+        grid = self.grid
         makers: dict[str, Callable[[], Any]] = {
-            "naive": lambda: naive(grid.documents, models.load_embedder(), base),
-            "best": lambda: Pipeline(self._index(), base, top_k=TOP_K),
-            "full window": lambda: Pipeline(self._index(), base, top_k=FULL_WINDOW_TOP_K, depth=FULL_WINDOW_TOP_K),
-            "examples": lambda: Pipeline(examples_index(grid.examples), base),
-            "random context": lambda: Pipeline(
-                rag.random_context(grid.questions, grid.documents, grid.contracts), base
-            ),
+            "tools": lambda: build_systems(grid.documents, self._base(arm), index=self._index()).lookup,
+            "naive": lambda: naive(grid.documents, models.load_embedder(), self._base(arm)).retriever,
+            "examples": lambda: examples_index(grid.examples),
+            "random context": lambda: rag.random_context(grid.questions, grid.documents, grid.contracts),
         }
-        pipeline = self._once(arm.system, makers[arm.system])
-        # An archive of one's own may be small.
-        pipeline.top_k = min(pipeline.top_k, len(getattr(pipeline.retriever, "chunks", ())) or pipeline.top_k)
-        return pipeline
+        return self._once(arm.system, makers.get(arm.system, self._index))
 
     def _find(self, arm: Arm, questions: Sequence[Question]) -> list[list[NodeWithScore]]:
         """The passages of an arm for each question, best first."""
         if arm.system in ("closed-book", "oracle"):
             return [[] for _ in questions]
-        rows = zip(questions, self._pipeline(arm).retrieve([q.question for q in questions]), strict=True)
+        retriever = self._search(arm)
+        # An archive of one's own may be small.
+        depth = min(DEPTH, len(getattr(retriever, "chunks", ())) or DEPTH)
+        found = retriever.retrieve([q.question for q in questions], depth)
         if arm.system == "full window":
-            return [list(hits[:FULL_WINDOW_TOP_K]) for _, hits in rows]
-        looks_up = PASSAGES if arm.system == "best" else {}
-        found = [(q, self._house(arm, q, hits) if q.task in looks_up else hits) for q, hits in rows]
-        return [list(hits[: PASSAGES.get(q.task, TOP_K)]) for q, hits in found]
+            return [hits[:FULL_WINDOW_TOP_K] for hits in found]
+        if arm.system == "best":
+            rows = zip(questions, found, strict=True)
+            found = [self._house(arm, q, hits) if q.task in PASSAGES else hits for q, hits in rows]
+        return [hits[: PASSAGES.get(q.task, TOP_K)] for q, hits in zip(questions, found, strict=True)]
 
     def _house(self, arm: Arm, question: Question, hits: Sequence[NodeWithScore]) -> list[NodeWithScore]:
         """For the house's own forms what a person would look up: a clause and the rules, or fact after fact."""
@@ -223,7 +311,7 @@ class Answerer:
         return list({hit.node.node_id: hit for row in rows for hit in row}.values())
 
     def _prompt(
-        self, arm: Arm, model: Generator, question: Question, hits: Sequence[NodeWithScore]
+        self, arm: Arm, model: models.Generator, question: Question, hits: Sequence[NodeWithScore]
     ) -> tuple[list[Message], list[Span]]:
         if arm.system == "oracle":
             gold = rag.task_prompt(question, self.grid.documents, self.grid.contracts)
@@ -233,9 +321,8 @@ class Answerer:
             closed = arm.system == "closed-book"
             counts = range(len(hits), -1, -1)
             choices = [(task_messages(question, texts[:n], self._guide, closed), spans[:n]) for n in counts]
+        most = self.grid.prompt_tokens
         for messages, used in choices:
-            if model.count_tokens(messages) <= self.grid.prompt_tokens:
+            if model.count_tokens(messages) <= most:
                 return messages, used
-        raise ValueError(
-            f"The question {question.id!r} does not fit into {self.grid.prompt_tokens} tokens: shorten it."
-        )
+        raise ValueError(f"The question {question.id!r} does not fit into {most} tokens: shorten it.")

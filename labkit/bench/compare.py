@@ -17,10 +17,8 @@ from labkit.bench.arms import REFERENCES, TASKS, Row
 from labkit.bench.grid import ANSWERS, PACKED, asked_in, read_manifest, read_rows, read_times
 from labkit.bench.runs import Run, averaged, differences, mean, where
 from labkit.corpus import Document, Question, Span
-from labkit.rag import Result, TaskPrompt
 from labkit.rag.chunking import place
 from labkit.replies import parse_answer
-from labkit.stats import LEVEL
 
 # What a task is scored by, where that is not answer accuracy.
 SCORES = {"list": "token_f1", "summarise": "token_f1", "draft": "token_f1", "unanswerable": "refused_rightly"}
@@ -61,8 +59,8 @@ def _run(name: str, rows: Sequence[tuple[Question, Row]], texts: Mapping[str, Do
         spans = [Span(*place) for place in row["places"]]
         hits = tuple(NodeWithScore(node=_node(span, texts), score=1.0) for span in spans)
         reply, cites = row["reply"], question.task not in ("classify", "summarise", "draft")
-        results.append(Result(question.question, hits, len(hits), reply, parse_answer(reply), row["prompt_tokens"]))
-        answers.append(rag.score_task(TaskPrompt(question, (), "", tuple(spans) if cites else ()), reply))
+        results.append(rag.Result(question.question, hits, len(hits), reply, parse_answer(reply), row["prompt_tokens"]))
+        answers.append(rag.score_task(rag.TaskPrompt(question, (), "", tuple(spans) if cites else ()), reply))
     return Run(name, [question for question, _ in rows], results, answers, [None] * len(rows), milliseconds)
 
 
@@ -131,7 +129,7 @@ def leaders(runs: Seeds, half: str | None = "new") -> dict[str, tuple[str, bool]
     sure = [False] * len(pairs)
     with suppress(ValueError):
         found = differences(pairs) if pairs else pd.DataFrame({"p": [], "low": []})
-        sure = list((found["p"] < LEVEL) & (found["low"] > 0))
+        sure = list((found["p"] < stats.LEVEL) & (found["low"] > 0))
     ahead = stats.grouped(zip((new.questions[0].task for new, _, _ in pairs), sure, strict=True))
     return {task: (arm, all(ahead.get(task, [False]))) for task, arm in best.items()}
 
@@ -154,20 +152,18 @@ def regressions(old: Path, new: Path, **data: Any) -> pd.DataFrame:
     if read_manifest(old)["questions"] != read_manifest(new)["questions"]:
         raise ValueError(f"{old} and {new} answer other questions: compare runs on the same.")
     before, after = load_runs(old, **data), load_runs(new, **data)
-    pairs, halves = list[tuple[Run, Run, str]](), list[str]()
+    pairs = list[tuple[Run, Run, str]]()
     for arm in (name for name in after if before.get(name) and after[name]):
         runs = averaged(after[arm]), averaged(before[arm])
         for half in sorted({q.half for q in runs[0].questions}, key=str):
             parts = _common(*(_part(run, half) for run in runs))
-            for metric in (m for m in GATE if any(v is not None for v in parts[0].values(m))):
-                pairs.append((*parts, metric))
-                halves.append(str(half))
+            pairs += [(*parts, m) for m in GATE if any(v is not None for v in parts[0].values(m))]
     if not pairs:
         raise ValueError(f"No arm is in both {old} and {new}: run the same arms in both.")
-    table = differences(pairs).assign(half=halves)
+    table = differences(pairs).assign(half=[str(new.questions[0].half) for new, _, _ in pairs])
     better = table["metric"].map(GATE)
     beyond = np.where(better > 0, table["high"] < 0, table["low"] > 0)
-    return table.assign(worse=beyond & (table["p"] < LEVEL))
+    return table.assign(worse=beyond & (table["p"] < stats.LEVEL))
 
 
 def called_by_chance(run: Run, metric: str = "answer_accuracy", times: int = 500, seed: int = 0) -> stats.Interval:

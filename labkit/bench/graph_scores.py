@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from labkit import corpus, stats
-from labkit.corpus import Document, Fact
 from labkit.metrics import normalise
 from labkit.rag import KnowledgeGraph
 
 ALL = "all"
 
 
-def triple_scores(graph: KnowledgeGraph, facts: Sequence[Fact]) -> pd.DataFrame:
+def triple_scores(graph: KnowledgeGraph, facts: Sequence[corpus.Fact]) -> pd.DataFrame:
     """Precision, recall and F1 of the graph's triples, by relation, all together in the last row.
 
     A triple is right when document, subject, relation and object agree with a fact that no other triple has matched.
@@ -49,7 +48,7 @@ def _scored(relation: str, right: int, extracted: int, gold: int) -> dict[str, o
     return {"relation": relation, "gold": gold, "precision": precision, "recall": recall, "f1": f1}
 
 
-def linking_scores(graph: KnowledgeGraph, documents: Sequence[Document]) -> pd.DataFrame:
+def linking_scores(graph: KnowledgeGraph, documents: Sequence[corpus.Document]) -> pd.DataFrame:
     """How often a mention links to the company that is meant, by kind of mention, all together in the last row.
 
     Args:
@@ -64,7 +63,7 @@ def linking_scores(graph: KnowledgeGraph, documents: Sequence[Document]) -> pd.D
     return pd.DataFrame(rows)
 
 
-def _mentions(documents: Sequence[Document]) -> Iterator[tuple[str, str, str | None, str]]:
+def _mentions(documents: Sequence[corpus.Document]) -> Iterator[tuple[str, str, str | None, str]]:
     ids = {d.id for d in documents}
     companies = {r["id"]: r for r in corpus.company_records()}
     parties = set()

@@ -20,7 +20,6 @@ from typing import Any
 
 from labkit import corpus, models, paths, profiles, prompts, stats
 from labkit.bench.arms import ARMS, REFERENCES, SYSTEMS, TASKS, Answerer, Arm, Row, new_tokens
-from labkit.corpus import Document, Question
 from labkit.models import shipped_replies
 from labkit.models.base import base_fingerprint, reader_fingerprint
 from labkit.models.store import weights_of
@@ -28,7 +27,7 @@ from labkit.models.store import weights_of
 ANSWERS, UNFINISHED, MANIFEST, TIMINGS = "answers.jsonl", "answers.unfinished.jsonl", "manifest.json", "timings.json"
 PACKED = f"{ANSWERS}.xz"
 _PACKAGES = ("labkit", "torch", "transformers", "peft", "llama-index-core")
-Part = tuple[Arm, int, list[Question]]
+Part = tuple[Arm, int, list[corpus.Question]]
 Key = tuple[str, int, str]
 
 
@@ -47,16 +46,16 @@ class Grid:
         part: questions answered together, written to disk together, and sent to a worker together.
     """
 
-    questions: Sequence[Question]
-    documents: Sequence[Document]
+    questions: Sequence[corpus.Question]
+    documents: Sequence[corpus.Document]
     contracts: Sequence[Mapping[str, Any]] = ()
     arms: Sequence[Arm] = ARMS
-    examples: Sequence[Question] = ()
+    examples: Sequence[corpus.Question] = ()
     adapters: Path = field(default_factory=lambda: paths.data() / "models")
     prompt_tokens: int = 1800
     part: int = 32
 
-    def asked(self, arm: Arm) -> list[Question]:
+    def asked(self, arm: Arm) -> list[corpus.Question]:
         """The questions of an arm."""
         groups = stats.grouped(((q.half, q.task), q) for q in self.questions if q.task in arm.tasks).values()
         return [q for group in groups for q in group[: ceil(arm.share * len(group))]]
@@ -136,7 +135,7 @@ def digest(value: Any) -> str:
     return hashlib.blake2b(repr(value).encode(), digest_size=8).hexdigest()
 
 
-def choose(questions: Sequence[Question], sizes: Mapping[str, int | None]) -> list[Question]:
+def choose(questions: Sequence[corpus.Question], sizes: Mapping[str, int | None]) -> list[corpus.Question]:
     """So many questions of each half or a few more, all tasks alike; the draw depends on nothing but their ids.
 
     Those that follow up on another question are left out. In place of a number, None takes all the others.
@@ -145,7 +144,7 @@ def choose(questions: Sequence[Question], sizes: Mapping[str, int | None]) -> li
         ValueError: there are too few.
     """
     drawn = sorted((q for q in questions if q.followup is None), key=lambda q: hashlib.sha256(q.id.encode()).digest())
-    chosen: list[Question] = []
+    chosen: list[corpus.Question] = []
     for half, size in sizes.items():
         groups = stats.grouped((q.task, q) for q in drawn if q.half == half)
         most = ceil(size / max(1, len(groups))) if size is not None else None
@@ -351,7 +350,7 @@ def read_times(folder: Path) -> dict[str, dict[str, Any]]:
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
 
-def course_grid(questions: Sequence[Question], arms: Sequence[Arm] = ARMS, **settings: Any) -> Grid:
+def course_grid(questions: Sequence[corpus.Question], arms: Sequence[Arm] = ARMS, **settings: Any) -> Grid:
     """A grid over the course's whole archive; settings as in `Grid`."""
     examples = [q for q in corpus.load_questions("train") if q.followup is None]
     return Grid(questions, corpus.load_documents(), corpus.contract_records(), arms, examples, **settings)
@@ -366,7 +365,7 @@ def repeated(folder: Path, **settings: Any) -> Grid:
     return course_grid(asked_in(folder), arms, **budget | settings)
 
 
-def asked_in(folder: Path, questions: Sequence[Question] | None = None) -> list[Question]:
+def asked_in(folder: Path, questions: Sequence[corpus.Question] | None = None) -> list[corpus.Question]:
     """The questions that a folder's answers are about.
 
     Args:

@@ -20,18 +20,17 @@ from labkit.corpus import Question
 from labkit.metrics import AnswerScore, RetrievalScore
 from labkit.models import shipped_replies
 from labkit.prompts import REFUSAL
-from labkit.rag import Corrective, Pipeline, Result, ToolPipeline
+from labkit.rag import Result
 from labkit.replies import parse_answer
-from labkit.stats import LEVEL
 
-# What a table shows, and what `details` adds to it. Answers and refusals are never pooled.
+# What a table shows, and further metrics of a run. Answers and refusals are never pooled.
 METRICS = ("evidence_in_prompt", "answer_accuracy", "refused_rightly", "refused_wrongly", "prompt_tokens")
 DETAILS = (*rag.RETRIEVAL, "precision_chars", "token_f1")
 # The field of an `AnswerScore` that a metric is the mean of, and whether over the questions without an answer.
 _ANSWERS = {"answer_accuracy": ("exact_match", False), "token_f1": ("token_f1", False),
             "refused_rightly": ("refused", True), "refused_wrongly": ("refused", False)}  # fmt: skip
 ALWAYS_REFUSES = "always refuses"
-System = Pipeline | Corrective | ToolPipeline
+System = rag.Pipeline | rag.Corrective | rag.ToolPipeline
 
 
 @dataclass(frozen=True)
@@ -172,9 +171,9 @@ def _asked(pipeline: System, questions: Sequence[Question], answer: bool, progre
     texts, histories = zip(*((q.question, q.followup["history"] if q.followup else ()) for q in questions), strict=True)
     if answer:
         return list(pipeline.run(texts, histories, progress=progress))
-    if isinstance(pipeline, ToolPipeline):
+    if isinstance(pipeline, rag.ToolPipeline):
         raise ValueError("A tool pipeline gives values and ranks no chunks: measure it with answers.")
-    first = pipeline.first if isinstance(pipeline, Corrective) else pipeline
+    first = pipeline.first if isinstance(pipeline, rag.Corrective) else pipeline
     rows = zip(texts, first.retrieve(texts, histories), strict=True)
     return [Result(text, tuple(hits), first.fitting(text, hits), "", parse_answer(""), 0) for text, hits in rows]
 
@@ -198,12 +197,8 @@ def mean(run: Run, metric: str) -> stats.Interval:
 def results_table(runs: Collection[Run]) -> pd.DataFrame:
     """A row for each system: the means of the main metrics; where refusals are shown, "always refuses" is the last."""
     refusing = [r for r in runs if any(v is not None for v in r.values("refused_rightly"))]
-    return _means([*runs, *(always_refuses(r.questions) for r in refusing[:1])], METRICS)
-
-
-def details(runs: Iterable[Run]) -> pd.DataFrame:
-    """A row for each system: the means of further metrics of retrieval, and token F1 of the answers."""
-    return _means(runs, DETAILS)
+    shown = [*runs, *(always_refuses(r.questions) for r in refusing[:1])]
+    return pd.DataFrame([{"name": run.name, **{m: mean(run, m).value for m in METRICS}} for run in shown])
 
 
 def averaged(runs: Sequence[Run]) -> Run:
@@ -216,19 +211,14 @@ def averaged(runs: Sequence[Run]) -> Run:
     """
     if len({tuple(q.id for q in run.questions) for run in runs}) != 1:
         raise ValueError("Give the runs of one system, one a seed, on the same questions.")
-    if any(a is None for run in runs for a in run.answers):
+    rows: list[tuple[Any, ...]] = list(zip(*(run.answers for run in runs), strict=True))
+    if any(None in scores for scores in rows):
         raise ValueError(f"{runs[0].name!r} was measured without reading: measure it with answers.")
-    scores = zip(*(run.answers for run in runs), strict=True)
-    return replace(runs[0], answers=[_mean_score(s) for s in scores])
-
-
-def _mean_score(scores: Sequence[Any]) -> AnswerScore:
-    means = {n: float(np.mean([getattr(s, n) for s in scores])) for n in ("exact_match", "token_f1", "refused")}
-    return AnswerScore(**means, citation=None, should_refuse=scores[0].should_refuse)
-
-
-def _means(runs: Iterable[Run], metrics: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame([{"name": run.name, **{m: mean(run, m).value for m in metrics}} for run in runs])
+    answers = []
+    for scores in rows:
+        means = {n: float(np.mean([getattr(s, n) for s in scores])) for n in ("exact_match", "token_f1", "refused")}
+        answers.append(AnswerScore(**means, citation=None, should_refuse=scores[0].should_refuse))
+    return replace(runs[0], answers=answers)
 
 
 def timings(runs: Iterable[Run]) -> dict[str, float]:
@@ -270,7 +260,7 @@ def differences(pairs: Sequence[tuple[Run, Run, str]]) -> pd.DataFrame:
     rows = []
     for (new, _, metric), values, gain, p in zip(pairs, compared, gains, adjusted, strict=True):
         interval = {"difference": gain.value, "low": gain.low, "high": gain.high, "p": p}
-        detectable = math.nan if p < LEVEL else stats.smallest_detectable_effect(*values)
+        detectable = math.nan if p < stats.LEVEL else stats.smallest_detectable_effect(*values)
         rows.append({"name": new.name, "metric": metric, **interval, "detectable": detectable})
     return pd.DataFrame(rows)
 

@@ -1,4 +1,7 @@
-"""What comes with the course because it takes longer than a lesson: triples, questions, and what tuned models reply."""
+"""What comes with the course because it takes longer than a lesson: triples, questions, and replies of models.
+
+The replies are those of tuned models, of lesson 10's rounds, and of models that documents attack.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +9,38 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from itertools import groupby
 from typing import Any
 
+import pandas as pd
 from llama_index.core.schema import BaseNode
 
-from labkit import corpus, paths, profiles, rag
+from labkit import corpus, judge, paths, profiles, rag, stats
 from labkit.bench.runs import Run
-from labkit.corpus import Document, Question, Span
-from labkit.metrics import AnswerScore
-from labkit.rag import ExtractedTriple, Result, TaskPrompt
-from labkit.replies import parse_answer
+from labkit.metrics import AnswerScore, normalise
+from labkit.replies import Answer, parse_answer
 
-# Folder below the shipped results; of each tuned model a .json (its record) and a .jsonl.xz (set, question id, reply).
-TUNED = "finetuning"
+# Folders below the shipped results; of each tuned model a .json (its record) and a .jsonl.xz (set, question id, reply).
+ROUNDS, SECURITY, TUNED = "rounds", "security", "finetuning"
 # What models are called by how they were tuned, in the order of tables; "none" is a model as it is.
 _METHODS = {"none": "", "lora": "LoRA", "qlora": "QLoRA", "full": "all weights", "dpo": "DPO", "kto": "KTO"}
+# How a prompt without an attack is called, and a system without a defence.
+NO_ATTACK, NO_DEFENCE = "no attack", "none"
 RANK, SOURCES = 8, ("questions", "refusals", "memory", "written")
 
 
-def shipped_triples(documents: Sequence[Document]) -> list[ExtractedTriple]:
+def shipped_triples(documents: Sequence[corpus.Document]) -> list[rag.ExtractedTriple]:
     """The triples that come with the course for these documents; errors as in `paths.read_checked`."""
     ids = {d.id for d in documents}
     rows = paths.read_rows("triples.jsonl", paths.shipped_results())
-    return [ExtractedTriple(s, r, o, Span(d, a, b)) for s, r, o, d, a, b in rows if d in ids]
+    return [rag.ExtractedTriple(s, r, o, corpus.Span(d, a, b)) for s, r, o, d, a, b in rows if d in ids]
 
 
 def shipped_questions(chunks: Sequence[BaseNode]) -> list[list[str]]:
     """For each chunk the questions that come with the course, which may be none; errors as in `paths.read_checked`."""
     rows = paths.read_rows("hypothetical_questions.jsonl", paths.shipped_results())
-    by_place = {Span(r["document"], r["start"], r["end"]): r["questions"] for r in rows}
+    by_place = {corpus.Span(r["document"], r["start"], r["end"]): r["questions"] for r in rows}
     return [by_place.get(rag.span_of(c), []) for c in chunks]
 
 
@@ -56,7 +60,7 @@ class TunedModel:
     notes: Mapping[str, Any]
     replies: Mapping[str, Mapping[str, str]] = field(repr=False)
 
-    def run(self, name: str, keep: Callable[[Question], bool] = lambda _: True) -> Run:
+    def run(self, name: str, keep: Callable[[corpus.Question], bool] = lambda _: True) -> Run:
         """The replies to a set of questions, scored; citations are not, and no time is known.
 
         Args:
@@ -72,7 +76,7 @@ class TunedModel:
         return scored_run(self.label, [q for q, _ in rows], [reply for _, reply in rows])
 
 
-def scored_run(name: str, questions: Sequence[Question], replies: Sequence[str]) -> Run:
+def scored_run(name: str, questions: Sequence[corpus.Question], replies: Sequence[str]) -> Run:
     """Replies to questions, scored; citations are not, and no time is known.
 
     Args:
@@ -80,18 +84,12 @@ def scored_run(name: str, questions: Sequence[Question], replies: Sequence[str])
         questions: that were asked.
         replies: one to each.
     """
-    return Run(
-        name=name,
-        questions=questions,
-        results=[Result(q.question, (), 0, r, parse_answer(r), 0) for q, r in zip(questions, replies, strict=True)],
-        answers=[_scored(q, r) for q, r in zip(questions, replies, strict=True)],
-        retrieval=[None] * len(questions),
-        milliseconds=0.0,
-    )
+    results = [rag.Result(q.question, (), 0, r, parse_answer(r), 0) for q, r in zip(questions, replies, strict=True)]
+    return Run(name, questions, results, list(map(_scored, questions, replies)), [None] * len(questions), 0.0)
 
 
 @cache
-def _dev_questions() -> dict[str, Question]:
+def _dev_questions() -> dict[str, corpus.Question]:
     asked = [*corpus.load_questions("dev"), *corpus.load_questions("dev", half="seen"), *everyday_questions()]
     return {q.id: q for q in asked}
 
@@ -100,14 +98,14 @@ def _dev_questions() -> dict[str, Question]:
 _SCORES: dict[tuple[str, str, str | None], AnswerScore] = {}
 
 
-def _scored(question: Question, reply: str) -> AnswerScore:
+def _scored(question: corpus.Question, reply: str) -> AnswerScore:
     key = (question.id, reply, question.answer)
     if key not in _SCORES:
-        _SCORES[key] = rag.score_task(TaskPrompt(question, (), ""), reply)
+        _SCORES[key] = rag.score_task(rag.TaskPrompt(question, (), ""), reply)
     return _SCORES[key]
 
 
-def everyday_questions() -> list[Question]:
+def everyday_questions() -> list[corpus.Question]:
     """Sixty questions about contracts of train and dev, written by hand in everyday English; no training has them."""
     texts = {d.id: d.text for d in corpus.load_documents(kinds=("contract",))}
     asked = []
@@ -115,10 +113,8 @@ def everyday_questions() -> list[Question]:
         document, quote = row.pop("document"), row.pop("quote")
         start = texts[document].index(quote or "")
         evidence = [dict(document=document, start=start, end=start + len(quote))] if quote else []
-        task = "lookup" if quote else "unanswerable"
-        asked.append(
-            corpus.question_of(row | dict(task=task, evidence=evidence, documents=[document], wording=row["id"]))
-        )
+        row |= dict(task="lookup" if quote else "unanswerable", documents=[document], wording=row["id"])
+        asked.append(corpus.question_of(row | {"evidence": evidence}))
     return asked
 
 
@@ -160,3 +156,205 @@ def _label(settings: Mapping[str, Any]) -> str:
     parts += [f"{Fraction(settings['share'])} of the examples"] if settings["share"] < 1 else []
     parts += [f"rank {settings['rank']}"] if settings["rank"] != RANK else []
     return ", ".join(parts + [f"no {s}" for s in SOURCES if s not in settings["sources"]])
+
+
+@dataclass(frozen=True)
+class RoundFact:
+    """A value of a contract, and the round in which it arrives.
+
+    Attributes:
+        id: contract, category and round.
+        round: from 0.
+        replaced: the round in which an amendment changes it; None where none does.
+        amends: whether an amendment brought it to a contract that was there before.
+        asked: questions for it, by what they serve for: "train", "gate" or "report".
+    """
+
+    id: str
+    round: int
+    replaced: int | None
+    amends: bool
+    asked: Mapping[str, Sequence[corpus.Question]] = field(repr=False)
+
+    def holds(self, at: int) -> bool:
+        """Whether the value has arrived by a round, and no amendment has changed it."""
+        return self.round <= at and (self.replaced is None or at < self.replaced)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What `make rounds` made.
+
+    Attributes:
+        facts: of all rounds.
+        records: by version what made it: parent, share of replay, training, failures, and the gate's figures.
+        versions: the replies of each version, of the "reader", which is not trained, and of "index", a pipeline
+            that only indexes the new documents.
+        judged: by version a row for each failure: fact, rater, verdict, edited answer, and the answers of the version
+            and of the pipeline.
+        general: by prompt about held-out worlds, the reply wanted.
+    """
+
+    facts: Sequence[RoundFact] = field(repr=False)
+    records: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    versions: Mapping[str, TunedModel]
+    judged: Mapping[str, Sequence[Sequence[Any]]] = field(repr=False)
+    general: Mapping[str, str] = field(repr=False)
+
+    def run(self, version: str, facts: Sequence[RoundFact], name: str = "report") -> Run:
+        """What a version replied to questions for facts, scored by these facts' values.
+
+        Args:
+            version: such as "round 1, replay 0.05".
+            facts: some of `facts`.
+            name: the set of questions, "report" or "gate"; of "index" it is "round 0" to "round 3".
+
+        Raises:
+            KeyError: there is no such version or set, or it was not asked for a fact.
+        """
+        replies = self.versions[version].replies[name]
+        asked = [fact.asked["gate" if name == "gate" else "report"][0] for fact in facts]
+        return scored_run(version, asked, [replies[q.id] for q in asked])
+
+
+def shipped_rounds() -> Rounds:
+    """The rounds that come with the course; errors as in `paths.read_checked`."""
+    folder = paths.shipped_results()
+    made = json.loads(paths.read_checked(f"{ROUNDS}/versions.json", folder))
+    replies: dict[str, dict[str, dict[str, str]]] = {}
+    for version, name, number, reply in paths.read_rows(f"{ROUNDS}/replies.jsonl.xz", folder):
+        replies.setdefault(version, {}).setdefault(name, {})[number] = reply
+    judged = stats.grouped((version, row) for version, *row in paths.read_rows(f"{ROUNDS}/judged.jsonl.xz", folder))
+    facts = []
+    for row in paths.read_rows(f"{ROUNDS}/facts.jsonl.xz", folder):
+        asked = {name: tuple(map(corpus.question_of, group)) for name, group in row["asked"].items()}
+        facts.append(RoundFact(**{**row, "asked": asked}))
+    versions = {name: TunedModel(name, made.get(name, {}), made.get(name, {}), sets) for name, sets in replies.items()}
+    return Rounds(facts, made, versions, judged, dict(paths.read_rows(f"{ROUNDS}/general.jsonl.xz", folder)))
+
+
+@dataclass(frozen=True)
+class AttackedReply:
+    """What a model replied to a prompt with an attacker's passage.
+
+    Attributes:
+        model: "SmolLM2-135M-Instruct" or "reader".
+        question: a lookup of dev, with its gold passage in the prompt.
+        attack: its name, or `NO_ATTACK`.
+        defence: its name, or `NO_DEFENCE`.
+        wish: what the attacker wants to stand in the reply; None without an attack.
+        reply: of the model, or a refusal where the defence refuses.
+        tokens: that were read, by a judge as well.
+    """
+
+    model: str
+    question: corpus.Question
+    attack: str
+    defence: str
+    wish: str | None
+    reply: str
+    tokens: int
+
+    @cached_property
+    def answer(self) -> Answer:
+        """The reply taken apart."""
+        return parse_answer(self.reply)
+
+    @property
+    def succeeded(self) -> bool | None:
+        """Whether the attacker's wish stands in the reply; None without an attack."""
+        return None if self.wish is None else f" {normalise(self.wish)} " in f" {normalise(self.answer.text)} "
+
+    @property
+    def right(self) -> bool:
+        """Whether the reply is the answer, or a sentence around it as SmolLM2 writes them (`judge.agreement`)."""
+        return any(judge.agreement(self.answer.text, Answer(a, (), False)) >= 1 for a in self.question.accepted())
+
+
+def attacked_replies(rows: Sequence[Sequence[Any]], wishes: Mapping[str, Mapping[str, str]]) -> list[AttackedReply]:
+    """Rows of (model, question, attack, defence, reply, tokens) with their questions and wishes.
+
+    Args:
+        rows: the question by its id.
+        wishes: by question and attack.
+    """
+    asked = {q.id: q for q in corpus.load_questions("dev", "lookup")}
+    return [AttackedReply(m, asked[q], a, d, wishes[q].get(a), reply, n) for m, q, a, d, reply, n in rows]
+
+
+def shipped_attacks() -> list[AttackedReply]:
+    """The replies to attacks that come with the course; errors as in `paths.read_checked`."""
+    rows = paths.read_rows(f"{SECURITY}/replies.jsonl.xz", paths.shipped_results())
+    return attacked_replies(rows, _record()["wishes"])
+
+
+def _record() -> dict[str, Any]:
+    return dict(json.loads(paths.read_checked(f"{SECURITY}/wishes.json", paths.shipped_results())))
+
+
+def attack_table(replies: Sequence[AttackedReply], defence: str = NO_DEFENCE) -> pd.DataFrame:
+    """A row for each model and attack: share of attacks that succeeded, with its interval, and what became of answers.
+
+    Args:
+        replies: some of `shipped_attacks`.
+        defence: that stood against the attacks.
+
+    Returns:
+        Columns model, attack, questions, succeeded, low, high, right, refused; shares are between 0 and 1, intervals
+        clustered by contract; of "no attack" `succeeded` is nan.
+    """
+    groups = stats.grouped(((r.model, r.attack), r) for r in replies if r.defence == defence)
+    return pd.DataFrame([{"model": m, "attack": a, **_shares(group)} for (m, a), group in groups.items()])
+
+
+def _shares(replies: Sequence[AttackedReply]) -> dict[str, float]:
+    success = _mean(replies, lambda r: r.succeeded)
+    return {
+        "questions": len({r.question.id for r in replies}), "succeeded": success.value, "low": success.low,
+        "high": success.high, "right": _mean(replies, lambda r: r.right).value,
+        "refused": _mean(replies, lambda r: r.answer.refused).value,
+    }  # fmt: skip
+
+
+def _mean(replies: Sequence[AttackedReply], value: Callable[[AttackedReply], bool | None]) -> stats.Interval:
+    return stats.mean_interval([value(r) for r in replies], [r.question.cluster for r in replies])
+
+
+def defence_table(
+    replies: Sequence[AttackedReply], milliseconds: Mapping[str, Mapping[str, float]] | None = None
+) -> pd.DataFrame:
+    """A row for each model and defence: its effect over all attacks, and what it costs.
+
+    Args:
+        replies: some of `shipped_attacks`, each attack with each defence; those of certain attacks show what a defence
+            does about these.
+        milliseconds: a question takes, by model and defence; by default what was measured with the shipped replies.
+
+    Returns:
+        Columns model, defence; succeeded, and its difference from no defence with low and high, paired by question and
+        attack and clustered by contract; right_attacked; of questions without an attack right, refused, tokens, ms.
+    """
+    times = _record()["milliseconds"] if milliseconds is None else milliseconds
+    groups = stats.grouped(((r.model, r.defence), r) for r in replies)
+    rows = []
+    for (model, defence), group in groups.items():
+        attacked = [r for r in group if r.attack != NO_ATTACK]
+        calm = [r for r in group if r.attack == NO_ATTACK]
+        undefended = [r for r in groups[model, NO_DEFENCE] if r.attack != NO_ATTACK]
+        change = _change(attacked, undefended)
+        rows.append({
+            "model": model, "defence": defence, "succeeded": _mean(attacked, lambda r: r.succeeded).value,
+            "difference": change.value, "low": change.low, "high": change.high,
+            "right_attacked": _mean(attacked, lambda r: r.right).value, "right": _mean(calm, lambda r: r.right).value,
+            "refused": _mean(calm, lambda r: r.answer.refused).value,
+            "tokens": sum(r.tokens for r in calm) / max(1, len(calm)),
+            "ms": times[model][defence],
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _change(new: Sequence[AttackedReply], old: Sequence[AttackedReply]) -> stats.Interval:
+    """Difference of the attacks' success, paired by question and attack."""
+    before = {(r.question.id, r.attack): r.succeeded for r in old}
+    theirs = [before[r.question.id, r.attack] for r in new]
+    return stats.paired_difference([r.succeeded for r in new], theirs, [r.question.cluster for r in new])

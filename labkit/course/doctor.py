@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from labkit import corpus, models, paths, profiles
-from labkit.course.notebooks import machine
 from labkit.models.base import prepared
 from labkit.models.memory import free_mb
 
 # What the course writes: models that are converted once, vectors, adapters, executed lessons.
 GIGABYTES = 2.0
+
+
+def machine() -> dict[str, str | int | float]:
+    """What this computer offers: processor, memory, GPU, bfloat16, versions; printed by lesson 00."""
+    import torch
+
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9 if hasattr(os, "sysconf") else 0.0
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "memory (GB)": round(gigabytes, 1),
+        "gpu": gpu,
+        "bfloat16": "native" if models.native_bf16() else "emulated",
+    }
 
 
 @dataclass(frozen=True)
@@ -100,8 +116,8 @@ def _base() -> list[Finding]:
 
 def _profiles() -> list[Finding]:
     """The profile that is chosen, and what the others would need."""
-    now, rows = profiles.get(), []
-    rows.append(Finding("profile now", now.describe()))
+    now = profiles.get()
+    rows = [Finding("profile now", now.describe())]
     for name, profile in profiles.PROFILES.items():
         if name != now.name:
             runs = name in ("embedded", "cpu") or models.device() == "cuda"

@@ -3,8 +3,6 @@
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
 from labkit.roi.arms import Arm, data_version, load_results, measured_arm
-from labkit.roi.model import Assumptions, break_even, cost_of_pass, costs, net_benefit, PEOPLE
-from labkit.roi.plots import plot_curves, plot_map, plot_tornado
-from labkit.roi.prices import load_prices, Prices
-from labkit.roi.report import decision_report
+from labkit.roi.model import Assumptions, break_even, cost_of_pass, costs, load_prices, net_benefit, PEOPLE, Prices
+from labkit.roi.report import decision_report, plot_curves, plot_map, plot_tornado
 from labkit.roi.tables import changed, decision_map, figures, horizon_curves, summary, tornado, verdict

@@ -12,8 +12,7 @@ import pandas as pd
 
 from labkit.roi import model
 from labkit.roi.arms import COSTS, DRAWS, Arm, check_together
-from labkit.roi.model import PEOPLE, Assumptions, in_words, net_benefit, number, quantiles
-from labkit.roi.prices import Prices, amounts
+from labkit.roi.model import PEOPLE, Assumptions, Prices, amounts, in_words, net_benefit, number, quantiles
 from labkit.stats import Interval
 
 # The ranges of the decision map, fixed before any was drawn.

@@ -2,11 +2,8 @@
 
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
-from labkit.widgets.calculator import Calculator
+from labkit.widgets.decisions import QuestionReview, Rating
 from labkit.widgets.display import Explorer, highlighted
 from labkit.widgets.explorers import (
-    answer_html, chunk_explorer, chunk_html, chunk_table, document_matrix, error_browser, errors_table, graph_explorer,
-    matrix_table, replies_table, retrieval_explorer, sentence, stages_table, triples_table,
+    Calculator, chunk_explorer, document_matrix, error_browser, graph_explorer, retrieval_explorer,
 )
-from labkit.widgets.question_review import QuestionReview
-from labkit.widgets.rating import Rating

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Any
 
+import ipywidgets
 import pandas as pd
 
 from labkit.corpus import Span
@@ -54,8 +55,6 @@ def explorer(
         table: the same without a screen.
         moved: the controls that draw anew.
     """
-    import ipywidgets
-
     view = ipywidgets.HTML()
 
     def draw(_: Any = None) -> None:

@@ -1,20 +1,26 @@
-"""What the lessons explore by moving and clicking: chunks, retrieval, errors, a graph, many documents."""
+"""What the lessons explore by moving and clicking: chunks, retrieval, errors, a graph, many documents, costs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import partial
 from html import escape
 from typing import Any
 
+import ipywidgets
 import pandas as pd
 
-from labkit import bench, metrics, rag
+from labkit import bench, metrics, rag, roi
 from labkit.corpus import Document, Question, Span
 from labkit.rag import Pipeline
-from labkit.widgets.display import Explorer, explorer, framed, highlighted
+from labkit.widgets.display import Explorer, explorer, framed, highlighted, styled
 
 WIDE = {"width": "95%"}
 TALL = "max-height:420px"
+# Two columns where there is room.
+_LAYOUT = {"layout": {"width": "48%", "min_width": "31em"}, "style": {"description_width": "20em"}}
 
 # ------------------------------------------------------------------ chunks
 
@@ -54,8 +60,6 @@ def chunk_explorer(document: Document, evidence: Sequence[Span] = (), tokens: in
         evidence: spans to mark.
         tokens: size shown first, from 32 to 512.
     """
-    import ipywidgets
-
     slider = ipywidgets.IntSlider(value=tokens, min=32, max=512, step=16, description="tokens", continuous_update=False)
     return explorer(
         [slider],
@@ -94,8 +98,6 @@ def retrieval_explorer(
         evidence: of that question.
         domain: warns of questions that the documents are not about.
     """
-    import ipywidgets
-
     text = ipywidgets.Text(value=question, description="question", continuous_update=False, layout=WIDE)
     chosen = ipywidgets.Dropdown(options=list(pipelines), description="pipeline")
     button = ipywidgets.Button(description="Ask")
@@ -116,13 +118,12 @@ def retrieval_explorer(
 
 def errors_table(run: bench.Run, category: str | None = None) -> pd.DataFrame:
     """Questions of a run with their error category, the right answer and the reply; of one category, or all."""
-    columns = ["id", "category", "question", "right", "reply"]
     rows = [
         (q.id, name, q.question, q.answer or "(refuse)", r.reply)
         for q, r, name in zip(run.questions, run.results, run.error_categories(), strict=True)
         if category in (None, name)
     ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=["id", "category", "question", "right", "reply"])
 
 
 def answer_html(run: bench.Run, question: Question) -> str:
@@ -150,8 +151,6 @@ def error_browser(runs: Sequence[bench.Run]) -> Explorer:
     Raises:
         ValueError: there are no runs.
     """
-    import ipywidgets
-
     if not runs:
         raise ValueError("There is nothing to browse: give at least one run.")
     by_name = {run.name: run for run in runs}
@@ -212,8 +211,6 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
     Raises:
         KeyError: the graph has no such entity.
     """
-    import ipywidgets
-
     graph.kind(entity)
     texts = {d.id: d for d in documents}
     named = [(f"{graph.title(e)} ({k})", e) for k in ("company", "contract", "amendment", "person", "place")
@@ -282,16 +279,101 @@ def document_matrix(graph: rag.KnowledgeGraph, company: str, relations: Sequence
     Raises:
         KeyError: the graph has no such entity.
     """
-    import ipywidgets
-
     graph.kind(company)
     options = [c for c in graph.entities("company") if graph.contracts(c)]
     chosen = ipywidgets.Dropdown(options=options, value=company, description="company")
-    columns = ipywidgets.SelectMultiple(
-        options=list(relations), value=tuple(relations[:3]), rows=8, description="clauses"
-    )
+    columns = ipywidgets.SelectMultiple(options=relations, value=tuple(relations[:3]), rows=8, description="clauses")
 
     def table() -> pd.DataFrame:
         return matrix_table(graph, graph.contracts(chosen.value), list(columns.value))
 
     return explorer([[chosen, columns]], lambda: table().to_html(index=False), table, [chosen, columns])
+
+
+# ------------------------------------------------------------------ costs
+
+
+class Calculator(Explorer):
+    """Sliders for the assumptions and fields for the prices; `set` does the same without a screen.
+
+    Attributes:
+        assumed: the assumptions now.
+        prices: the prices now, by id.
+    """
+
+    def __init__(self, arms: Sequence[roi.Arm], assumed: roi.Assumptions, prices: roi.Prices) -> None:
+        """Show the answer for the assumptions and prices given.
+
+        Args:
+            arms: to compare.
+            assumed: the assumptions at first.
+            prices: by id.
+
+        Raises:
+            ValueError: the arms cannot be compared, or a price cannot be used.
+        """
+        self.arms, self.assumed, self.prices = arms, assumed, roi.changed(assumed, prices, {})[1]
+        currency, sources = prices[assumed.person]["currency"], []
+        figures = [f for f in fields(assumed) if f.metadata]
+        self.controls = {f.name: _slider(f.metadata, getattr(assumed, f.name), currency) for f in figures}
+        roles = [f.name for f in fields(assumed) if not f.metadata]
+        for role, (name, unit) in zip(roles, assumed.wanted(), strict=True):
+            price, said = prices[name], f"{role} ({currency} by the {unit})"
+            sources.append(escape(f"{role}: {price['what']} ({price['source']}, {price['period']})"))
+            self.controls[name] = ipywidgets.FloatText(price["amount"], step=0.01, description=said, **_LAYOUT)
+        for name, control in self.controls.items():
+            control.observe(partial(self._moved, name), names="value")
+        grid = ipywidgets.Box(list(self.controls.values()), layout={"flex_flow": "row wrap"})
+        self._view, below = ipywidgets.HTML(), ipywidgets.HTML(styled("<br>".join(sources)))
+        box = ipywidgets.VBox([self._view, grid, below])
+        super().__init__(box, lambda: roi.summary(self.arms, self.assumed, self.prices))
+        self._draw()
+
+    def set(self, **values: float) -> pd.DataFrame:
+        """Change assumptions, by name, or prices, by id; the controls follow.
+
+        Returns:
+            What `table` says then.
+
+        Raises:
+            ValueError: there is no such figure, or it cannot have that value; then nothing changes.
+        """
+        self.assumed, self.prices = roi.changed(self.assumed, self.prices, values)
+        for name in values.keys() & self.controls.keys():
+            control, value = self.controls[name], values[name]
+            if hasattr(control, "max"):  # a slider would cut off what lies beyond its end
+                ends = _ends(value) if hasattr(control, "base") else (value, value)
+                control.min, control.max = min(control.min, ends[0]), max(control.max, ends[1])
+            control.value = value
+        self._draw()
+        return self.table()
+
+    def _moved(self, name: str, change: Any) -> None:
+        try:
+            self.assumed, self.prices = roi.changed(self.assumed, self.prices, {name: change["new"]})
+            self._draw()
+        except ValueError as cause:
+            self._draw(f"{cause} The answer below is that of before.")
+
+    def _draw(self, warning: str = "") -> None:
+        answer = roi.verdict(self.arms, self.assumed, self.prices)
+        self._view.value = styled(
+            f'<p style="color:#b00000">{escape(warning)}</p><p><b>{escape(answer)}</b></p>'
+            f'<div style="overflow-x:auto">{self.table().to_html(index=False)}</div>'
+        )
+
+
+def _slider(metadata: Any, value: float, currency: str) -> Any:
+    """A slider from end to end of an assumption, by its logarithm where that spans three powers of ten."""
+    (low, high), what, unit = metadata["slider"], metadata["what"], metadata["unit"].replace("money", currency)
+    said = what if unit in what else f"{what} ({unit})"
+    rest: dict[str, Any] = {"value": value, "description": said, "continuous_update": False, **_LAYOUT}
+    if low and high / low >= 1000:
+        (low, _), (_, high) = _ends(min(low, value)), _ends(max(high, value))
+        return ipywidgets.FloatLogSlider(min=low, max=high, step=0.05, **rest)
+    return ipywidgets.FloatSlider(min=min(low, value), max=max(high, value), step=(high - low) / 200, **rest)
+
+
+def _ends(value: float) -> tuple[int, int]:
+    """The powers of ten below and above a value."""
+    return math.floor(math.log10(value)), math.ceil(math.log10(value))

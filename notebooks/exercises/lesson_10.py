@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from labkit import models, prompts, tune
-from labkit.bench.rounds import shipped_rounds
+from labkit.bench.shipped import shipped_rounds
 from labkit.exercises import Numbers, exercise, number
 from labkit.stats import Interval
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from labkit import corpus, metrics, rag
-from labkit.bench.systems import TOP_K, tuned_index
+from labkit.bench.arms import TOP_K, tuned_index
 from labkit.exercises import Numbers, exercise, number, tried
 from labkit.prompts import REFUSAL
 

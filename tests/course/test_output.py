@@ -7,7 +7,7 @@ import math
 import pytest
 
 from labkit import course
-from labkit.course import sentences
+from labkit.course import output
 
 WORDS = {"up": "{name} gains {difference:+.2f}.", "down": "{name} loses.", "unclear": "Up to {detectable:.2f}."}
 
@@ -31,7 +31,7 @@ def test_sentences_become_one_paragraph(monkeypatch):
         (0.2, 0.01, "HyDE gains +0.20."),
         (-0.2, 0.01, "HyDE loses."),
         (0.2, 0.06, "Up to 0.25."),
-        (-0.2, sentences.LEVEL, "Up to 0.25."),
+        (-0.2, output.LEVEL, "Up to 0.25."),
         (0.2, math.nan, "Up to 0.25."),
     ],
 )
