@@ -17,7 +17,7 @@ from labkit.metrics import normalise
 from labkit.models import Generator
 from labkit.prompts import REFUSAL
 from labkit.rag.chunking import passage_of, span_of
-from labkit.rag.graph import InForce, KnowledgeGraph
+from labkit.rag.graph import InForce, KnowledgeGraph, Triple
 from labkit.rag.graph_retrieval import ContractRanker, GraphRetriever, Intent, Seed, Understand
 from labkit.rag.pipeline import Histories, Result, Step, fit
 from labkit.rag.retrieval import VectorIndex, bundles
@@ -36,6 +36,7 @@ class DocumentValue:
         relation: that was asked for.
         text: the value as written, None where the document states none.
         source: where it stands.
+        replaced: earlier values, the oldest first.
         tokens: that a generator read for it.
     """
 
@@ -43,6 +44,7 @@ class DocumentValue:
     relation: str
     text: str | None = None
     source: Span | None = None
+    replaced: tuple[Triple, ...] = ()
     tokens: int = 0
 
 
@@ -75,7 +77,7 @@ class GraphLookupTool:
     def ask(self, requests: Sequence[Request]) -> list[DocumentValue]:
         """The value of each (document, relation), the amended one where there is one."""
         held = [self.graph.in_force(*request) for request in requests]
-        found = [(v.value.text, v.value.source) if v is not None else () for v in held]
+        found = [(v.value.text, v.value.source, v.replaced) if v is not None else () for v in held]
         return [DocumentValue(*request, *fields) for request, fields in zip(requests, found, strict=True)]
 
 
@@ -117,7 +119,7 @@ class ReadTool:
             answer, tokens = parse_answer(reply), self.generator.count_tokens(prompt)
             cited = [read[i - 1] for i in answer.citations if 1 <= i <= len(read)] or read[:1]
             text, source = None if answer.refused else answer.text, span_of(cited[0]) if cited else None
-            values.append(DocumentValue(*request, text, source, tokens))
+            values.append(DocumentValue(*request, text, source, (), tokens))
         return values
 
 
