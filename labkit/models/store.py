@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+from filelock import FileLock
+
 from labkit import paths
 
 FILE = "store.sqlite"
@@ -118,9 +120,11 @@ def _set_aside(path: Path, inode: int | None) -> bool:
     """Rename a damaged file, with its journal, unless another process has done so by now; False where it can't be."""
     mark = time.time_ns()
     try:
-        if path.stat().st_ino == inode:
-            for part in (path, *path.parent.glob(f"{path.name}-*")):
-                part.rename(part.with_name(f"damaged-{mark}-{part.name}"))
+        # Between the look and the renaming, another process could else have begun it anew.
+        with FileLock(f"{path}.lock"):
+            if path.stat().st_ino == inode:
+                for part in (path, *path.parent.glob(f"{path.name}-*")):
+                    part.rename(part.with_name(f"damaged-{mark}-{part.name}"))
     except OSError as error:
         return isinstance(error, FileNotFoundError)
     return True
@@ -176,7 +180,6 @@ def make_folder(folder: Path, make: Callable[[Path], None]) -> Path:
     """
     if whole(folder):
         return folder
-    from filelock import FileLock
     from safetensors import SafetensorError
 
     try:
