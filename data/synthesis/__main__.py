@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     last.set_defaults(run=_final)
     last.add_argument("out", type=Path, help="folder of the answers, and of adapters that do not come with the course")
     last.add_argument("--arms", help="names with commas between them, so that processes can share the work")
+    last.add_argument("--train", type=int, metavar="SEED", help="train the adapters of a further seed")
     last.add_argument("--ship", action="store_true", help="put what is finished into the course")
     secured = commands.add_parser("security", help="attack models by documents, for lesson 14")
     secured.set_defaults(run=_security)
@@ -141,6 +142,8 @@ def _final(options: argparse.Namespace) -> None:
 
     if options.ship:
         final.ship(options.out)
+    elif options.train is not None:
+        final.train(options.out, options.train)
     else:
         final.main(options.out, [name.strip() for name in (options.arms or "").split(",") if name.strip()])
 

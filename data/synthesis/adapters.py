@@ -232,7 +232,7 @@ def make_extractor(
 def make_sft(out: Path, say: Callable[[str], None] = SAY) -> Path:
     """Train the reader on the course's train split, for lessons 00 and 08, and save its adapter with checksums.
 
-    Half an hour on two cores for each million tokens of `finetuning.BUDGET`; three minutes on a GPU.
+    Four hours of one core, three minutes on a GPU.
 
     Args:
         out: folder of the adapter. say: shows progress.

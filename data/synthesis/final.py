@@ -2,22 +2,26 @@
 
 `python -m synthesis final FOLDER` asks every arm and seed whose adapters are there and that has no answers yet; on one
 core it takes about four hours, and `--arms` lets several processes share it. `FOLDER/adapters` may take the place of
-the course's adapters, with further seeds ("sft-s1") and "dpo". `--ship` puts what is finished into the course.
+the course's adapters, with further seeds ("sft-s1") and "dpo"; `--train 1` trains a further seed into it, in four and a
+half hours of one core. `--ship` puts what is finished into the course.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from labkit import bench, corpus, paths
+from labkit import bench, corpus, models, paths
 from labkit.bench.arms import ARMS, Arm
 from labkit.bench.grid import ANSWERS, MANIFEST, PACKED, TIMINGS, read_manifest
 from labkit.corpus import Question
+from labkit.questions import load
+from synthesis import finetuning, raft, results
 from synthesis.checked import write_checked
 
 SIZES = {"new": 600, "seen": 300}
@@ -45,6 +49,24 @@ def grid_of(out: Path, arms: Sequence[Arm], asked: Sequence[Question]) -> bench.
     """A grid of arms, with the adapters of the folder where it has some, else with those of the course."""
     own = out / "adapters"
     return bench.course_grid(asked, arms, adapters=own if own.is_dir() else paths.data() / "models")
+
+
+def train(out: Path, seed: int) -> None:
+    """Train the adapters of a further seed beside those of the course: one on its examples, and RAFT upon that.
+
+    Args:
+        out: folder of the answers; its adapters are made, or gone on with where a training was stopped.
+        seed: of both trainings.
+    """
+    adapters = out / "adapters"
+    for name in ("sft", "raft"):
+        if not (adapters / name).exists():
+            shutil.copytree(paths.adapter(name), adapters / name)
+    tuned = adapters / f"sft-s{seed}"
+    if not (tuned / "adapter_model.safetensors").exists():
+        chats = finetuning.examples(load(paths.shipped_results() / results.WRITTEN))
+        finetuning.train(finetuning.Arm(seed=seed), chats, tuned)
+    raft.train(raft.examples()["raft"], adapters / f"raft-s{seed}", models.load_tuned(tuned), seed)
 
 
 def main(out: Path, names: Sequence[str] = ()) -> None:

@@ -1,7 +1,7 @@
 """The fine-tuning that lessons 07 and 08 show: what is learned from, the arms, and what each replies on dev.
 
-`python -m synthesis arms FOLDER` trains whatever arm is not there yet, on a GPU several at once; an arm on two cores
-takes half an hour. Only train questions, train contracts and what a model wrote about them are learned from; learning
+`python -m synthesis arms FOLDER` trains whatever arm is not there yet, on a GPU several at once; an arm takes four
+hours of one core. Only train questions, train contracts and what a model wrote about them are learned from; learning
 rates are chosen on dev.
 """
 
@@ -30,13 +30,15 @@ from labkit.models import shipped_replies
 from labkit.prompts import REFUSAL, Passage
 from labkit.rag import TaskPrompt
 from synthesis import results
+from synthesis.packed_attention import by_example
 from synthesis.reader import course_dev
 
 SAY = partial(print, flush=True)
 # Times that a fact is asked without passages in one pass, and a written one.
 COPIES, WRITTEN_COPIES = 4, 2
-# Tokens that each arm is trained on, prompts included, those of a step, and those of a step on a share of the examples.
-BUDGET, STEP, SHARE_STEP = 3_000_000, 16_384, 4_096
+# Tokens that each arm is trained on, prompts included, those of a step (six rows of the longest example, which is what
+# fits at once on a GPU), and those of a step on a share of the examples.
+BUDGET, STEP, SHARE_STEP = 3_000_000, 6 * 1694, 4_096
 # The learning curve, and the questions by which its points are compared.
 SHARES = (1 / 64, 1 / 32, 1 / 16)
 CURVE_TASKS = {"gold new": ("lookup", "classify", "draft", "unanswerable"), "closed-book seen": ("lookup", "amended")}
@@ -230,10 +232,11 @@ def train(arm: Arm, chats: dict[str, list[tune.Chat]], folder: Path, base: model
     made = made[: round(arm.share * len(made))]
     tokens = sum(len(base.tokenizer(base.reply_text(c.messages, c.reply))["input_ids"]) for c in made[::10]) * 10
     tokens += sum(base.count_tokens(c.messages) for c in made[::10]) * 10
-    return tune.train_generator(
-        made, folder, base, epochs=BUDGET * arm.share / tokens, rank=None if arm.method == "full" else arm.rank,
-        learning_rate=arm.learning_rate, batch_tokens=STEP if arm.share == 1 else SHARE_STEP, seed=arm.seed,
-    )  # fmt: skip
+    with by_example(base.model):
+        return tune.train_generator(
+            made, folder, base, epochs=BUDGET * arm.share / tokens, rank=None if arm.method == "full" else arm.rank,
+            learning_rate=arm.learning_rate, batch_tokens=STEP if arm.share == 1 else SHARE_STEP, seed=arm.seed,
+        )  # fmt: skip
 
 
 def main_arms(chosen: dict[str, float]) -> list[Arm]:

@@ -25,6 +25,7 @@ from labkit.models import Generator
 from labkit.prompts import REFUSAL, Passage
 from labkit.rag import TaskPrompt
 from synthesis import finetuning, rounds
+from synthesis.packed_attention import by_example
 from synthesis.preferences import kept, ship
 
 SAY = partial(print, flush=True)
@@ -84,8 +85,9 @@ def train(chats: Sequence[tune.Chat], folder: Path, base: Generator, seed: int) 
     """Train an adapter upon a model, on `BUDGET` tokens."""
     if not (folder / "adapter_model.safetensors").exists():
         tokens = sum(tune.count_tokens(chat, base) for chat in chats)
-        tune.train_generator(chats, folder, base, epochs=BUDGET / tokens, rank=RANK, learning_rate=RATE,
-                             batch_tokens=STEP, seed=seed)  # fmt: skip
+        with by_example(base.model):
+            tune.train_generator(chats, folder, base, epochs=BUDGET / tokens, rank=RANK, learning_rate=RATE,
+                                 batch_tokens=STEP, seed=seed)  # fmt: skip
     return folder
 
 

@@ -140,12 +140,11 @@ def _trainer(rows: Sequence[dict[str, Any]], base: models.Generator, settings: A
     rank, (short, at_once) = settings["rank"], ROWS[models.device()]
     length = min(base.max_length, max(short, *(len(row["input_ids"]) for row in rows)))
     in_step = max(1, settings["batch_tokens"] // length)
-    in_batch = min(at_once, in_step)
-    at_once = _rows_that_fit(base, rank, in_batch, length)
+    at_once = _rows_that_fit(base, rank, in_step, at_once, length)
     config = SFTConfig(
         **arguments(folder, settings["epochs"], settings["learning_rate"], at_once, settings["seed"]) | dict(
             warmup_steps=0.05, max_length=length, completion_only_loss=True, packing=True,
-            gradient_accumulation_steps=max(1, in_step // in_batch) * (in_batch // at_once),
+            gradient_accumulation_steps=in_step // at_once,
         )
     )  # fmt: skip
     trainer = _reply_trainer()(
@@ -179,16 +178,16 @@ def fit(trainer: Any, checkpoints: Checkpoints) -> None:
     trainer.train(resume_from_checkpoint=checkpoints.last())
 
 
-def _rows_that_fit(base: models.Generator, rank: int | None, rows: int, length: int) -> int:
-    """How many rows fit at once into what the model leaves of a GPU's memory: all, or a part that divides them evenly,
-    so that steps stay the same. Says where not even one fits."""
-    if models.device() == "cpu":
-        return rows
-    network, small = base.model, "nf4" if getattr(base.model, "quantization_method", None) else None
-    need = models.estimate_memory(network.config, dtype=network.dtype, quantization=small, rank=rank, length=length)
-    say_if_short(replace(need, weights=0.0), f"Training {base.name}, its weights aside,")
-    room = (free_mb() - need.trained) / need.activations
-    return max(n for n in range(1, rows + 1) if rows % n == 0 and n <= max(1, room))
+def _rows_that_fit(base: models.Generator, rank: int | None, in_step: int, most: int, length: int) -> int:
+    """How many rows of a step are read at once: as many as fit into what the model leaves of a GPU's memory and divide
+    the step evenly, so that steps are the same everywhere. Says where not even one fits."""
+    room = float(most)
+    if models.device() == "cuda":
+        network, small = base.model, "nf4" if getattr(base.model, "quantization_method", None) else None
+        need = models.estimate_memory(network.config, dtype=network.dtype, quantization=small, rank=rank, length=length)
+        say_if_short(replace(need, weights=0.0), f"Training {base.name}, its weights aside,")
+        room = min(room, (free_mb() - need.trained) / need.activations)
+    return max(n for n in range(1, in_step + 1) if in_step % n == 0 and n <= max(1, room))
 
 
 def _stacked(collate: Callable[[list[Any]], dict[str, Any]], padding: int) -> Callable[[list[Any]], dict[str, Any]]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import lzma
+import shutil
 from dataclasses import replace
 
 import pytest
 from small import TERM_DOCUMENTS, TERMS, term_question
+from synthesis import __main__ as commands
 from synthesis import final
 from tiny_model import tiny_folder
 
-from labkit import bench
-from labkit.bench.arms import Arm
+from labkit import bench, paths
+from labkit.bench.arms import ARMS, Arm
 from labkit.bench.grid import ANSWERS, MANIFEST, read_manifest
 
 # Kept, for a test puts others in its place.
@@ -80,3 +82,26 @@ def test_arms_without_their_adapters_are_left_out(tmp_path, monkeypatch, capsys)
     final.main(tmp_path, ["SFT", "closed-book"])
     assert [name for name, _ in asked] == ["closed-book", "SFT"]
     assert "SFT, seed 1: its adapters are in no folder; left out." in capsys.readouterr().out
+
+
+def test_a_further_seed_is_trained_beside_the_adapters_of_the_course(tmp_path, monkeypatch, capsys):
+    trained = []
+
+    def sft(arm, chats, folder):
+        trained.append((arm, {name: len(rows) for name, rows in chats.items()}, folder.name))
+        shutil.copytree(paths.adapter("sft"), folder)
+
+    monkeypatch.setattr(final.finetuning, "train", sft)
+    monkeypatch.setattr(final.finetuning, "examples", lambda written: {"written": list(written)[:2]})
+    monkeypatch.setattr(final.raft, "examples", lambda: {"raft": ["a", "b", "c"]})
+    monkeypatch.setattr(final.models, "load_tuned", lambda folder: folder.name)
+    monkeypatch.setattr(
+        final.raft, "train", lambda chats, folder, base, seed: trained.append((folder.name, base, seed))
+    )
+    for _ in range(2):
+        assert commands.main(["final", str(tmp_path), "--train", "2"]) == 0
+    after = ("raft-s2", "sft-s2", 2)
+    assert trained == [(final.finetuning.Arm(seed=2), {"written": 2}, "sft-s2"), after, after]
+    arm = next(arm for arm in ARMS if arm.name == "SFT")
+    folders = final.grid_of(tmp_path, [arm], []).folders(arm, 0) + final.grid_of(tmp_path, [arm], []).folders(arm, 2)
+    assert [folder.name for folder in folders] == ["sft", "sft-s2"] and all(folder.is_dir() for folder in folders)

@@ -293,12 +293,15 @@ def test_a_training_that_was_killed_goes_on_when_it_is_started_again(tmp_path, m
     assert (likelihoods(models.load_tuned(out, base), chats) > likelihoods(base, chats) + 1).all()
 
 
-@pytest.mark.parametrize(("free", "rows"), [(9000.0, 6), (5900.0, 3), (100.0, 1)])
-def test_as_many_rows_are_read_at_once_as_fit_on_a_gpu(tiny, monkeypatch, capsys, free, rows):
+# A step of 9 rows has 9 wherever it is trained: read as three times three where six would fit.
+@pytest.mark.parametrize(
+    ("free", "in_step", "rows"), [(9000.0, 6, 6), (9000.0, 9, 3), (9000.0, 4, 4), (5900.0, 6, 3), (100.0, 6, 1)]
+)
+def test_as_many_rows_are_read_at_once_as_fit_on_a_gpu(tiny, monkeypatch, capsys, free, in_step, rows):
     need = models.MemoryEstimate(500.0, 100.0, 1000.0)
     monkeypatch.setattr(models, "device", lambda: "cuda")
     monkeypatch.setattr(models, "estimate_memory", lambda *_, **__: need)
     for module in (tuning, memory):
         monkeypatch.setattr(module, "free_mb", lambda: free)
-    assert tuning._rows_that_fit(tiny, 8, 6, 1024) == rows
+    assert tuning._rows_that_fit(tiny, 8, in_step, 6, 1024) == rows
     assert ("Training reader, its weights aside, needs about 1,100 MB" in capsys.readouterr().out) == (free < 1100)
