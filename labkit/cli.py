@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from labkit import paths, profiles
@@ -63,17 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     text = "what nobody measured: value, loss, person_minutes, per_day, ...; see roi.Assumptions"
     own.add_argument("--assume", nargs="*", default=[], metavar="NAME=AMOUNT", help=text)
     actions = own.add_subparsers()
-    asked = actions.add_parser("run", help="ask what is not answered yet in a folder of results")
+    asked = actions.add_parser("run", help="ask arms the dev questions that a folder of results does not answer yet")
     asked.set_defaults(run=_bench_run)
     asked.add_argument("folder", type=Path)
-    asked.add_argument("--questions", choices=("dev", "pilot", "final"), default="dev", help="final is opened once")
-    asked.add_argument("--new", type=int, help="how many about new contracts; all by default")
-    asked.add_argument("--seen", type=int, help="how many about contracts that training covers; all by default")
     asked.add_argument("--arms", help="names with commas between them; all by default")
     asked.add_argument("--like", type=Path, metavar="FOLDER", help="what another folder's manifest names instead")
     asked.add_argument("--engine", choices=("local", "ray", "shipped"), default="local")
     asked.add_argument("--workers", type=int, default=2, help="of Ray")
-    asked.add_argument("--part", type=int, default=32, help="questions answered together; more of them on a GPU")
     compared = actions.add_parser("compare", help="exit with 1 where an arm got significantly worse")
     compared.set_defaults(run=_bench_compare)
     compared.add_argument("old", type=Path)
@@ -161,20 +158,20 @@ def _bench_own(options: argparse.Namespace) -> None:
 
 def _bench_run(options: argparse.Namespace) -> None:
     from labkit import bench, corpus
+    from labkit.bench.grid import digest
 
     if options.like or options.engine == "shipped":
         grid = bench.repeated(options.like or bench.shipped_grid())
     else:
-        names = options.arms.split(",") if options.arms else [arm.name for arm in bench.ARMS]
-        arms = [arm for arm in bench.ARMS if arm.name in map(str.strip, names)]
+        dev = [q for half in ("new", "seen") for q in corpus.load_questions("dev", half=half) if q.followup is None]
+        # An arm that gets a share of the questions takes the first of each task, so these must be of many contracts.
+        grid = bench.course_grid(sorted(dev, key=lambda q: digest(q.id)))
+    if options.arms:
+        names = [name.strip() for name in options.arms.split(",")]
+        arms = [arm for arm in grid.arms if arm.name in names]
         if len(arms) < len(names):
-            raise ValueError(f"There is no such arm: choose among {', '.join(arm.name for arm in bench.ARMS)}.")
-        halves = {"new": options.new, "seen": options.seen}
-        if options.questions == "dev":
-            known = [q for half in halves for q in corpus.load_questions("dev", half=half)]
-        else:
-            known = corpus.load_questions("test", part=options.questions, open_test=True)
-        grid = bench.course_grid(bench.choose(known, halves), arms, part=options.part)
+            raise ValueError(f"There is no such arm: choose among {', '.join(arm.name for arm in grid.arms)}.")
+        grid = replace(grid, arms=arms)
     path = bench.run_grid(grid, options.folder, options.engine, options.workers)
     if options.engine != "shipped":
         bench.measure_times(grid, options.folder)

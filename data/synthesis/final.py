@@ -8,15 +8,17 @@ half hours of one core. `--ship` puts what is finished into the course.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import lzma
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
-from labkit import bench, corpus, models, paths
+from labkit import bench, corpus, models, paths, stats
 from labkit.bench.arms import ARMS, Arm
 from labkit.bench.grid import ANSWERS, MANIFEST, PACKED, TIMINGS, read_manifest
 from labkit.corpus import Question
@@ -30,7 +32,26 @@ FOLDER = "grid"
 
 def questions() -> list[Question]:
     """The final questions that are asked; they are opened once, with the predictions committed."""
-    return bench.choose(corpus.load_questions("test", part="final", open_test=True), SIZES)
+    return choose(corpus.load_questions("test", part="final", open_test=True), SIZES)
+
+
+def choose(questions: Sequence[Question], sizes: Mapping[str, int]) -> list[Question]:
+    """So many questions of each half or a few more, all tasks alike; the draw depends on nothing but their ids.
+
+    Those that follow up on another question are left out.
+
+    Raises:
+        ValueError: there are too few.
+    """
+    drawn = sorted((q for q in questions if q.followup is None), key=lambda q: hashlib.sha256(q.id.encode()).digest())
+    chosen: list[Question] = []
+    for half, size in sizes.items():
+        groups = stats.grouped((q.task, q) for q in drawn if q.half == half)
+        part = [q for task in sorted(groups) for q in groups[task][: ceil(size / len(groups))]]
+        if len(part) < size:
+            raise ValueError(f"Of the {half} half there are {len(part)} questions, not {size}: ask for fewer.")
+        chosen += part
+    return chosen
 
 
 def cells(arms: Sequence[Arm] = ARMS) -> Iterator[Arm]:

@@ -3,9 +3,9 @@
 # The names that the room offers; where each is defined is where it is documented.
 # fmt: off
 from labkit.bench.arms import ARMS, best, build_systems, dense_index, dev_questions, hybrid, naive, TASKS, tuned_index
-from labkit.bench.compare import by_task, called_by_chance, leaders, load_runs, plot_tasks, regressions, SCORES
+from labkit.bench.compare import by_task, leaders, load_runs, regressions, SCORES
 from labkit.bench.graph_scores import linking_scores, triple_scores
-from labkit.bench.grid import choose, course_grid, Grid, measure_times, repeated, run_grid, shipped_grid
+from labkit.bench.grid import course_grid, Grid, measure_times, repeated, run_grid, shipped_grid
 from labkit.bench.runs import (
     always_refuses, averaged, DETAILS, differences, error_table, mean, mean_by, measure, METRICS, only,
     results_table, Run, sample, timings, versus, where,

@@ -1,8 +1,7 @@
-"""What the answers of a grid say: runs for every table, scores by task, a regression gate, and an A/A comparison."""
+"""What the answers of a grid say: runs for every table, scores by task with their leaders, and a regression gate."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -164,75 +163,3 @@ def regressions(old: Path, new: Path, **data: Any) -> pd.DataFrame:
     better = table["metric"].map(GATE)
     beyond = np.where(better > 0, table["high"] < 0, table["low"] > 0)
     return table.assign(worse=beyond & (table["p"] < stats.LEVEL))
-
-
-def called_by_chance(run: Run, metric: str = "answer_accuracy", times: int = 500, seed: int = 0) -> stats.Interval:
-    """An A/A comparison: how often is an arm called different from itself? In 5 of 100 cases, if intervals hold.
-
-    The questions of each contract and task are put into pairs at random, and the firsts compared with the seconds.
-
-    Args:
-        run: of one arm.
-        metric: that is compared.
-        times: random pairings.
-        seed: of them.
-
-    Raises:
-        ValueError: no two questions are about the same contract and task.
-    """
-    rng = random.Random(seed)
-    rows = [(q, v) for q, v in zip(run.questions, run.values(metric), strict=True) if v is not None]
-    groups = stats.grouped(((q.cluster, q.task), v) for q, v in rows)
-    called: list[float] = []
-    for _ in range(times):
-        pairs = []
-        for (contract, _), values in groups.items():
-            drawn = rng.sample(values, len(values))
-            pairs += [(contract, a, b) for a, b in zip(drawn[::2], drawn[1::2], strict=False)]
-        if not pairs:
-            raise ValueError("No contract has two questions of a task: measure on more questions.")
-        clusters, new, old = (list(column) for column in zip(*pairs, strict=True))
-        found = stats.paired_difference(new, old, clusters)
-        called.append(float(found.low > 0 or found.high < 0))
-    return stats.mean_interval(called, [str(i) for i in range(times)])
-
-
-def plot_tasks(runs: Seeds, half: str | None = "new") -> tuple[Any, str]:
-    """A picture of all arms by task: a row an arm, the darker the better; a frame where one is ahead of all others.
-
-    The highest score of a task is bold; a star marks an arm that was asked fewer of its questions than others.
-
-    Returns:
-        The matplotlib figure, and its description for `course.show`.
-
-    Raises:
-        ValueError: there are no answers of that half.
-    """
-    import matplotlib.pyplot as plt
-
-    table = by_task(runs, half)
-    if table.empty:
-        raise ValueError(f"There are no answers about the {half} half: choose another.")
-    grid = table.pivot(index="arm", columns="task", values="value")
-    grid = grid.reindex(index=[a for a in runs if a in grid.index], columns=[t for t in TASKS if t in grid.columns])
-    counts, best = table.pivot(index="arm", columns="task", values="n"), leaders(runs, half)
-    figure, axes = plt.subplots(figsize=(1.5 + len(grid.columns), 1.2 + 0.36 * len(grid)))
-    # One colour from light to dark, which every reader can order; numbers for the rest.
-    axes.imshow(grid, cmap="Blues", vmin=0, vmax=1.1, aspect="auto")
-    for y, arm in enumerate(grid.index):
-        for x, task in enumerate(grid.columns):
-            value, (winner, sure) = grid.loc[arm, task], best.get(task, ("", False))
-            shade = "white" if value > 0.6 else "black"
-            text = "-" if np.isnan(value) else f"{value:.2f}" + "*" * bool(counts.loc[arm, task] < counts[task].max())
-            axes.text(x, y, text, ha="center", va="center", color=shade, weight="bold" if winner == arm else "normal")
-            if winner == arm and sure:
-                axes.add_patch(plt.Rectangle((x - 0.46, y - 0.44), 0.92, 0.88, fill=False, lw=3, edgecolor="#D55E00"))
-    axes.set_xticks(range(len(grid.columns)), grid.columns, rotation=20)
-    for label, arm in zip(axes.set_yticks(range(len(grid)), grid.index), grid.index, strict=True):
-        label.label1.set_color("gray" if arm.startswith(REFERENCES) else "black")
-    axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    axes.spines[:].set_visible(False)
-    axes.set_xlabel("Bold: the highest; framed: significantly ahead of all but the references; *: fewer questions.")
-    rows = [f"{arm}: " + ", ".join(f"{t} {v:.2f}" for t, v in row.dropna().items()) for arm, row in grid.iterrows()]
-    winners = ", ".join(f"{arm} in {task}" for task, (arm, sure) in best.items() if sure) or "none"
-    return figure, f"Score of each arm by task. {'; '.join(rows)}. Significantly ahead of every other arm: {winners}."

@@ -135,26 +135,6 @@ def digest(value: Any) -> str:
     return hashlib.blake2b(repr(value).encode(), digest_size=8).hexdigest()
 
 
-def choose(questions: Sequence[corpus.Question], sizes: Mapping[str, int | None]) -> list[corpus.Question]:
-    """So many questions of each half or a few more, all tasks alike; the draw depends on nothing but their ids.
-
-    Those that follow up on another question are left out. In place of a number, None takes all the others.
-
-    Raises:
-        ValueError: there are too few.
-    """
-    drawn = sorted((q for q in questions if q.followup is None), key=lambda q: hashlib.sha256(q.id.encode()).digest())
-    chosen: list[corpus.Question] = []
-    for half, size in sizes.items():
-        groups = stats.grouped((q.task, q) for q in drawn if q.half == half)
-        most = ceil(size / max(1, len(groups))) if size is not None else None
-        part = [q for task in sorted(groups) for q in groups[task][:most]]
-        if len(part) < (size or 0):
-            raise ValueError(f"Of the {half} half there are {len(part)} questions, not {size}: ask for fewer.")
-        chosen += part
-    return chosen
-
-
 def _local(grid: Grid, parts: Sequence[Part], workers: int) -> Iterator[list[Row]]:
     answerer = Answerer(grid)
     for part in parts:

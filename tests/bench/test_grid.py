@@ -275,19 +275,6 @@ def test_times_are_measured_live_and_stand_apart(grid, undisturbed, tmp_path):
     assert (tmp_path / ANSWERS).read_bytes() == (undisturbed / ANSWERS).read_bytes()
 
 
-def test_questions_are_drawn_by_their_ids_alone():
-    dev = [q for half in ("new", "seen") for q in corpus.load_questions("dev", half=half)]
-    chosen = bench.choose(dev, {"new": 90, "seen": 9})
-    assert chosen == bench.choose(dev[::-1], {"new": 90, "seen": 9})
-    assert {task: sum(q.task == task and q.half == "new" for q in chosen) for task in bench.TASKS} == dict.fromkeys(
-        bench.TASKS, 10
-    )
-    assert len(chosen) == 99 and not any(q.followup for q in chosen)
-    assert len(bench.choose(dev, {"new": None})) == sum(q.half == "new" and not q.followup for q in dev)
-    with pytest.raises(ValueError, match="Of the seen half there are"):
-        bench.choose(dev, {"seen": 900})
-
-
 @pytest.fixture(scope="module")
 def course(tiny) -> bench.Grid:
     """Two contracts, the playbook, and a question of each task about them."""

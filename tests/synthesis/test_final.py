@@ -13,7 +13,7 @@ from synthesis import __main__ as commands
 from synthesis import final
 from tiny_model import tiny_folder
 
-from labkit import bench, paths
+from labkit import bench, corpus, paths
 from labkit.bench.arms import ARMS, Arm
 from labkit.bench.grid import ANSWERS, MANIFEST, read_manifest
 
@@ -68,6 +68,17 @@ def test_what_is_finished_is_shipped(arms, asked_apart, tmp_path, monkeypatch):
     assert f"{final.FOLDER}/{MANIFEST}" in final.paths.checksums(tmp_path)
     with pytest.raises(ValueError, match="holds no finished arm: run the command without --ship first"):
         final.ship(tmp_path)
+
+
+def test_questions_are_drawn_by_their_ids_alone():
+    dev = [q for half in ("new", "seen") for q in corpus.load_questions("dev", half=half)]
+    chosen = final.choose(dev, {"new": 90, "seen": 9})
+    assert chosen == final.choose(dev[::-1], {"new": 90, "seen": 9})
+    tasks = [q.task for q in chosen if q.half == "new"]
+    assert {task: tasks.count(task) for task in bench.TASKS} == dict.fromkeys(bench.TASKS, 10)
+    assert len(chosen) == 99 and not any(q.followup for q in chosen)
+    with pytest.raises(ValueError, match="Of the seen half there are"):
+        final.choose(dev, {"seen": 900})
 
 
 def test_an_unknown_arm_is_named(tmp_path):
