@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import pandas as pd
+
 from labkit import bench, corpus, judge, models, profiles, prompts, rag
 from labkit.bench.shipped import NO_ATTACK, SECURITY
 from labkit.corpus import Question
@@ -243,6 +245,12 @@ def milliseconds(block: Sequence[Case], generator: Generator, reader: Generator)
     return took
 
 
+def table(replies: pd.DataFrame) -> pd.DataFrame:
+    """By model and attack the share that succeeds with each defence; without an attack, of answers that are right."""
+    shares = replies.succeeded.where(replies.attack != NO_ATTACK, replies.right)
+    return replies.assign(share=shares.astype(float)).pivot_table("share", ["model", "attack"], "defence", sort=False)
+
+
 def main(out: Path, trial: int | None = None) -> None:
     """Ask whatever is not there yet; after each block, what is there goes into the course.
 
@@ -267,5 +275,4 @@ def main(out: Path, trial: int | None = None) -> None:
         if trial is None:
             ship(SECURITY, "wishes.json", {"wishes": wishes, "milliseconds": times})
             ship(SECURITY, "replies.jsonl.xz", rows)
-    replies = bench.attacked_replies(rows, wishes)
-    SAY(bench.attack_table(replies).to_string(), bench.defence_table(replies, times).to_string(), sep="\n")
+    SAY(table(bench.attacked_replies(rows, wishes)).to_string(), times, sep="\n")

@@ -11,8 +11,8 @@ from labkit.bench.runs import (
     results_table, Run, sample, timings, versus, where,
 )
 from labkit.bench.shipped import (
-    attack_table, attacked_replies, defence_table, everyday_questions, NO_ATTACK, shipped_attacks, shipped_questions,
-    shipped_rounds, shipped_triples, shipped_tuning,
+    attacked_replies, everyday_questions, NO_ATTACK, shipped_attacks, shipped_questions, shipped_rounds,
+    shipped_triples, shipped_tuning,
 )
 from labkit.rag import BUDGET, K
 from labkit.stats import sample_size, SampleSize

@@ -122,6 +122,5 @@ def test_a_run_ships_what_is_there_and_goes_on(blocks, tmp_path, monkeypatch, ca
     monkeypatch.setattr(security, "answered", lambda *_: pytest.fail("nothing is asked again"))
     security.main(tmp_path)
     assert list(shipped["replies.jsonl.xz"]) == rows
-    table = bench.defence_table(bench.attacked_replies(rows, record["wishes"]), record["milliseconds"])
-    none = table[table["defence"] == "none"].iloc[0]
-    assert none["succeeded"] > 0.5 and none["difference"] == 0
+    none = security.table(bench.attacked_replies(rows, record["wishes"]))["none"]
+    assert none.drop(bench.NO_ATTACK, level="attack").mean() > 0.5
