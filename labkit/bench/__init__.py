@@ -4,7 +4,6 @@
 # fmt: off
 from labkit.bench.arms import ARMS, best, build_systems, dense_index, dev_questions, hybrid, naive, TASKS, tuned_index
 from labkit.bench.compare import by_task, leaders, load_runs, regressions, SCORES
-from labkit.bench.graph_scores import linking_scores, triple_scores
 from labkit.bench.grid import course_grid, Grid, measure_times, repeated, run_grid, shipped_grid
 from labkit.bench.runs import (
     always_refuses, averaged, DETAILS, differences, error_table, mean, mean_by, measure, METRICS, only,

@@ -4,4 +4,4 @@
 # fmt: off
 from labkit.course.doctor import examine, machine, page
 from labkit.course.lessons import execute, figures_table, notebooks, record, run
-from labkit.course.output import COLOURS, finding, say, show, show_graph, show_shares
+from labkit.course.output import COLOURS, finding, say, show, show_shares

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from labkit.stats import LEVEL
@@ -99,39 +99,3 @@ def show_shares(table: Any, label: str) -> None:
         for name, row in shares.iterrows()
     ]
     show(axes.figure, alt=f"Stacked bars, {label}. " + "; ".join(rows) + ".")
-
-
-def show_graph(edges: Sequence[tuple[str, str, str]], alt: str) -> None:
-    """Show triples as a picture: entities as boxes, relations on the arrows between them.
-
-    Args:
-        edges: (subject, relation, object) as a person reads them.
-        alt: what a reader should take from it; the triples themselves are added.
-
-    Raises:
-        ValueError: there are no edges, or the description is empty.
-    """
-    import textwrap
-
-    import matplotlib.pyplot as plt
-    import networkx
-
-    if not edges:
-        raise ValueError("There is nothing to draw: give at least one triple.")
-    network = networkx.DiGraph()
-    for subject, relation, thing in edges:
-        network.add_edge(subject, thing, relation=relation)
-    places = networkx.kamada_kawai_layout(network)
-    figure, axes = plt.subplots(figsize=(10, 6))
-    networkx.draw_networkx_edges(network, places, ax=axes, edge_color="#555555", node_size=1500)
-    for (a, b), relation in networkx.get_edge_attributes(network, "relation").items():
-        # Nearer to the object, where a wide box of the subject does not hide it; upright, so that it can be read.
-        x, y = (0.42 * places[a] + 0.58 * places[b]).tolist()
-        plain = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        axes.text(x, y, relation, ha="center", va="center", fontsize=10, color="#0072B2", bbox=plain)
-    for node, (x, y) in places.items():
-        box = {"boxstyle": "round", "facecolor": "#eef3f7", "edgecolor": "#555555"}
-        axes.text(x, y, textwrap.fill(node, 24), ha="center", va="center", fontsize=11, bbox=box)
-    axes.margins(0.15)
-    axes.axis("off")
-    show(figure, alt=f"{alt} " + "; ".join(" - ".join(edge) for edge in edges) + ".")

@@ -6,7 +6,7 @@ import pytest
 from llama_index.core.graph_stores import SimplePropertyGraphStore
 from small import CHANGE, GRAPH_DOCUMENTS, LEASE, TRIPLES
 
-from labkit import models, rag
+from labkit import corpus, models, rag
 from labkit.corpus import Span
 
 
@@ -54,3 +54,11 @@ def test_a_graph_of_nothing_says_which_stage_gave_nothing():
 def test_any_llama_index_part_can_use_the_graph(graph, embedder):
     index = graph.llama_index(embedder)
     assert len(index.property_graph_store.get_triplets(entity_names=["Alder Mills Ltd"])) >= 4
+
+
+def test_the_gold_triples_give_the_gold_graph():
+    dev = corpus.load_documents("dev")
+    graph, names = rag.build_graph(dev, rag.gold_triples(dev)), {r["id"]: r["name"] for r in corpus.company_records()}
+    facts = corpus.gold_facts(dev)
+    held = [{t.text for t in graph.of(names.get(f.subject, f.subject), f.relation)} & set(f.accepted) for f in facts]
+    assert sum(map(bool, held)) / len(facts) > 0.95
