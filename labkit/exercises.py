@@ -1,19 +1,15 @@
 """`check` judges the answer to an exercise, and hints where it is not right yet.
 
 The judges lie with the lessons, in `notebooks/exercises`: one module for each lesson, loaded when one of its exercises
-is checked. A judge takes an answer, and returns a hint, or None when the answer is right.
+is checked, and `judging.py` for what they share. A judge takes an answer, and returns a hint, or None when the answer
+is right.
 """
 
 from __future__ import annotations
 
-import copy
 import importlib
-import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from labkit import paths
 
@@ -21,8 +17,6 @@ from labkit import paths
 FOLDER = paths.lessons() / "exercises"
 __path__ = [str(FOLDER)]
 Judge = Callable[[Any], str | None]
-# The right number (or numbers) with None, then the numbers that typical mistakes give, each with its hint.
-Numbers = Iterator[tuple[float | tuple[float, ...], str | None]]
 EXERCISES: dict[str, Judge] = {}
 _RIGHT = "right."
 
@@ -41,24 +35,6 @@ def exercise(number: str, function: bool = False) -> Callable[[Judge], Judge]:
 
         EXERCISES[number] = called if function else judge
         return judge
-
-    return register
-
-
-def number(name: str, otherwise: str, tolerance: float = 0.005) -> Callable[[Callable[[], Numbers]], None]:
-    """Register an exercise whose answer is a number; the function decorated gives the numbers expected, one by one.
-
-    Args:
-        name: number of the exercise.
-        otherwise: the hint for a number that is not expected.
-        tolerance: how far an answer may be off.
-    """
-
-    def register(numbers: Callable[[], Numbers]) -> None:
-        @exercise(name)
-        def judge(answer: Any) -> str | None:
-            given = np.asarray(answer, dtype=float)
-            return next((hint for value, hint in numbers() if np.abs(given - value).max() < tolerance), otherwise)
 
     return register
 
@@ -89,10 +65,16 @@ def judge(exercise: str) -> Judge:
 
     Raises:
         ValueError: there is no such exercise.
+        FileNotFoundError: the judges are not there.
     """
     if exercise not in EXERCISES:
+        if not (FOLDER / "judging.py").exists():
+            raise FileNotFoundError(
+                f"There are no judges of exercises in {FOLDER}: bring it back, or install labkit anew."
+            )
         lessons = [path.stem for path in sorted(FOLDER.glob("lesson_*.py"))]
         own = f"lesson_{exercise.partition('.')[0].lower()}"
+        importlib.import_module(f"{__name__}.judging")  # the multiple-choice ones
         # Only an exercise of no lesson loads them all, so that the error can name what there is.
         for lesson in [own] if own in lessons else lessons:
             importlib.import_module(f"{__name__}.{lesson}")
@@ -112,49 +94,3 @@ def _judged(exercise: str, answer: Any) -> str:
         unread = "It could not be judged. Does the answer have the form that the exercise asks for?"
         hint = f"{unread} ({type(cause).__name__}: {cause})"
     return _RIGHT if hint is None else f"not yet. {hint}"
-
-
-def choice(answer: Any, right: str, hints: Mapping[str, str], among: str = "a to d") -> str | None:
-    """The hint for the letter of a multiple-choice question; None for the right one.
-
-    Args:
-        answer: the letter, such as "b", "B" or "b)".
-        right: the right letter, in lower case.
-        hints: by wrong letter.
-        among: the letters that there are, in words.
-    """
-    letter = str(answer).strip().strip("().:*").lower()
-    return None if letter == right else hints.get(letter, f"Give one of the letters {among}.")
-
-
-def tried(function: Callable[..., Any], cases: Iterable[tuple[tuple[Any, ...], Any, str]]) -> str | None:
-    """The hint of the first case in which a function does not give what it should, or changes what it is given.
-
-    Args:
-        function: the answer.
-        cases: arguments, what is to come of them, and what to think about where it does not.
-    """
-    for arguments, expected, hint in cases:
-        given = copy.deepcopy(arguments)
-        if (result := function(*given)) != expected:
-            shown = "nothing (does it end with return?)" if result is None else repr(result)
-            return f"For {', '.join(map(repr, arguments))} it gives {shown}: {hint}"
-        if given != arguments:
-            return "It changes what it was given: work on a copy, such as sorted(...) makes."
-    return None
-
-
-def _register_choices() -> None:
-    """Register the multiple-choice exercises that `choices.toml` holds.
-
-    Raises:
-        FileNotFoundError: the judges are not there.
-    """
-    file = FOLDER / "choices.toml"
-    if not file.exists():
-        raise FileNotFoundError(f"There are no judges of exercises in {FOLDER}: bring it back, or install labkit anew.")
-    for number, hints in tomllib.loads(file.read_text(encoding="utf-8")).items():
-        EXERCISES[number] = partial(choice, right=hints.pop("right"), hints=hints)
-
-
-_register_choices()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from labkit import corpus, metrics
-from labkit.exercises import exercise, tried
+from labkit.exercises import exercise
 from labkit.replies import parse_answer
 
 from .dev_archive import FIRST_CONTRACT, first_question
+from .judging import tried
 
 # The replies of exercise 00.1, as the lesson gives them.
 REPLIES = {"a": "18 per cent [1]", "b": "Eighteen percent", "c": "18% of the month's fee [1]", "d": "0.18"}

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from labkit import models, paths, rag
-from labkit.exercises import Numbers, choice, exercise, number
+from labkit.exercises import exercise
 
 from .dev_archive import documents, evidence
+from .judging import Numbers, choice, number
 
 # Exercise 01.1: the rise from which each letter holds.
 _BANDS = {"a": -1.0, "b": 0.1, "c": 0.4}

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from labkit import corpus, metrics, models, paths, rag
-from labkit.exercises import Numbers, choice, exercise, number
+from labkit.exercises import exercise
 
 from .dev_archive import dense, documents, evidence
+from .judging import Numbers, choice, number
 
 
 def _with_headers(headers: dict[str, str] | None) -> rag.VectorIndex:

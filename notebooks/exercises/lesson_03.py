@@ -7,9 +7,10 @@ from itertools import pairwise
 from typing import Any
 
 from labkit import rag
-from labkit.exercises import Numbers, exercise, number
+from labkit.exercises import exercise
 
 from .dev_archive import documents, evidence, hybrid
+from .judging import Numbers, number
 
 # The constant of reciprocal rank fusion, as in the paper.
 CONSTANT = 60

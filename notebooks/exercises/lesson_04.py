@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from labkit import rag
-from labkit.exercises import Numbers, choice, exercise, number, tried
+from labkit.exercises import exercise
 
 from .dev_archive import dense, evidence, hybrid, tuned_index
+from .judging import Numbers, choice, number, tried
 
 
 @exercise("04.1")

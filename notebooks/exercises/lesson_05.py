@@ -6,9 +6,10 @@ from functools import cache
 from typing import Any
 
 from labkit import bench, corpus, rag
-from labkit.exercises import Numbers, exercise, number, tried
+from labkit.exercises import exercise
 
 from .dev_archive import documents, lookup_pipeline
+from .judging import Numbers, number, tried
 
 KINDS = ("lookup", "amended", "compare", "multihop", "list")
 # A dictionary graph that is asked more often than this is walked in a circle.

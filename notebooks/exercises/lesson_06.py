@@ -7,9 +7,10 @@ from functools import cache
 from typing import Any
 
 from labkit import bench
-from labkit.exercises import Numbers, exercise, number, tried
+from labkit.exercises import exercise
 
 from .dev_archive import lookup_pipeline, reading
+from .judging import Numbers, number, tried
 
 
 @number("06.1", "How likely is it that the first value is right and the second as well? Go on like this for all of "

@@ -7,7 +7,9 @@ from functools import cache
 from typing import Any
 
 from labkit import corpus, paths, questions, rag
-from labkit.exercises import Numbers, choice, exercise, number, tried
+from labkit.exercises import exercise
+
+from .judging import Numbers, choice, number, tried
 
 _TASKS = {"a": "lookup", "b": "classify", "c": "draft", "d": "summarise"}
 

@@ -7,7 +7,9 @@ import math
 from typing import Any
 
 from labkit import paths
-from labkit.exercises import Numbers, exercise, number
+from labkit.exercises import exercise
+
+from .judging import Numbers, number
 
 
 def _weights_at_rank_8() -> int:

@@ -6,8 +6,10 @@ from functools import cache
 from typing import Any
 
 from labkit import corpus, feedback
-from labkit.exercises import Numbers, choice, exercise, number
+from labkit.exercises import exercise
 from labkit.metrics import normalise
+
+from .judging import Numbers, choice, number
 
 
 @exercise("09.1")

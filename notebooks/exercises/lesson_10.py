@@ -8,8 +8,10 @@ from typing import Any
 
 from labkit import models, prompts, tune
 from labkit.bench.shipped import shipped_rounds
-from labkit.exercises import Numbers, exercise, number
+from labkit.exercises import exercise
 from labkit.stats import Interval
+
+from .judging import Numbers, number
 
 
 @number("10.1", "How does the width of an interval depend on the number of questions?", 0.3)

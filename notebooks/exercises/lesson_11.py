@@ -7,8 +7,10 @@ from typing import Any
 
 from labkit import corpus, metrics, rag
 from labkit.bench.arms import TOP_K, tuned_index
-from labkit.exercises import Numbers, exercise, number, tried
+from labkit.exercises import exercise
 from labkit.prompts import REFUSAL
+
+from .judging import Numbers, number, tried
 
 CONTRACTS = 6
 _THERE, _BEFORE, _AFTER = 0.8, 0.6, 0.9

@@ -7,8 +7,10 @@ from functools import cache
 from typing import Any
 
 from labkit import roi
-from labkit.exercises import Numbers, exercise, number, tried
+from labkit.exercises import exercise
 from labkit.stats import Interval
+
+from .judging import Numbers, number, tried
 
 
 @number("13.1", "It is (set-up + machine by the day * days) / (days * gain), the gain being that beyond people.", 0.05)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from labkit import stats
-from labkit.exercises import Numbers, exercise, number
+from labkit.exercises import exercise
+
+from .judging import Numbers, number
 
 # A pilot on eight documents, two questions each: what two systems answered right.
 NEW = (1, 1, 0, 1, 1, 0, 1, 1, 0, 0, 1, 1, 1, 0, 1, 1)

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from labkit import paths
-from labkit.exercises import Numbers, exercise, number
+from labkit.exercises import exercise
+
+from .judging import Numbers, number
 
 
 @number("A1.1", "Each of the thin matrices has `rank` rows or columns, so their size is proportional to it.", 0.05)
