@@ -295,7 +295,7 @@ def _contradicts(stray: _Said, right: _Said) -> bool:
 
 @dataclass(frozen=True)
 class AnswerScore:
-    """One question's scores; means over answers and over refusals are kept apart by `summarise_answers`.
+    """One question's scores; means over answers and over refusals are kept apart.
 
     Attributes:
         exact_match: 1.0 for the right answer, a whole checklist, or a refusal where the question has no answer.
@@ -348,25 +348,3 @@ def refusal_f1(scores: Sequence[AnswerScore], clusters: Sequence[str]) -> Interv
     share = mean_interval(hits, clusters)
     value, low, high = (2 * x / (1 + x) for x in (share.value, share.low, share.high))
     return replace(share, value=value, low=low, high=high)
-
-
-def summarise_answers(scores: Sequence[AnswerScore], clusters: Sequence[str]) -> dict[str, Interval]:
-    """Answers and refusals apart, each with its interval; pooled, a model that always refuses would score well.
-
-    Returns:
-        `answer_accuracy` and `token_f1` over the questions that have an answer, a refusal counting as wrong;
-        `refused_rightly`, the share of questions without an answer that were refused; `refused_wrongly`, the share
-        refused of those with one; `refusal_f1`; `citation_accuracy` over the answers given.
-    """
-
-    def share(values: Sequence[float | None]) -> Interval:
-        return mean_interval(values, clusters)
-
-    return {
-        "answer_accuracy": share([None if s.should_refuse else s.exact_match for s in scores]),
-        "token_f1": share([None if s.should_refuse else s.token_f1 for s in scores]),
-        "refused_rightly": share([float(s.refused) if s.should_refuse else None for s in scores]),
-        "refused_wrongly": share([None if s.should_refuse else float(s.refused) for s in scores]),
-        "refusal_f1": refusal_f1(scores, clusters),
-        "citation_accuracy": share([s.citation for s in scores]),
-    }

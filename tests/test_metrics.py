@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 
@@ -294,26 +292,10 @@ def score(refused, should_refuse, right=0.0):
     return metrics.AnswerScore(right, right, None if refused or should_refuse else 1.0, refused, should_refuse)
 
 
-def test_answers_and_refusals_are_never_pooled():
-    names = list("abcdefgh")
-    answerable, not_answerable = [False] * 4, [True] * 4
-    always = [score(True, should, float(should)) for should in answerable + not_answerable]
-    figures = metrics.summarise_answers(always, names)
-    assert {name: interval.value for name, interval in figures.items() if name != "citation_accuracy"} == {
-        "answer_accuracy": 0, "token_f1": 0, "refused_rightly": 1, "refused_wrongly": 1,
-        "refusal_f1": pytest.approx(2 / 3),
-    }  # fmt: skip
-    assert math.isnan(figures["citation_accuracy"].value)
-    never = [score(False, should, 1.0 - should) for should in answerable + not_answerable]
-    figures = metrics.summarise_answers(never, names)
-    assert [figures[n].value for n in ("answer_accuracy", "refused_rightly", "refused_wrongly", "refusal_f1")] == [
-        1,
-        0,
-        0,
-        0,
-    ]
-    assert [figures[n].n for n in ("answer_accuracy", "refused_rightly")] == [4, 4]
-    assert figures["answer_accuracy"].low > 0.2 and figures["refused_rightly"].high < 0.8
+@pytest.mark.parametrize(("refused", "expected"), [(True, 2 / 3), (False, 0)])
+def test_refusing_everything_or_nothing(refused, expected):
+    scores = [score(refused, should) for should in [False] * 4 + [True] * 4]
+    assert metrics.refusal_f1(scores, list("abcdefgh")).value == pytest.approx(expected)
 
 
 def test_the_interval_of_refusal_f1_holds_it():

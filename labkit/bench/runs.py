@@ -25,7 +25,7 @@ from labkit.replies import parse_answer
 
 # What a table shows, and further metrics of a run. Answers and refusals are never pooled.
 METRICS = ("evidence_in_prompt", "answer_accuracy", "refused_rightly", "refused_wrongly", "prompt_tokens")
-DETAILS = (*rag.RETRIEVAL, "precision_chars", "token_f1")
+DETAILS = (*rag.RETRIEVAL, "precision_chars", "token_f1", "citation_accuracy")
 # The field of an `AnswerScore` that a metric is the mean of, and whether over the questions without an answer.
 _ANSWERS = {"answer_accuracy": ("exact_match", False), "token_f1": ("token_f1", False),
             "refused_rightly": ("refused", True), "refused_wrongly": ("refused", False)}  # fmt: skip
@@ -84,6 +84,8 @@ class Run:
         if metric in _ANSWERS:
             name, unanswerable = _ANSWERS[metric]
             return [float(getattr(a, name)) if a and a.should_refuse == unanswerable else None for a in self.answers]
+        if metric == "citation_accuracy":
+            return [a.citation if a else None for a in self.answers]
         if metric == "evidence_in_prompt":
             return rag.evidence_in_prompt(self.questions, self.results)
         if metric == "precision_chars":

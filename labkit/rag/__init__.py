@@ -10,7 +10,7 @@ from labkit.rag.chunking import (
     passage_of, places_of, span_of, text_of,
 )
 from labkit.rag.evaluation import (
-    BUDGET, cited_reply, ERROR_CATEGORIES, error_category, evaluate, evidence_in_prompt, evidence_quotes,
+    BUDGET, cited_reply, ERROR_CATEGORIES, error_category, evidence_in_prompt, evidence_quotes,
     FixedRetriever, K, oracle, oracle_passages, POSITIONS, precision, random_context, RETRIEVAL, retrieval_values,
     rule_passages, score, score_retrieval, score_task, task_prompt, TaskPrompt, term_sheet_guide,
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from labkit import metrics, prompts, stats
+from labkit import metrics, prompts
 from labkit.corpus import Document, Question, Span
 from labkit.metrics import AnswerScore
 from labkit.prompts import Message, Passage
@@ -326,16 +326,6 @@ def _precision(question: Question, result: Result) -> float:
 def retrieval_values(scores: Sequence[metrics.RetrievalScore | None], metric: str) -> list[float | None]:
     """A metric of `RETRIEVAL` question by question; None where a question has no evidence."""
     return [getattr(score, RETRIEVAL[metric]) if score else None for score in scores]
-
-
-def evaluate(questions: Questions, results: Sequence[Result]) -> dict[str, stats.Interval]:
-    """Every metric of retrieval and of answers with its interval, clustered by contract."""
-    clusters, found = [q.cluster for q in questions], score_retrieval(questions, results)
-    return {
-        "evidence_in_prompt": stats.mean_interval(evidence_in_prompt(questions, results), clusters),
-        **{name: stats.mean_interval(retrieval_values(found, name), clusters) for name in RETRIEVAL},
-        **metrics.summarise_answers(score(questions, results), clusters),
-    }
 
 
 # ------------------------------------------------------------------------------------------- errors

@@ -36,6 +36,8 @@ def test_answers_and_refusals_are_never_pooled(runs):
     run = bench.measure("words", questions, rag.Pipeline(index, Copying(), top_k=2))
     words, always = bench.results_table([run]).to_dict("records")
     assert (words["answer_accuracy"], words["refused_rightly"], words["refused_wrongly"]) == (1, 0, 0)
+    means = [bench.mean(run, name) for name in ("answer_accuracy", "refused_rightly", "citation_accuracy")]
+    assert [m.n for m in means] == [4, 1, 4] and means[0].low > 0.2 and means[2].value == 1
     assert always["name"] == "always refuses" and always["evidence_in_prompt"] == 0
     assert (always["answer_accuracy"], always["refused_rightly"], always["refused_wrongly"]) == (0, 1, 1)
     with pytest.raises(KeyError, match="no metric 'exact_match'"):

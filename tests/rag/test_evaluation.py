@@ -9,28 +9,12 @@ from functools import cache, partial
 import pytest
 from small import CLAUSES, FEW, PAPERS, TERM_DOCUMENTS, Copying, hosting_question, term_question, two_questions
 
-from labkit import bench, corpus, metrics, prompts, rag
-from labkit.corpus import Document, Question, Span
+from labkit import corpus, metrics, prompts, rag
+from labkit.corpus import Document, Span
 from labkit.rag import pipeline
 
 TASKS = ["lookup", "compare", "multihop", "amended", "classify", "unanswerable", "list", "draft", "summarise"]
 dev = cache(partial(corpus.load_questions, "dev"))
-
-
-def test_evaluate_gives_every_metric_with_an_interval(index, reader):
-    text = PAPERS[2].text
-    start = text.index("The servers")
-    question = Question(
-        "q", "lookup", "Where do the servers stand?", "Oslo", (), (), {}, (Span("hosting", start, start + 26),),
-        ("hosting",), "data_location", "w", None, None, "known", False, "dev",
-    )  # fmt: skip
-    figures = rag.evaluate([question], rag.Pipeline(index, reader, top_k=2).run([question.question]))
-    assert set(figures) == {
-        "evidence_recall_1000", "recall_at_5", "mrr", "ndcg_at_5", "wrong_document_rate_at_5",
-        "evidence_in_prompt", "answer_accuracy", "refused_rightly", "refused_wrongly", "token_f1", "citation_accuracy",
-        "refusal_f1",
-    }  # fmt: skip
-    assert figures["recall_at_5"].value == 1
 
 
 @pytest.fixture
@@ -56,19 +40,6 @@ def test_of_a_compressed_chunk_only_what_is_left_counts(answered, kept, found):
     assert rag.precision([asked], [shortened])[0] == pytest.approx(
         {None: 20 / len(hit.node.text), 20: 1, 60: 0}[kept and kept[0][1]]
     )
-
-
-def test_the_benchmark_and_the_evaluation_give_one_figure(answered, embedder):
-    asked = answered[0]
-    index = rag.VectorIndex(rag.chunk(TERM_DOCUMENTS), embedder)
-    pipeline = rag.Pipeline(index, Copying(), post=[rag.Compress(embedder)], top_k=2)
-    run = bench.measure("compressed", [asked], pipeline)
-    figures = rag.evaluate([asked], run.results)
-    assert any("kept" in hit.node.metadata for hit in run.results[0].retrieved)
-    shared = [metric for metric in (*bench.METRICS, *bench.DETAILS) if metric in figures]
-    means = {metric: bench.mean(run, metric).value for metric in shared}
-    assert len(shared) == 10
-    assert means == pytest.approx({metric: figures[metric].value for metric in shared}, nan_ok=True)
 
 
 @pytest.mark.parametrize(
