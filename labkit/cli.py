@@ -112,13 +112,8 @@ def _in_checkout(options: argparse.Namespace) -> int:
     return subprocess.run([sys.executable, *script, *options.rest], cwd=root, check=False).returncode
 
 
-def _course(_: argparse.Namespace) -> None:
-    from labkit import course
-
-    try:
-        course.run(_lessons())
-    finally:
-        print(f"\n{course.figures_table()}\n\nExecuted lessons and report: {paths.build() / 'course'}")
+def _course(_: argparse.Namespace) -> int:
+    return subprocess.run([sys.executable, _lessons() / "course.py"], check=False).returncode
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -6,6 +6,8 @@ import argparse
 import re
 import runpy
 import shutil
+import sys
+from types import SimpleNamespace
 
 import pytest
 from synthesis import __main__ as synthesis
@@ -26,6 +28,13 @@ def test_unknown_arguments_are_refused(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["course", "--fast"])
     assert stop.value.code == 2 and "--fast" in capsys.readouterr().err
+
+
+def test_course_runs_the_lessons_of_the_checkout(monkeypatch):
+    started = []
+    monkeypatch.setattr(cli.subprocess, "run", lambda c, **_: started.append(c) or SimpleNamespace(returncode=3))
+    assert cli.main(["course"]) == 3
+    assert started == [[sys.executable, paths.lessons() / "course.py"]] and started[0][1].is_file()
 
 
 def test_data_describe_prints_counts_and_strata(capsys):

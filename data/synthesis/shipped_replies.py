@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
 from labkit import course, paths
 from labkit.models import shipped_replies
 from synthesis.checked import write_checked
@@ -51,12 +55,20 @@ def write(lessons: Sequence[str], results: Path) -> list[Path]:
         with tempfile.TemporaryDirectory() as scratch:
             with _environment(LABKIT_LIVE="1", LABKIT_ASKED=str(Path(scratch) / "asked")):
                 for notebook in (mine[0], mine[0].parent / "solutions" / mine[0].name):
-                    if notebook.exists() and (error := course.execute(notebook, Path(scratch) / "run.ipynb", 3600)):
-                        raise RuntimeError(f"{notebook.name} failed: {error}")
+                    if notebook.exists():
+                        _execute(notebook)
             asked = read_asked(Path(scratch) / "asked")
         written.append(write_file(lesson, asked, results))
         print(f"{written[-1].name}: {len(asked)} replies, {written[-1].stat().st_size / 1e6:.2f} MB", flush=True)
     return written
+
+
+def _execute(notebook: Path) -> None:
+    where = {"metadata": {"path": str(notebook.parent)}}
+    try:
+        NotebookClient(nbformat.read(notebook, as_version=4), timeout=3600, resources=where).execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as cause:
+        raise RuntimeError(f"{notebook.name} failed: {cause}") from cause
 
 
 def read_asked(folder: Path) -> dict[str, dict[str, str]]:
