@@ -24,7 +24,7 @@ from labkit.corpus.types import Document
 
 LARGEST_FILE = 200  # megabytes
 _LARGEST = {".html": 10, ".htm": 10, ".md": 50, ".txt": 50}  # of kinds that take longer to read
-SECONDS = 90  # more than `pdf.SECONDS`, so that a long PDF is read in part
+SECONDS = 90
 _MEMORY = 3 << 30
 
 
