@@ -44,8 +44,7 @@ class WrittenQuestion:
         source: where the passage stands.
         others: places of the passages among which it was answered again, the nearest first.
         dropped: the filter that it did not pass, one of `FILTERS`, or `BY_HAND`; None where it passed all.
-        checked: whether a person has kept, edited or dropped it.
-        original: question and answer as the model wrote them, where a person edited them.
+        checked: whether a person has kept or dropped it.
     """
 
     question: str
@@ -54,7 +53,6 @@ class WrittenQuestion:
     others: tuple[Span, ...] = ()
     dropped: str | None = None
     checked: bool = False
-    original: tuple[str, str | None] | None = None
 
 
 Rows = Sequence[WrittenQuestion]

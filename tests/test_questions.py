@@ -158,7 +158,7 @@ def test_questions_are_saved_and_loaded(tmp_path):
 def test_what_a_person_decided_is_saved_counted_and_told_from_the_filters(tmp_path):
     rows = [
         written(answer="Oslo", dropped=questions.BY_HAND, checked=True),
-        written(answer="In Oslo", checked=True, original=(WHERE, "Oslo")),
+        written(answer="In Oslo", checked=True),
         written(dropped="leak"),
     ]
     path = questions.save(rows, tmp_path / "written.jsonl")
