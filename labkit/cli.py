@@ -45,8 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add("course", _course, "run every lesson and print all figures")
     add("publish", _in_checkout, "stamp badges: --repository URL; without it, remove them").set_defaults(passes_on=True)
     add("doctor", _doctor, "examine this machine: what is missing, what would run, what to do about each problem")
-    data = add("data", _data, "describe the course's data, or verify that it is as shipped")
-    data.add_argument("action", choices=("describe", "verify"))
+    add("data", _data, "describe the course's data: data describe").add_argument("action", choices=("describe",))
     text = "show what labkit reads of your own documents, page by page, and what it leaves out"
     add("inspect", _inspect, text).add_argument("path", metavar="FILE_OR_FOLDER")
     text = "let the model write questions with answers and evidence from your own documents, and filter them"
@@ -124,19 +123,10 @@ def _doctor(_: argparse.Namespace) -> int:
     return int(any(finding.advice for finding in found))
 
 
-def _data(options: argparse.Namespace) -> int:
+def _data(_: argparse.Namespace) -> None:
     from labkit import corpus
 
-    if options.action == "describe":
-        print(corpus.describe())
-        return 0
-    found = corpus.changed_files()
-    # A price of one's own is no fault, but it explains a figure that differs.
-    if found.get("prices.toml") == "changed":
-        del found["prices.toml"]
-        print("prices.toml was edited, as it may be.")
-    print("\n".join(f"{name} is {what}." for name, what in found.items()) or "The data is complete and unchanged.")
-    return int(bool(found))
+    print(corpus.describe())
 
 
 def _bench_own(options: argparse.Namespace) -> None:

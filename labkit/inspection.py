@@ -14,22 +14,9 @@ _NOTE = "background:#fff3cd;color:#000;padding:4px 8px;margin:4px 0;border-left:
 _FRAME = "flex:1;min-width:0;font:13px/1.45 sans-serif;max-height:760px;overflow:auto;padding:4px 8px"
 
 
-def read(path: str | Path) -> corpus.Folder:
-    """A folder's files, or a single one, read as `corpus.load_folder` does.
-
-    Args:
-        path: of a file or a folder.
-
-    Raises:
-        FileNotFoundError: there is nothing of that name.
-        ValueError: nothing of it can be read; the message says why.
-    """
-    return corpus.load_folder(path) if Path(path).is_dir() else corpus.read_file(path)
-
-
 def report(path: str | Path) -> str:
-    """What labkit sees of a file or of each file of a folder; arguments and errors as in `read`."""
-    folder = read(path)
+    """What labkit sees of a file or of each file of a folder; arguments and errors as in `corpus.load_folder`."""
+    folder = corpus.load_folder(path)
     blocks = [f"{name}: not read, for {why}" for name, why in folder.problems.items()]
     for document in folder.documents:
         pages = corpus.pages(document)
@@ -52,7 +39,7 @@ def page_html(document: corpus.Document, number: int, left_out: Mapping[str, lis
     """A page as a notebook shows it: its picture, where it has one, beside its text and what was left out.
 
     Args:
-        document: that `corpus.load_folder` or `corpus.read_file` made.
+        document: that `corpus.load_folder` made.
         number: of the page, from 1.
         left_out: as a `corpus.Folder` holds it.
     """
@@ -100,7 +87,7 @@ def document_viewer(path: str | Path) -> Any:
     """
     import ipywidgets
 
-    folder = read(path)
+    folder = corpus.load_folder(path)
     names = {document.id: document for document in folder.documents}
     chosen = ipywidgets.Dropdown(options=list(names), description="document", layout={"width": "60%"})
     page = ipywidgets.BoundedIntText(value=1, min=1, max=1, description="page")

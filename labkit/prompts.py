@@ -186,7 +186,7 @@ def classify_messages(clause: str, rules: Sequence[Passage]) -> list[Message]:
 
 
 def term_sheet_messages(passages: Sequence[Passage], guide: str) -> list[Message]:
-    """Messages that ask for a term sheet; `parse_fields` reads the reply.
+    """Messages that ask for a term sheet.
 
     Args:
         guide: what the sheet holds, a line a field.

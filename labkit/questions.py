@@ -7,15 +7,14 @@ Generation with Roundtrip Consistency).
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from llama_index.core.schema import TextNode
+from pydantic import TypeAdapter, ValidationError
 
 from labkit import corpus, metrics, paths, rag, values
 from labkit.corpus import Span
@@ -45,8 +44,7 @@ class WrittenQuestion:
         source: where the passage stands.
         others: places of the passages among which it was answered again, the nearest first.
         dropped: the filter that it did not pass, one of `FILTERS`, or `BY_HAND`; None where it passed all.
-        checked: whether a person has kept, edited or dropped it.
-        original: question and answer as the model wrote them, where a person edited them.
+        checked: whether a person has kept or dropped it.
     """
 
     question: str
@@ -55,10 +53,10 @@ class WrittenQuestion:
     others: tuple[Span, ...] = ()
     dropped: str | None = None
     checked: bool = False
-    original: tuple[str, str | None] | None = None
 
 
 Rows = Sequence[WrittenQuestion]
+_ROW = TypeAdapter(WrittenQuestion)
 
 
 def write_questions(
@@ -195,9 +193,8 @@ def survivors(rows: Iterable[WrittenQuestion]) -> dict[str, int]:
 
 
 def save(rows: Iterable[WrittenQuestion], path: Path) -> Path:
-    """Write questions as JSON lines, atomically."""
-    lines = (json.dumps(_record(row), ensure_ascii=False) for row in rows)
-    paths.write_atomic(path, "".join(f"{line}\n" for line in lines))
+    """Write questions as JSON lines, atomically; what is as it is by default is left out."""
+    paths.write_atomic(path, b"".join(_ROW.dump_json(row, exclude_defaults=True) + b"\n" for row in rows))
     return path
 
 
@@ -211,18 +208,9 @@ def load(path: Path) -> list[WrittenQuestion]:
     # Not `splitlines`: it also splits at separators that may stand inside a text.
     for number, line in enumerate(io.StringIO(path.read_text(encoding="utf-8")), 1):
         try:
-            rows.append(_row(json.loads(line)))
-        except (KeyError, TypeError, ValueError) as cause:
-            raise ValueError(f"Line {number} of {path.name} is no written question: {cause}.") from cause
+            rows.append(_ROW.validate_json(line))
+        except ValidationError as cause:
+            wrong = cause.errors()[0]
+            why = ": ".join(map(str, (*wrong["loc"], wrong["msg"])))
+            raise ValueError(f"Line {number} of {path.name} is no written question: {why}.") from cause
     return rows
-
-
-def _row(record: dict[str, Any]) -> WrittenQuestion:
-    spans = tuple(Span(**span) for span in record["others"])
-    original = tuple(record["original"]) if record.get("original") else None
-    return WrittenQuestion(**record | {"source": Span(**record["source"]), "others": spans, "original": original})
-
-
-def _record(row: WrittenQuestion) -> dict[str, Any]:
-    """What a person did is written down only where a person did something."""
-    return {k: v for k, v in asdict(row).items() if v or k not in ("checked", "original")}

@@ -1,4 +1,4 @@
-"""Replies, taken apart: answers with citations and refusals, lines, triples, verdicts, fields.
+"""Replies, taken apart: answers with citations and refusals, lines, triples, verdicts.
 
 The prompts that ask for them are in `labkit.prompts`.
 """
@@ -189,9 +189,3 @@ def parse_classification(reply: str) -> tuple[str, str | None]:
     said = _said(reply)
     rating = re.search(r",?\s*\b(low|medium|high)\b(?: risk)?\W*$", said, re.IGNORECASE)
     return (said[: rating.start()].strip(), rating[1].lower()) if rating else (said, None)
-
-
-def parse_fields(reply: str) -> dict[str, str]:
-    """The fields of a term sheet and their values, in the order of the reply."""
-    rows = [line.partition(":") for line in parse_lines(reply)]
-    return {name.strip(): value.strip() for name, sep, value in rows if sep and name.strip()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import runpy
-import shutil
 import sys
 from types import SimpleNamespace
 
@@ -41,31 +40,6 @@ def test_data_describe_prints_counts_and_strata(capsys):
     assert cli.main(["data", "describe"]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"contract +108\b", printed) and "held-out style" in printed and "lookup" in printed
-
-
-def test_data_verify_names_what_is_wrong(capsys, tmp_path, monkeypatch):
-    assert cli.main(["data", "verify"]) == 0
-    folder = tmp_path / "data"
-    shutil.copytree(paths.data(), folder, ignore=shutil.ignore_patterns("models"))
-    playbook = folder / "playbook.md"
-    playbook.write_text(playbook.read_text(encoding="utf-8") + "one line more", encoding="utf-8")
-    monkeypatch.setenv("LABKIT_DATA", str(folder))
-    capsys.readouterr()
-    assert cli.main(["data", "verify"]) == 1
-    assert "playbook.md is changed." in capsys.readouterr().out
-
-
-def test_data_verify_lets_prices_be_edited(capsys, tmp_path, monkeypatch):
-    folder = tmp_path / "data"
-    shutil.copytree(paths.data(), folder, ignore=shutil.ignore_patterns("models"))
-    monkeypatch.setenv("LABKIT_DATA", str(folder))
-    prices = folder / "prices.toml"
-    prices.write_text(prices.read_text(encoding="utf-8").replace("0.526", "0.6"), encoding="utf-8")
-    assert cli.main(["data", "verify"]) == 0
-    assert "prices.toml was edited, as it may be." in capsys.readouterr().out
-    prices.unlink()
-    assert cli.main(["data", "verify"]) == 1
-    assert "prices.toml is missing." in capsys.readouterr().out
 
 
 def test_errors_are_one_sentence(capsys, monkeypatch):

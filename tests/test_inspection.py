@@ -28,7 +28,7 @@ def test_the_command_prints_it_and_tells_what_is_wrong(capsys, tmp_path):
 
 
 def test_a_pdf_has_a_picture_and_no_html_of_its_own():
-    folder = inspection.read(FILES / "C040.pdf")
+    folder = corpus.load_folder(FILES / "C040.pdf")
     [document] = folder.documents
     html = inspection.page_html(document, 2, folder.left_out)
     assert html.count("<img") == 1 and "lines that pages repeat" in html

@@ -86,7 +86,6 @@ def test_replies_are_read_leniently():
     assert [replies.parse_preference(r) for r in ("B", "Answer A", "both")] == ["B", "A", None]
     assert replies.parse_classification("Payment term, high risk") == ("Payment term", "high")
     assert replies.parse_classification("Payment term") == ("Payment term", None)
-    assert replies.parse_fields("Term: 3 years\nLaw: Norway: all\nnoise") == {"Term": "3 years", "Law": "Norway: all"}
 
 
 def rates(rows, wanted, found):
@@ -141,5 +140,4 @@ def test_brackets_of_contracts_are_no_citations(reply):
 def test_other_replies_are_read_without_reasoning_and_markup():
     assert replies.parse_judgement("<think>No?</think> **Yes**") is True
     assert replies.parse_preference("<think>A or B</think>\n**B**") == "B"
-    assert replies.parse_fields("**Term:** 3 years\n- **Law:** Norway") == {"Term": "3 years", "Law": "Norway"}
     assert replies.parse_classification("**Payment term**, high") == ("Payment term", "high")

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # answers and refusals apart, the base model, shipped replies, own files, checking of exercises, feedback with its
 # widgets, preference training, memory estimates, the benchmark's grid, costs, security. With lessons 00 to 14
 # complete it must be 8,500: so far it is over.
-MOST_CODE_LINES = 9399
+MOST_CODE_LINES = 8955
 LONGEST_FILE = 400
 LAYOUT = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,

@@ -18,13 +18,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labkit import corpus, models, paths, profiles, prompts, questions, rag, tune
 from labkit.bench.arms import TOP_K, dev_questions, tuned_index
-from labkit.bench.shipped import RANK, SOURCES
 from labkit.corpus import Document, Question, Span
 from labkit.models import shipped_replies
 from labkit.prompts import REFUSAL, Passage
@@ -34,6 +34,10 @@ from synthesis.packed_attention import by_example
 from synthesis.reader import course_dev
 
 SAY = partial(print, flush=True)
+# The usual rank of an adapter, and what is learned from.
+RANK, SOURCES = 8, ("questions", "refusals", "memory", "written")
+# What models are called by how they were tuned.
+METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "all weights"}
 # Times that a fact is asked without passages in one pass, and a written one.
 COPIES, WRITTEN_COPIES = 4, 2
 # Tokens that each arm is trained on, prompts included, those of a step (six rows of the longest example, which is what
@@ -78,6 +82,16 @@ class Arm:
         rank = f"-r{self.rank}" if self.rank != RANK else ""
         share = f"-share{self.share:g}" if self.share < 1 else ""
         return f"{self.method}{rank}{share}{left_out}-lr{self.learning_rate:g}-s{self.seed}"
+
+    @property
+    def label(self) -> str:
+        """What tables call it: whatever is special about it but the seed."""
+        if self.method == "none":
+            return {profiles.BASE: "SmolLM2"}.get(self.model, self.model)
+        parts = [METHODS[self.method]]
+        parts += [f"{Fraction(self.share)} of the examples"] if self.share < 1 else []
+        parts += [f"rank {self.rank}"] if self.rank != RANK else []
+        return ", ".join(parts + [f"no {s}" for s in SOURCES if s not in self.sources])
 
 
 def examples(written: Sequence[questions.WrittenQuestion], seed: int = 0) -> dict[str, list[tune.Chat]]:
@@ -199,7 +213,7 @@ def run(arm: Arm, out: Path, batch_size: int) -> dict[str, float]:
         text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         found.write_bytes(lzma.compress(text.encode("utf-8")))
         scores = score(rows, asked)
-        notes = dict(arm=asdict(arm), scores=scores, memory_mb=generator.memory_mb(),
+        notes = dict(arm=asdict(arm) | {"label": arm.label}, scores=scores, memory_mb=generator.memory_mb(),
                      seconds=[round(trained - started, 1), round(time.perf_counter() - trained, 1)])  # fmt: skip
         (folder / "arm.json").write_text(json.dumps(notes, indent=1))
     return dict(json.loads((folder / "arm.json").read_text())["scores"])

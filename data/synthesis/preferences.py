@@ -281,7 +281,7 @@ def _arm(
     }
     training = {key: record[key] for key in ("examples", "too_long", "steps", "tokens", "seconds", "peak_mb", "losses")}
     notes = {
-        "arm": settings | SETTINGS,
+        "arm": settings | SETTINGS | {"label": method.upper()},
         "memory_mb": tuned.memory_mb(),
         "seconds": [round(trained - started, 1), round(time.perf_counter() - trained, 1)],
         "training": training | {"measured": record["measured"]},

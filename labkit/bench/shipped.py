@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -16,18 +15,17 @@ from typing import Any
 import pandas as pd
 from llama_index.core.schema import BaseNode
 
-from labkit import corpus, judge, paths, profiles, rag, stats
+from labkit import corpus, judge, paths, rag, stats
 from labkit.bench.runs import Run
 from labkit.metrics import AnswerScore, normalise
 from labkit.replies import Answer, parse_answer
 
 # Folders below the shipped results; of each tuned model a .json (its record) and a .jsonl.xz (set, question id, reply).
 ROUNDS, SECURITY, TUNED = "rounds", "security", "finetuning"
-# What models are called by how they were tuned, in the order of tables; "none" is a model as it is.
-_METHODS = {"none": "", "lora": "LoRA", "qlora": "QLoRA", "full": "all weights", "dpo": "DPO", "kto": "KTO"}
+# How models were tuned, in the order of tables; "none" is a model as it is.
+_METHODS = ("none", "lora", "qlora", "full", "dpo", "kto")
 # How a prompt without an attack is called.
 NO_ATTACK = "no attack"
-RANK, SOURCES = 8, ("questions", "refusals", "memory", "written")
 
 
 def shipped_triples(documents: Sequence[corpus.Document]) -> list[rag.ExtractedTriple]:
@@ -50,7 +48,7 @@ class TunedModel:
 
     Attributes:
         label: says what was done; the seeds of one training share it.
-        settings: method, learning rate, share of the examples, seed, ...
+        settings: label, method, learning rate, share of the examples, seed, ...
         notes: `memory_mb` of the weights, where it was made, and of a training its seconds, tokens and `peak_mb`.
         replies: by set of questions, the questions' ids and the replies to them.
     """
@@ -107,15 +105,7 @@ def _scored(question: corpus.Question, reply: str) -> AnswerScore:
 
 def everyday_questions() -> list[corpus.Question]:
     """Sixty questions about contracts of train and dev, written by hand in everyday English; no training has them."""
-    texts = {d.id: d.text for d in corpus.load_documents(kinds=("contract",))}
-    asked = []
-    for row in paths.read_rows(f"{TUNED}/everyday.jsonl", paths.shipped_results()):
-        document, quote = row.pop("document"), row.pop("quote")
-        start = texts[document].index(quote or "")
-        evidence = [dict(document=document, start=start, end=start + len(quote))] if quote else []
-        row |= dict(task="lookup" if quote else "unanswerable", documents=[document], wording=row["id"])
-        asked.append(corpus.question_of(row | {"evidence": evidence}))
-    return asked
+    return [corpus.question_of(row) for row in paths.read_rows(f"{TUNED}/everyday.jsonl", paths.shipped_results())]
 
 
 def shipped_tuning(folder: str = TUNED) -> dict[str, list[TunedModel]]:
@@ -133,7 +123,7 @@ def shipped_tuning(folder: str = TUNED) -> dict[str, list[TunedModel]]:
 
 def _order(tuned: TunedModel) -> tuple[int, float, str, int]:
     s = tuned.settings
-    return list(_METHODS).index(s["method"]), -s["share"], tuned.label, s["seed"]
+    return _METHODS.index(s["method"]), -s["share"], tuned.label, s["seed"]
 
 
 def _tuned(name: str) -> TunedModel:
@@ -142,20 +132,7 @@ def _tuned(name: str) -> TunedModel:
     for group, question, reply in paths.read_rows(f"{name}l.xz", paths.shipped_results()):
         replies.setdefault(group, {})[question] = reply
     settings = notes.pop("arm")
-    return TunedModel(_label(settings), settings, notes, replies)
-
-
-def _label(settings: Mapping[str, Any]) -> str:
-    if "label" in settings:
-        return str(settings["label"])
-    if settings["method"] == "none":
-        return {profiles.BASE: "SmolLM2"}.get(settings["model"], settings["model"])
-    parts = [_METHODS[settings["method"]]]
-    if settings["method"] in ("dpo", "kto"):
-        return parts[0]
-    parts += [f"{Fraction(settings['share'])} of the examples"] if settings["share"] < 1 else []
-    parts += [f"rank {settings['rank']}"] if settings["rank"] != RANK else []
-    return ", ".join(parts + [f"no {s}" for s in SOURCES if s not in settings["sources"]])
+    return TunedModel(settings["label"], settings, notes, replies)
 
 
 @dataclass(frozen=True)

@@ -6,5 +6,5 @@ from labkit.corpus.datasets import (
     changed_files, clause_relations, COMPANY_RELATIONS, company_records, contract_records, describe, Fact, gold_facts,
     load_cuad, load_documents, load_questions, PARTY_RELATIONS, question_of, read_checked, relation_of, SPLITS,
 )
-from labkit.corpus.readers import Folder, load_folder, pages, read_file
+from labkit.corpus.readers import Folder, load_folder, pages
 from labkit.corpus.types import Document, Question, Span

@@ -209,50 +209,11 @@ def gold_facts(documents: Sequence[Document]) -> list[Fact]:
     Args:
         documents: of `load_documents`; others, such as the playbook, state none.
     """
-    contracts = {r["id"]: r for r in contract_records()}
-    companies = {f"R-{r['id']}": r for r in company_records()}
-    facts: list[Fact] = []
-    for document in documents:
-        if document.id in contracts:
-            facts += _contract_facts(document, contracts[document.id])
-        elif document.id in companies:
-            facts += _company_facts(document, companies[document.id], companies)
-    return facts
-
-
-def _contract_facts(document: Document, record: Mapping[str, Any]) -> Iterator[Fact]:
-    """The parties that the opening names, with their roles, and the value of each clause."""
-    opening = min((c["start"] for c in record["clauses"]), default=len(document.text))
-    for party in record["parties"]:
-        at = document.text.find(party["name"], 0, opening)
-        if at < 0:
-            continue
-        span = Span(document.id, at, at + len(party["name"]))
-        yield Fact(document.id, "party", party["name"], (party["company"], party["name"], party["short"]), span)
-        role = party["term"].removeprefix("the ")
-        named = re.compile(rf"\b{re.escape(role)}\b").search(document.text, 0, opening)
-        if named and not record["amends"]:
-            accepted = (role, party["term"])
-            yield Fact(party["company"], "role", role, accepted, Span(document.id, named.start(), named.end()))
-    for clause in record["clauses"]:
-        span = Span(document.id, clause["value_start"], clause["value_end"])
-        accepted = tuple(dict.fromkeys((clause["value"], clause["surface"], *clause["aliases"])))
-        yield Fact(document.id, relation_of(clause["category"]), clause["surface"], accepted, span)
-
-
-def _company_facts(
-    document: Document, record: Mapping[str, Any], companies: Mapping[str, Mapping[str, Any]]
-) -> Iterator[Fact]:
-    """What a register extract says of a company."""
-    parent = companies[f"R-{record['parent']}"] if record["parent"] else None
-    facts: list[tuple[str, str, tuple[str, ...]]] = [("seat", record["seat"], ())]
-    facts += [("parent company", parent["name"], (parent["id"], parent["short"]))] if parent else []
-    facts += [("former name", name, ()) for name in record["former_names"]]
-    facts += [(o["role"], o["name"], ()) for o in record["officers"] if o["role"] in COMPANY_RELATIONS]
-    for relation, name, more in facts:
-        at = document.text.find(name)
-        if at >= 0:
-            yield Fact(record["id"], relation, name, (*more, name), Span(document.id, at, at + len(name)))
+    facts: dict[str, list[Fact]] = {document.id: [] for document in documents}
+    for subject, relation, thing, accepted, name, start, end in paths.read_rows("facts.jsonl"):
+        if name in facts:
+            facts[name].append(Fact(subject, relation, thing, tuple(accepted), Span(name, start, end)))
+    return [fact for stated in facts.values() for fact in stated]
 
 
 # --------------------------------------------------------------------------------------------- CUAD

@@ -6,7 +6,6 @@ Each page is drawn, too: a word that leaves no trace on the picture is one that 
 
 import ctypes
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -235,7 +234,6 @@ def _sides(path: Any) -> Iterator[Rule]:
 
 # ------------------------------------------------------------------------------ pages together
 
-SECONDS = 60
 # A number that may be the page's: alone, after a sign or the word for page, or before "of 9".
 _PAGE_NUMBER = re.compile(
     r"((?:^|[|–—-]\s*|\b(?:page|p\.|pg\.?|seite|sheet|folio|página|pagina)\s*))(\d{1,4})(?=\s*(?:$|[|/–—-]|of\b|von\b|de\b|/))",
@@ -260,11 +258,8 @@ def read_pdf(content: bytes) -> tuple[str, list[str]]:
         pdf.init_forms()
         notes = [f"{n} attached files: save them beside it"] if (n := pdf.count_attachments()) else []
         notes += ["an XFA form, which only some programs show: print it to a PDF"] * (pdf.get_formtype() in (2, 3))
-        end, pages = time.monotonic() + SECONDS, []
+        pages = []
         for number in range(len(pdf)):
-            if time.monotonic() > end:
-                notes.append(f"pages {number + 1} to {len(pdf)}: reading took more than {SECONDS} s; split the file")
-                break
             try:
                 page, left_out = read_page(pdf, number)
             except Exception as cause:  # one broken page must not cost the others

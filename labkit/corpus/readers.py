@@ -24,7 +24,7 @@ from labkit.corpus.types import Document
 
 LARGEST_FILE = 200  # megabytes
 _LARGEST = {".html": 10, ".htm": 10, ".md": 50, ".txt": 50}  # of kinds that take longer to read
-SECONDS = 90  # more than `pdf.SECONDS`, so that a long PDF is read in part
+SECONDS = 90
 _MEMORY = 3 << 30
 
 
@@ -192,7 +192,7 @@ class Folder:
 
 
 def load_folder(folder: str | Path) -> Folder:
-    """Read every PDF, Word file (.docx), HTML page, e-mail (.eml), Markdown and text file below a folder.
+    """Read every PDF, Word file (.docx), HTML page, e-mail (.eml), Markdown and text file below a folder, or one file.
 
     The text holds what a reader of the document sees, in reading order; what the author deleted or hid is left out
     and reported. Good files are kept, bad ones reported. PDFs are read by PDFium, Word files by mammoth, HTML by
@@ -201,18 +201,17 @@ def load_folder(folder: str | Path) -> Folder:
     Hidden files and folders are not looked at; a link that leads out of the folder is not followed.
 
     Args:
-        folder: that holds the files.
+        folder: that holds the files, or a file, which is read as a folder that holds nothing else.
 
     Raises:
-        FileNotFoundError: there is no such folder.
-        ValueError: it is a file, or it holds no file that can be read; the message names the reasons.
+        FileNotFoundError: there is nothing of that name.
+        ValueError: nothing of it can be read; the message names the reasons.
     """
     root = Path(folder)
-    if root.is_file():
-        raise ValueError(f"There is no folder {str(root)!r}, that is a file: give the folder that it is in.")
-    if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(root)!r}: check the path.")
-    paths = _visible_files(root)
+    if not root.exists():
+        raise FileNotFoundError(f"There is no file or folder {str(root)!r}: check the path.")
+    # A link to a file is followed where it is named itself.
+    root, paths = (root.resolve().parent, [root.resolve()]) if root.is_file() else (root, _visible_files(root))
     inside = [path for path in paths if path.resolve().is_relative_to(root.resolve())]
     made = dict(zip(inside, _read(inside), strict=True))
     outside = Content(problem="it is a link to a file outside of the folder; copy that file into it.")
@@ -222,28 +221,9 @@ def load_folder(folder: str | Path) -> Folder:
     if not read:
         reasons = "; ".join(f"{n}: {w}" for n, w in problems.items()) or "it is empty"
         kinds = ", ".join(READERS)
-        raise ValueError(f"The folder {str(root)!r} holds no document that can be read ({reasons}). Put {kinds} there.")
+        raise ValueError(f"{str(folder)!r} holds no document that can be read ({reasons}); {kinds} are read.")
     documents = [_document(name, root / name, content) for name, content in read.items()]
     return Folder(documents, problems, {name: c.left_out for name, c in read.items() if c.left_out})
-
-
-def read_file(path: str | Path) -> Folder:
-    """One file, as a folder that holds nothing else; otherwise as `load_folder`.
-
-    Args:
-        path: of the file.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it cannot be read; the message says why.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f"There is no file {str(file)!r}: check the path.")
-    [content] = read_apart([file])
-    if content.problem:
-        raise ValueError(f"{file.name} is not read: {content.problem}")
-    return Folder([_document(file.name, file, content)], {}, {file.name: content.left_out})
 
 
 def _document(name: str, path: Path, content: Content) -> Document:
@@ -268,7 +248,7 @@ def _visible_files(root: Path) -> list[Path]:
 
 
 def pages(document: Document) -> list[str]:
-    """The text of each page of a document that `load_folder` or `read_file` made."""
+    """The text of each page of a document that `load_folder` made."""
     starts = [*document.metadata.get("pages", [0]), len(document.text)]
     return [document.text[a:b] for a, b in pairwise(starts)]
 

@@ -1,4 +1,4 @@
-"""One item after another, decided by a person: two answers to compare, written questions to keep, edit or drop.
+"""One item after another, decided by a person: two answers to compare, written questions to keep or drop.
 
 Each decision, by button, key or method call, is kept before the next item is shown.
 """
@@ -297,8 +297,7 @@ class QuestionReview(Stepper):
             )
         self._question = ipywidgets.Textarea(description="question", layout={"width": "99%", "height": "4em"}, **WHOLE)
         self._answer = ipywidgets.Text(description="answer", layout={"width": "99%"}, **WHOLE)
-        actions = {"k": ("Keep", self.keep), "d": ("Drop", self.drop), "u": ("Undo", self.undo)}
-        super().__init__(actions, [self._question, self._answer])
+        super().__init__({"k": ("Keep", self.keep), "d": ("Drop", self.drop)}, [self._question, self._answer])
 
     def keep(self) -> questions.WrittenQuestion:
         """Keep the question with the words that stand in the fields, and show the next.
@@ -306,19 +305,11 @@ class QuestionReview(Stepper):
         Raises:
             ValueError: a field is empty, all questions are checked, or the file cannot be written.
         """
-        row = shown = self._current()
+        shown = self._current()
         question, answer = self._question.value.strip(), self._answer.value.strip()
         if not question or not answer:
             raise ValueError("A question needs words, and an answer: write both, or drop it.")
-        if (question, answer) != (row.question.strip(), (row.answer or "").strip()):
-            row = replace(row, question=question, answer=answer, original=(row.question, row.answer))
-        return self._write(shown, replace(row, checked=True))
-
-    def edit(self, question: str | None = None, answer: str | None = None) -> questions.WrittenQuestion:
-        """Keep the question with other words, and show the next; what is None stays. Errors as in `keep`."""
-        for field, text in ((self._question, question), (self._answer, answer)):
-            field.value = field.value if text is None else text
-        return self.keep()
+        return self._write(shown, replace(shown, question=question, answer=answer, checked=True))
 
     def drop(self) -> questions.WrittenQuestion:
         """Drop the question, and show the next.
@@ -329,20 +320,6 @@ class QuestionReview(Stepper):
         shown = self._current()
         return self._write(shown, replace(shown, dropped=questions.BY_HAND, checked=True))
 
-    def undo(self) -> questions.WrittenQuestion:
-        """Take the last decision in the file back, also one from before a restart, and show its question again.
-
-        Raises:
-            ValueError: nothing was decided, or the file cannot be written.
-        """
-        checked = [row for row in questions.load(self.path) if row.checked]
-        if not checked:
-            raise ValueError("There is nothing to undo.")
-        row = checked[-1]
-        question, answer = row.original or (row.question, row.answer)
-        before = replace(row, question=question, answer=answer, dropped=None, checked=False, original=None)
-        return self._write(row, before)
-
     def _write(self, old: questions.WrittenQuestion, new: questions.WrittenQuestion) -> questions.WrittenQuestion:
         rows = questions.load(self.path)
         if old not in rows:
@@ -350,7 +327,7 @@ class QuestionReview(Stepper):
             raise ValueError("Somebody else has decided on this question or changed it; nothing was saved.")
         rows[rows.index(old)] = new
         questions.save(rows, self.path)
-        self._step(None if new.checked else new, "" if new.checked else "Undone.")
+        self._step()
         return new
 
     def _items(self) -> tuple[list[questions.WrittenQuestion], int]:
@@ -373,9 +350,8 @@ class QuestionReview(Stepper):
         return "", note + framed([(title, text, places)])
 
     def _counts(self) -> dict[str, int]:
-        checked = [row for row in questions.load(self.path) if row.checked]
-        made = ["dropped" if row.dropped else "edited" if row.original else "kept" for row in checked]
-        return {name: made.count(name) for name in ("kept", "edited", "dropped")}
+        dropped = [row.dropped is not None for row in questions.load(self.path) if row.checked]
+        return {"kept": dropped.count(False), "dropped": dropped.count(True)}
 
 
 def answer_places(answer: str, text: str) -> list[Span]:

@@ -202,7 +202,7 @@ def triples_table(graph: rag.KnowledgeGraph, entity: str) -> pd.DataFrame:
 
 
 def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], entity: str) -> Explorer:
-    """Choose an entity; click a triple to see the sentence it came from, and go on to the entity at its other end.
+    """Choose an entity; click a triple to see the sentence it came from.
 
     Args:
         documents: that the graph was made from.
@@ -217,8 +217,6 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
              for e in graph.entities(k)]  # fmt: skip
     chosen = ipywidgets.Dropdown(options=named, value=entity, description="entity", layout=WIDE)
     listed = ipywidgets.Select(options=[], rows=8, description="triples", layout=WIDE)
-    other = ipywidgets.Button(description="Go to the other end", layout={"width": "auto"})
-    known = {value for _, value in named}
 
     def table() -> pd.DataFrame:
         return triples_table(graph, chosen.value)
@@ -228,27 +226,17 @@ def graph_explorer(graph: rag.KnowledgeGraph, documents: Sequence[Document], ent
         listed.options = [(f"{r['subject']} | {r['relation']} | {r['object']}", i) for i, r in enumerate(rows)]
         listed.value = 0 if rows else None
 
-    def end() -> str:
-        triple = graph.about(chosen.value)[listed.value]
-        return triple.object if triple.subject == chosen.value else triple.subject
-
     def html() -> str:
         if listed.value is None:
             return ""
         source = graph.about(chosen.value)[listed.value].source
-        other.disabled = end() not in known
         document = texts.get(source.document)
         shown = sentence(document, source) if document and source.end else "read off the title"
         return f"<b>{escape(document.title if document else source.document)}</b><br>{shown}"
 
-    def go(_: Any) -> None:
-        if listed.value is not None and end() in known:
-            chosen.value = end()
-
     chosen.observe(narrow, names="value")
-    other.on_click(go)
     narrow()
-    return explorer([chosen, listed, other], html, table, [chosen, listed])
+    return explorer([chosen, listed], html, table, [chosen, listed])
 
 
 # ------------------------------------------------------------------ many documents
@@ -294,11 +282,12 @@ def document_matrix(graph: rag.KnowledgeGraph, company: str, relations: Sequence
 
 
 class Calculator(Explorer):
-    """Sliders for the assumptions and fields for the prices; `set` does the same without a screen.
+    """Sliders for the assumptions and fields for the prices; without a screen, values are given to `controls`.
 
     Attributes:
         assumed: the assumptions now.
         prices: the prices now, by id.
+        controls: a slider for each assumption, by its name, and a field for each price, by its id.
     """
 
     def __init__(self, arms: Sequence[roi.Arm], assumed: roi.Assumptions, prices: roi.Prices) -> None:
@@ -329,25 +318,6 @@ class Calculator(Explorer):
         super().__init__(box, lambda: roi.summary(self.arms, self.assumed, self.prices))
         self._draw()
 
-    def set(self, **values: float) -> pd.DataFrame:
-        """Change assumptions, by name, or prices, by id; the controls follow.
-
-        Returns:
-            What `table` says then.
-
-        Raises:
-            ValueError: there is no such figure, or it cannot have that value; then nothing changes.
-        """
-        self.assumed, self.prices = roi.changed(self.assumed, self.prices, values)
-        for name in values.keys() & self.controls.keys():
-            control, value = self.controls[name], values[name]
-            if hasattr(control, "max"):  # a slider would cut off what lies beyond its end
-                ends = _ends(value) if hasattr(control, "base") else (value, value)
-                control.min, control.max = min(control.min, ends[0]), max(control.max, ends[1])
-            control.value = value
-        self._draw()
-        return self.table()
-
     def _moved(self, name: str, change: Any) -> None:
         try:
             self.assumed, self.prices = roi.changed(self.assumed, self.prices, {name: change["new"]})
@@ -369,11 +339,6 @@ def _slider(metadata: Any, value: float, currency: str) -> Any:
     said = what if unit in what else f"{what} ({unit})"
     rest: dict[str, Any] = {"value": value, "description": said, "continuous_update": False, **_LAYOUT}
     if low and high / low >= 1000:
-        (low, _), (_, high) = _ends(min(low, value)), _ends(max(high, value))
-        return ipywidgets.FloatLogSlider(min=low, max=high, step=0.05, **rest)
+        ends = {"min": math.log10(min(low, value)), "max": math.log10(max(high, value))}
+        return ipywidgets.FloatLogSlider(step=0.05, **ends, **rest)
     return ipywidgets.FloatSlider(min=min(low, value), max=max(high, value), step=(high - low) / 200, **rest)
-
-
-def _ends(value: float) -> tuple[int, int]:
-    """The powers of ten below and above a value."""
-    return math.floor(math.log10(value)), math.ceil(math.log10(value))

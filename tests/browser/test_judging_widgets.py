@@ -209,18 +209,13 @@ def test_written_questions_are_kept_edited_and_dropped(opened: Any, lab: Any, pi
     assert page.locator("mark").inner_text() == "Oslo"
     page.get_by_role("button", name="Keep").click()
     said(page, "1 of 3 checked.")
-    page.locator(".widget-text input").first.fill("Ms A. Okoro")
-    page.screenshot(path=str(pictures / "widget_questions.png"))
-    page.get_by_role("button", name="Keep").click()
-    said(page, "2 of 3 checked.")
-    page.get_by_role("button", name="Undo").click()
-    said(page, "1 of 3 checked. Undone.")
     assert [row.checked for row in questions.load(path)] == [True, False, False]
     # From here on by keyboard.
     tab_to(page, KEYS, "Shift+Tab")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Control+a")
     page.keyboard.type("The clerk")
+    page.screenshot(path=str(pictures / "widget_questions.png"))
     page.keyboard.press("Tab")
     page.keyboard.press("k")
     said(page, "2 of 3 checked.")
@@ -230,4 +225,3 @@ def test_written_questions_are_kept_edited_and_dropped(opened: Any, lab: Any, pi
     assert [(row.answer, row.dropped) for row in checked] == [
         ("Oslo", None), ("The clerk", None), ("30 days", questions.BY_HAND),
     ]  # fmt: skip
-    assert checked[1].original == ("Who keeps the key?", "Ms Okoro")

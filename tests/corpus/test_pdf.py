@@ -432,7 +432,7 @@ def test_a_page_that_is_missing_in_the_file_costs_a_page(tmp_path):
 def test_places_and_pages_point_into_the_text(tmp_path):
     wanted = clauses(25)
     printed(tmp_path / "a.pdf", [Paragraph(text, BODY) for text in wanted], "ACME", "{page}")
-    [document] = corpus.read_file(tmp_path / "a.pdf").documents
+    [document] = corpus.load_folder(tmp_path / "a.pdf").documents
     pages = corpus.pages(document)
     assert len(pages) > 1 and "".join(pages) == document.text
     for clause in wanted:

@@ -90,10 +90,18 @@ def test_hidden_folders_and_links_out_of_the_folder_are_not_read(tmp_path):
     assert "outside of the folder" in made.problems["outside.txt"]
 
 
-def test_a_file_in_place_of_a_folder_says_what_to_do(tmp_path):
-    (tmp_path / "note.txt").write_text("fine")
-    with pytest.raises(ValueError, match="that is a file: give the folder"):
-        corpus.load_folder(tmp_path / "note.txt")
+def test_a_file_is_read_as_a_folder_that_holds_nothing_else(tmp_path):
+    for name, text in (("note.txt", "fine"), ("other.txt", "other"), ("empty.txt", " ")):
+        (tmp_path / name).write_text(text)
+    assert [(d.id, d.text) for d in corpus.load_folder(tmp_path / "note.txt").documents] == [("note.txt", "fine")]
+    with pytest.raises(ValueError, match=r"empty\.txt: it holds no text.*OCR"):
+        corpus.load_folder(tmp_path / "empty.txt")
+    (tmp_path / "sub").mkdir()
+    try:
+        (tmp_path / "sub" / "link.txt").symlink_to(tmp_path / "note.txt")
+    except OSError:
+        pytest.skip("this system makes no links")
+    assert corpus.load_folder(tmp_path / "sub" / "link.txt").documents[0].text == "fine"
 
 
 def test_a_missing_library_is_named(tmp_path, monkeypatch):

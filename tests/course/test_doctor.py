@@ -61,6 +61,8 @@ def test_a_full_disk_and_a_missing_base_are_said(monkeypatch, tmp_path):
 def test_a_changed_file_is_named(monkeypatch):
     monkeypatch.setattr(doctor.corpus, "changed_files", lambda: dict.fromkeys(["a.txt", "prices.toml"], "changed"))
     assert found("data and adapters").seen == "1 files differ: a.txt changed"
+    monkeypatch.setattr(doctor.corpus, "changed_files", lambda: {"prices.toml": "missing"})
+    assert found("data and adapters").seen == "1 files differ: prices.toml missing"
 
 
 def test_what_cannot_be_looked_at_hides_nothing_else(monkeypatch):

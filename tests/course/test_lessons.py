@@ -93,7 +93,7 @@ def test_nothing_measured_becomes_null():
     assert load(path)["a"] is load(path)["b"] is load(path)["c"] is load(path)["d"]["low"] is None
 
 
-@pytest.mark.parametrize("figure", [object(), {1, 2}, b"bytes", [object()], {"deep": {"er": object()}}])
+@pytest.mark.parametrize("figure", [object(), [object()], {"deep": {"er": object()}}])
 def test_what_json_cannot_hold_is_refused_and_harms_nothing(figure: Any):
     path = course.record("01", a=1)
     with pytest.raises(TypeError, match="cannot be recorded"):

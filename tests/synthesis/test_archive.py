@@ -29,6 +29,8 @@ from synthesis.archive import (
     wording_checks,
 )
 
+from labkit import corpus
+
 DATA = Path(__file__).resolve().parents[2] / "data"
 Rows = list[dict[str, Any]]
 
@@ -680,6 +682,13 @@ def test_lists_are_complete(loaded: dict[str, Rows]) -> None:
             assert {item[0] for item in question["items"]} == expected, question["id"]
             checked += 1
     assert checked >= 40
+
+
+def test_the_gold_graph_holds_every_clause_under_the_relation_that_labkit_knows(loaded: dict[str, Rows]) -> None:
+    documents = corpus.load_documents(kinds=("contract", "amendment"))
+    stated = {(fact.subject, fact.relation, fact.object) for fact in corpus.gold_facts(documents)}
+    for row in loaded["contracts"]:
+        assert all((row["id"], corpus.relation_of(c["category"]), c["surface"]) in stated for c in row["clauses"])
 
 
 def test_amended_questions_ask_for_the_latest_value(loaded: dict[str, Rows]) -> None:

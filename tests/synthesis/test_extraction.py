@@ -7,7 +7,6 @@ import pytest
 from synthesis.reader import extraction
 
 from labkit.prompts import REFUSAL, Passage
-from labkit.replies import parse_fields
 
 PAGE = Passage("Register extract: Larch Ltd", "Larch Ltd sits in Leeds. It was called Fir Ltd and Elm Ltd.")
 
@@ -57,8 +56,13 @@ def test_a_term_sheet_holds_every_field_in_order():
     values = extraction.read_fields(stub, [([PAGE], ["Law", "Seat"]), ([PAGE], [])])
     assert stub.asked == ["Question: What is the law?", "Question: What is the seat?"]
     assert extraction.term_sheet(values[0]) == "Law: not stated\nSeat: Leeds"
-    assert parse_fields(extraction.term_sheet(values[0])) == {"Law": "not stated", "Seat": "Leeds"}
+    assert extraction.parse_fields(extraction.term_sheet(values[0])) == {"Law": "not stated", "Seat": "Leeds"}
     assert values[1] == {}
+
+
+def test_the_fields_of_a_reply_are_read_leniently():
+    read = extraction.parse_fields("**Term:** 3 years\n- **Law:** Norway: all\nnoise")
+    assert read == {"Term": "3 years", "Law": "Norway: all"}
 
 
 def test_passages_that_do_not_fit_are_left_out():

@@ -158,7 +158,8 @@ def test_an_arm_is_trained_once_asked_and_put_into_the_course(tmp_path, monkeypa
     judged = [feedback.Judgement(c.id, "j", v) for c, v in zip(comparisons, ["first", "second"] * 2, strict=True)]
     making._arm(method, judged, comparisons, folder, tiny)
     notes = json.loads((shipped / f"{method}-lr0.0005-s0.json").read_text())
-    assert notes["arm"]["method"] == method and notes["arm"]["beta"] == 0.1
+    assert (notes["arm"]["method"], notes["arm"]["label"]) == (method, method.upper())
+    assert notes["arm"]["beta"] == 0.1
     assert (
         notes["training"]["examples"] == {"dpo": 4, "kto": 8}[method]
         and "rewards/margins" in notes["training"]["measured"]

@@ -14,6 +14,7 @@ from synthesis.archive import (
     amendments,
     checks,
     contracts,
+    facts,
     feedback,
     formats,
     notices,
@@ -39,7 +40,7 @@ TASKS: dict[str, questions.Ask] = {
 }
 
 
-def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+def _lines(path: Path, rows: Iterable[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
@@ -54,8 +55,10 @@ def _write(folder: Path) -> None:
     documents = sorted([*written, *changes], key=lambda document: document.id)
     for document in documents:
         (folder / "contracts" / f"{document.id}.txt").write_text(document.text + "\n", encoding="utf-8")
-    _lines(folder / "contracts.jsonl", (document.record() for document in documents))
-    _lines(folder / "companies.jsonl", (company.record() for company in companies))
+    records, registered = [d.record() for d in documents], [c.record() for c in companies]
+    _lines(folder / "contracts.jsonl", records)
+    _lines(folder / "companies.jsonl", registered)
+    _lines(folder / "facts.jsonl", facts.facts(records, registered, {d.id: d.text for d in documents}))
     _lines(folder / "pdf_alignment.jsonl", aligned)
     (folder / "playbook.md").write_text(playbook.render()[0], encoding="utf-8")
     for split, rows in asked.items():

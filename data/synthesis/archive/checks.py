@@ -17,8 +17,8 @@ Row = dict[str, Any]
 BY_HAND = ("README.md", "prices.toml")
 # Made to be changed: a user's own prices are no damage.
 EDITABLE = ("prices.toml",)
-GENERATED = ("companies.jsonl", "contracts", "contracts.jsonl", "feedback", "pdf_alignment.jsonl", "playbook.md",
-             "questions")  # fmt: skip
+GENERATED = ("companies.jsonl", "contracts", "contracts.jsonl", "facts.jsonl", "feedback", "pdf_alignment.jsonl",
+             "playbook.md", "questions")  # fmt: skip
 # Made by other programs, so that their bytes differ from run to run.
 SHIPPED = ("files",)
 TASKS = ("lookup", "compare", "multihop", "amended", "list", "classify", "summarise", "unanswerable", "draft")

@@ -22,7 +22,6 @@ from labkit.metrics import normalise
 from labkit.replies import (
     parse_answer,
     parse_classification,
-    parse_fields,
     parse_judgement,
     parse_lines,
     parse_preference,
@@ -151,7 +150,7 @@ _CLASSIFY = Measure(_tally_classify, {"exact_match": Share(3, 0), "category": Sh
 
 
 def _tally_fields(reply: str, wanted: str) -> Sequence[float]:
-    gold = {name: (value,) for name, value in parse_fields(wanted).items()}
+    gold = {name: (value,) for name, value in extraction.parse_fields(wanted).items()}
     return 1.0, metrics.field_f1("\n".join(parse_lines(reply)), gold)
 
 
@@ -317,7 +316,7 @@ def parts_by_asking(generator: models.Generator, n: int = 200, wording: str = "k
     replies: dict[str, list[str]] = {}
     made = {name: list(examples.evaluation_groups(n, 3, wording, instruction=name))
             for name in ("term_sheet", "triples", "classify")}  # fmt: skip
-    sheets = [(g.passages, list(parse_fields(g.turns[0][1]))) for g in made["term_sheet"]]
+    sheets = [(g.passages, list(extraction.parse_fields(g.turns[0][1]))) for g in made["term_sheet"]]
     replies["term_sheet"] = [extraction.term_sheet(values) for values in extraction.read_fields(generator, sheets)]
     # What the facts are about is known beforehand, as the name of a register extract's company is.
     facts = [

@@ -14,7 +14,7 @@ import numpy as np
 from labkit.models import Generator
 from labkit.prompts import NOT_STATED, REFUSAL, Passage, answer_messages, classify_messages
 from labkit.rag.pipeline import fit
-from labkit.replies import Answer, parse_answer, parse_classification
+from labkit.replies import Answer, parse_answer, parse_classification, parse_lines
 
 Rule = tuple[str, str]  # (name, what it says)
 
@@ -55,8 +55,14 @@ def read_fields(
 
 
 def term_sheet(values: dict[str, Answer]) -> str:
-    """Fields and their values as a term sheet, one a line, in the form that `replies.parse_fields` reads."""
+    """Fields and their values as a term sheet, one a line, in the form that `parse_fields` reads."""
     return "\n".join(f"{name}: {NOT_STATED if value.refused else value.text}" for name, value in values.items())
+
+
+def parse_fields(reply: str) -> dict[str, str]:
+    """The fields of a term sheet and their values, in the order of the reply."""
+    rows = [line.partition(":") for line in parse_lines(reply)]
+    return {name.strip(): value.strip() for name, sep, value in rows if sep and name.strip()}
 
 
 def read_triples(
