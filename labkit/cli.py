@@ -1,7 +1,5 @@
 """The command line: everything the Makefile does, also where there is no make."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil

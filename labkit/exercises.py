@@ -5,8 +5,6 @@ is checked, and `judging.py` for what they share. A judge takes an answer, and r
 is right.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from typing import Any

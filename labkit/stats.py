@@ -5,14 +5,12 @@ not independent. One rule for what was not measured: None and nan are left out o
 and counted in `Interval.missing`.
 """
 
-import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from pydantic_core import to_jsonable_python
 
 # With fewer documents an interval either misses the truth too often or is too wide to say anything.
 FEWEST_CLUSTERS = 4
@@ -61,15 +59,20 @@ def plain(value: Any, digits: int = 6) -> Any:
     Raises:
         TypeError: something in it is neither number nor text.
     """
-    made = json.dumps(to_jsonable_python(value, fallback=_of_other_libraries))
-    return json.loads(made, parse_float=lambda text: round(float(text), digits), parse_constant=lambda _: None)
-
-
-def _of_other_libraries(value: Any) -> Any:
-    if hasattr(value, "columns"):
-        return value.to_dict(orient="records")
-    if getattr(value, "ndim", 1) == 0:  # numpy scalars
-        return value.item()
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value), digits)
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return plain(value.to_dict(orient="records"), digits)
+    if isinstance(value, Mapping):
+        return {str(k): plain(v, digits) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v, digits) for v in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # numpy scalars
+        value = value.item()
+    if isinstance(value, float):
+        return round(value, digits) if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int | bool):
+        return value
     raise TypeError(f"A figure of type {type(value).__name__} cannot be recorded: give numbers, text, or rows of them.")
 
 

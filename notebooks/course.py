@@ -23,14 +23,15 @@ LONGEST = 66
 
 def main(folder: Path) -> int:
     """Run the lessons of a folder and print every figure; 1 where one failed."""
-    failed = 0
     try:
-        run(folder)
-    except (RuntimeError, FileNotFoundError) as cause:
-        print(f"\n{cause}", file=sys.stderr)
-        failed = 1
-    print(f"\n{figures_table()}\n\nExecuted lessons and report: {paths.build() / 'course'}")
-    return failed
+        try:
+            run(folder)
+        finally:
+            print(f"\n{figures_table()}\n\nExecuted lessons and report: {paths.build() / 'course'}")
+    except (FileNotFoundError, ValueError, RuntimeError) as cause:
+        print(f"labkit: {cause}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def run(folder: Path, timeout: int = 600) -> list[Path]:

@@ -28,6 +28,13 @@ def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A build folder of a test's own."""
+    monkeypatch.setenv("LABKIT_BUILD", str(tmp_path / "build"))
+    return tmp_path / "build"
+
+
 @pytest.fixture(scope="session")
 def embedder():
     """The shipped embedder."""

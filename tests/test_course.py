@@ -17,13 +17,7 @@ from labkit import course, paths
 from labkit.stats import Interval
 
 made = SimpleNamespace(**runpy.run_path(str(style.ROOT / "notebooks" / "course.py")))
-
-
-@pytest.fixture(autouse=True)
-def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A build folder of its own for each test."""
-    monkeypatch.setenv("LABKIT_BUILD", str(tmp_path / "build"))
-    return tmp_path / "build"
+pytestmark = pytest.mark.usefixtures("build")
 
 
 def lesson(folder: Path, name: str, *cells: str) -> None:
@@ -125,3 +119,11 @@ def test_the_command_prints_every_figure_and_tells_of_a_failure(tmp_path: Path, 
     shown = capsys.readouterr()
     assert "01_b: ValueError: no such system" in shown.err and "00      answer  42" in shown.out
     assert made.main(tmp_path) == 1 and "There are no lessons in" in capsys.readouterr().err
+
+
+def test_a_damaged_record_is_told_in_a_sentence(tmp_path: Path, build: Path, capsys):
+    (build / "results").mkdir(parents=True)
+    (build / "results" / "01.json").write_text("[1", encoding="utf-8")
+    assert made.main(tmp_path) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("labkit: The figures in ") and "damaged: delete the file" in said and said.count("\n") == 1

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from llama_index.core.schema import TextNode
 
-from labkit import corpus, metrics, models, paths, questions, rag, tune
+from labkit import corpus, metrics, models, paths, rag, tune
 from labkit.corpus import Document, Question, Span
 from labkit.prompts import Passage, triples_messages
-from synthesis import finetuning, intents, raft, results
+from synthesis import finetuning, intents, raft
 from synthesis.embedder import save_vectors, train_embedder, triplets
 from synthesis.reranker import train_reranker
 
@@ -237,7 +237,7 @@ def make_sft(out: Path, say: Callable[[str], None] = SAY) -> Path:
     Args:
         out: folder of the adapter. say: shows progress.
     """
-    chats = finetuning.examples(questions.load(paths.shipped_results() / results.WRITTEN))
+    chats = finetuning.course_examples()
     say(", ".join(f"{len(made)} of {source}" for source, made in chats.items()))
     return _sealed(finetuning.train(finetuning.Arm(), chats, out))
 

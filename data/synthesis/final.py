@@ -22,8 +22,7 @@ from labkit import bench, corpus, models, paths, stats
 from labkit.bench.arms import ARMS, Arm
 from labkit.bench.grid import ANSWERS, MANIFEST, PACKED, TIMINGS, read_manifest
 from labkit.corpus import Question
-from labkit.questions import load
-from synthesis import finetuning, raft, results
+from synthesis import finetuning, raft
 from synthesis.checked import write_checked
 
 SIZES = {"new": 600, "seen": 300}
@@ -85,8 +84,7 @@ def train(out: Path, seed: int) -> None:
             shutil.copytree(paths.adapter(name), adapters / name)
     tuned = adapters / f"sft-s{seed}"
     if not (tuned / "adapter_model.safetensors").exists():
-        chats = finetuning.examples(load(paths.shipped_results() / results.WRITTEN))
-        finetuning.train(finetuning.Arm(seed=seed), chats, tuned)
+        finetuning.train(finetuning.Arm(seed=seed), finetuning.course_examples(), tuned)
     raft.train(raft.examples()["raft"], adapters / f"raft-s{seed}", models.load_tuned(tuned), seed)
 
 

@@ -125,6 +125,11 @@ def examples(written: Sequence[questions.WrittenQuestion], seed: int = 0) -> dic
     return made
 
 
+def course_examples() -> dict[str, list[tune.Chat]]:
+    """The examples with the written questions that come with the course."""
+    return examples(questions.load(paths.shipped_results() / results.WRITTEN))
+
+
 def passages_at(spans: Sequence[Span], texts: Mapping[str, Document]) -> list[Passage]:
     """The passages at these places."""
     return [Passage(texts[s.document].title, texts[s.document].quote(s)) for s in spans]
@@ -341,7 +346,6 @@ def main(out: Path, workers: int = 1) -> None:
         out: gets a folder for each arm.
         workers: arms trained at once.
     """
-    written = questions.load(paths.shipped_results() / results.WRITTEN)
     out.mkdir(parents=True, exist_ok=True)
-    (out / INPUTS).write_bytes(pickle.dumps((examples(written), evaluations(best_passages()))))
+    (out / INPUTS).write_bytes(pickle.dumps((course_examples(), evaluations(best_passages()))))
     run_all(out, workers, batch_size=8 if models.device() == "cpu" else 48, seconds=math.inf)

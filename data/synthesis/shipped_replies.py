@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import runpy
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
-
-import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from labkit import course, paths
 from labkit.models import shipped_replies
@@ -47,6 +44,7 @@ def write(lessons: Sequence[str], results: Path) -> list[Path]:
         RuntimeError: a lesson failed.
     """
     every = course.notebooks()
+    execute = runpy.run_path(str(paths.lessons() / "course.py"))["execute"]
     written = []
     for lesson in lessons:
         mine = [path for path in every if path.name.startswith(f"{lesson}_")]
@@ -55,20 +53,12 @@ def write(lessons: Sequence[str], results: Path) -> list[Path]:
         with tempfile.TemporaryDirectory() as scratch:
             with _environment(LABKIT_LIVE="1", LABKIT_ASKED=str(Path(scratch) / "asked")):
                 for notebook in (mine[0], mine[0].parent / "solutions" / mine[0].name):
-                    if notebook.exists():
-                        _execute(notebook)
+                    if notebook.exists() and (error := execute(notebook, Path(scratch) / "run.ipynb", 3600)):
+                        raise RuntimeError(f"{notebook.name} failed: {error}")
             asked = read_asked(Path(scratch) / "asked")
         written.append(write_file(lesson, asked, results))
         print(f"{written[-1].name}: {len(asked)} replies, {written[-1].stat().st_size / 1e6:.2f} MB", flush=True)
     return written
-
-
-def _execute(notebook: Path) -> None:
-    where = {"metadata": {"path": str(notebook.parent)}}
-    try:
-        NotebookClient(nbformat.read(notebook, as_version=4), timeout=3600, resources=where).execute()
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as cause:
-        raise RuntimeError(f"{notebook.name} failed: {cause}") from cause
 
 
 def read_asked(folder: Path) -> dict[str, dict[str, str]]:

@@ -3,8 +3,6 @@
 A `Run` holds what one system did with all questions; tables are made from several.
 """
 
-from __future__ import annotations
-
 import math
 import random
 import time

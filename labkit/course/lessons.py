@@ -1,7 +1,5 @@
 """The lessons, and the figures that they record: one JSON file for each."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What lessons show: sentences made from figures, so that none can go stale; plots, each with a text description."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -103,7 +103,7 @@ def test_a_further_seed_is_trained_beside_the_adapters_of_the_course(tmp_path, m
         shutil.copytree(paths.adapter("sft"), folder)
 
     monkeypatch.setattr(final.finetuning, "train", sft)
-    monkeypatch.setattr(final.finetuning, "examples", lambda written: {"written": list(written)[:2]})
+    monkeypatch.setattr(final.finetuning, "course_examples", lambda: {"written": ["a", "b"]})
     monkeypatch.setattr(final.raft, "examples", lambda: {"raft": ["a", "b", "c"]})
     monkeypatch.setattr(final.models, "load_tuned", lambda folder: folder.name)
     monkeypatch.setattr(

@@ -67,13 +67,11 @@ def lookups_and_refusals(generator: models.Generator) -> tuple[dict[str, Interva
     scores = _read(generator, asked)
     clusters = [q.cluster for q in asked]
     found = [(s, c) for s, c, q in zip(scores, clusters, asked, strict=True) if q.task == "lookup"]
-    refused = {True: [float(s.refused) if s.should_refuse else None for s in scores],
-               False: [None if s.should_refuse else float(s.refused) for s in scores]}  # fmt: skip
-    refusals = {
-        "refused_rightly": stats.mean_interval(refused[True], clusters),
-        "refused_wrongly": stats.mean_interval(refused[False], clusters),
-        "refusal_f1": metrics.refusal_f1(scores, clusters),
-    }
+    refusals = {}
+    for name, wanted in (("refused_rightly", True), ("refused_wrongly", False)):
+        refused = [float(s.refused) if s.should_refuse == wanted else None for s in scores]
+        refusals[name] = stats.mean_interval(refused, clusters)
+    refusals["refusal_f1"] = metrics.refusal_f1(scores, clusters)
     return _means([s for s, _ in found], [c for _, c in found]), refusals
 
 
